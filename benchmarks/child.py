@@ -1,0 +1,136 @@
+"""One contender in a process of its own: `python -m benchmarks.child NAME JSON`.
+
+Belongs here: what a contender does in its cold and in its warm round. Does not belong here: the
+clock of the cold round, which starts before this process does (`measure`).
+
+After each round it prints a JSON line: rows and bytes written, and the round's own seconds.
+"""
+
+import datetime as dt
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+Written = tuple[int, int]
+Round = Callable[[dt.date], Written]
+
+
+@contextmanager
+def ours(task: dict[str, Any]) -> Iterator[Round]:
+    """Make partitions with `production.produce`, as the command and Dagster do."""
+    from telco_pipeline.contracts import DATASETS
+    from telco_pipeline.lake import Lake
+    from telco_pipeline.production import produce
+    from telco_pipeline.settings import load_world
+
+    config = load_world(Path(task["world_file"]), subscribers=task["subscribers"])
+    lake = Lake(task["lake"])
+
+    def make(day: dt.date) -> Written:
+        rows = size = 0
+        for name in task["datasets"]:
+            days = [day] if DATASETS[name].daily else None
+            for report in produce(config, lake, name, days, workers=task["workers"], replace=True):
+                rows, size = rows + report.rows, size + report.bytes
+        return rows, size
+
+    yield make
+
+
+@contextmanager
+def random_rows(task: dict[str, Any]) -> Iterator[Round]:
+    """Write random rows, as many, as wide and in as many files as ours."""
+    from benchmarks.profile import DatasetProfile
+
+    workers = task["workers"]
+    profiles = [DatasetProfile.from_json(values) for values in task["profiles"]]
+    out = Path(task["out"])
+    files = [(profile, number, out) for profile in profiles for number in range(len(profile.files))]
+    with _executor(workers) as executor:
+
+        def make(day: dt.date) -> Written:
+            tasks = [(*file, day) for file in files]
+            run = executor.map if executor else map
+            sizes = list(run(_write_random, tasks))
+            return sum(profile.rows for profile in profiles), sum(sizes)
+
+        yield make
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor | None]:
+    if workers == 1:
+        yield None
+        return
+    # A worker's own threads would fight the other workers for the cores.
+    os.environ["POLARS_MAX_THREADS"] = str(max((os.cpu_count() or 1) // workers, 1))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        yield executor
+
+
+def _write_random(task: tuple[Any, int, Path, dt.date]) -> int:
+    import numpy as np
+
+    from benchmarks.peers import random_frame
+    from telco_pipeline.engine.calendar import day_number, day_start
+
+    profile, number, out, day = task
+    # One stream per file, whichever process writes it.
+    rng = np.random.Generator(np.random.SFC64([number, day_number(day)]))
+    frame = random_frame(profile, profile.files[number], rng, day_start(day))
+    return _write(frame, out / f"{profile.name}-{day}-{number}.parquet")
+
+
+def _write(frame: Any, path: Path) -> int:
+    """Write a file as our lake does: same compression, same row groups."""
+    from telco_pipeline.lake.files import COMPRESSION, ROW_GROUP_ROWS
+
+    frame.write_parquet(path, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS)
+    return path.stat().st_size
+
+
+@contextmanager
+def faker(task: dict[str, Any]) -> Iterator[Round]:
+    """Fill call records row by row with Faker."""
+    from benchmarks.peers import faker_rows
+
+    yield lambda day: (
+        task["rows"],
+        _write(faker_rows(task["rows"], day), Path(task["out"]) / f"faker-{day}.parquet"),
+    )
+
+
+@contextmanager
+def mimesis(task: dict[str, Any]) -> Iterator[Round]:
+    """Fill call records row by row with mimesis."""
+    from benchmarks.peers import mimesis_rows
+
+    yield lambda day: (
+        task["rows"],
+        _write(mimesis_rows(task["rows"], day), Path(task["out"]) / f"mimesis-{day}.parquet"),
+    )
+
+
+CONTENDERS = {"ours": ours, "random": random_rows, "faker": faker, "mimesis": mimesis}
+
+
+def main(name: str, task: dict[str, Any]) -> None:
+    """Run a contender's cold round and its warm one (the next day)."""
+    first = dt.date.fromisoformat(task["day"])
+    with CONTENDERS[name](task) as make:
+        for offset in range(2):
+            started = time.perf_counter()
+            rows, size = make(first + dt.timedelta(days=offset))
+            seconds = time.perf_counter() - started
+            print(json.dumps({"rows": rows, "bytes": size, "seconds": seconds}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], json.loads(sys.argv[2]))

@@ -1,0 +1,10 @@
+"""Assets: one for each dataset, made from its contract.
+
+Belongs here: what Dagster is told of a dataset, and the step that has it made. Does not belong
+here: what is in it (`world`, `generators`), how it is written (`production`), what must be true
+of it (`checks`).
+"""
+
+from telco_pipeline.assets.factory import build_asset
+
+__all__ = ["build_asset"]

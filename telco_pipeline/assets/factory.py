@@ -1,0 +1,196 @@
+"""Builds the asset of a dataset.
+
+Belongs here: the one step that all datasets share, and what its definition tells. Does not belong
+here: policy (`policy`), judgement of errors (`faults`), what a materialisation tells (`metadata`).
+"""
+
+import datetime as dt
+import time
+import warnings
+
+import dagster as dg
+
+from telco_pipeline import integrity, partitions
+from telco_pipeline.assets import metadata, policy
+from telco_pipeline.assets.columns import column_schema
+from telco_pipeline.assets.faults import judged
+from telco_pipeline.checks import examine
+from telco_pipeline.contracts import Dataset
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.production import PartitionReport, produce
+from telco_pipeline.resources import Operation
+from telco_pipeline.settings import WorldConfig
+
+OTHER_WORLD_TAG = "dagster/defer_asset_events"
+"""A run with this tag (of Dagster; a test guards it) logs no materialisations: Dagster's book is
+of the main world, and what another world holds must not show as a partition of the main one."""
+
+SECONDS_BETWEEN_LINES = 2.0
+
+
+def build_asset(
+    dataset: Dataset,
+    config: WorldConfig,
+    daily: dg.DailyPartitionsDefinition,
+    pool: str | None = policy.POOL,
+) -> dg.AssetsDefinition:
+    """Build the asset of a dataset from its contract.
+
+    A range of days is one run that makes them in order. Each partition has figures of its own in
+    the event log; rows and picture are shown of the last one.
+    """
+    with warnings.catch_warnings():
+        # That backfill policies are beta would be told once for each dataset at every load; a
+        # range run in the tests tells us if they change.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _asset(dataset, config, daily, pool)
+
+
+def _asset(
+    dataset: Dataset,
+    config: WorldConfig,
+    daily: dg.DailyPartitionsDefinition,
+    pool: str | None,
+) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=dataset.name,
+        deps=list(dataset.depends),
+        description=_description(dataset),
+        group_name=dataset.group,
+        owners=policy.owners_of(dataset),
+        kinds=policy.KINDS,
+        tags=policy.tags_of(dataset),
+        metadata=_definition_metadata(dataset),
+        code_version=policy.code_version_of(dataset, config),
+        partitions_def=daily if dataset.daily else None,
+        backfill_policy=dg.BackfillPolicy.single_run() if dataset.daily else None,
+        freshness_policy=policy.FRESH if dataset.daily else None,
+        pool=pool,
+    )
+    def asset(
+        context: dg.AssetExecutionContext, operator: dg.ResourceParam[Operation]
+    ) -> dg.MaterializeResult:
+        days = partitions.days_of(context.partition_keys) if dataset.daily else None
+        with judged(context, dataset.name):
+            _require_job_of_world(context, operator)
+            reports = _make(context, operator, dataset, days)
+            if operator.main:
+                return _materialised(context, operator, dataset, reports)
+            _observe(context, operator, dataset, reports)
+            _verify(operator, dataset, days)
+        return dg.MaterializeResult()
+
+    return asset
+
+
+def _description(dataset: Dataset) -> str:
+    references = ", ".join(sorted({f"`{key.target}`" for key in dataset.foreign_keys}))
+    refers = f"\n\nRefers to {references}." if references else ""
+    time_rule = "\n\nA record belongs to the day (UTC) in which it starts." if dataset.time else ""
+    return f"{dataset.description}{refers}{time_rule}"
+
+
+def _definition_metadata(dataset: Dataset) -> dict[str, object]:
+    return {
+        "dagster/column_schema": column_schema(dataset),
+        "contract_version": dataset.version,
+        "contract_fingerprint": dataset.fingerprint(),
+    }
+
+
+def _require_job_of_world(context: dg.AssetExecutionContext, operation: Operation) -> None:
+    if not operation.main and context.run.tags.get(OTHER_WORLD_TAG) != "true":
+        raise TelcoError(
+            f"world {operation.lake.world!r} is not the main one: launch it from the job "
+            "`what_if`, which keeps it out of the main world's partitions"
+        )
+
+
+def _make(
+    context: dg.AssetExecutionContext,
+    operation: Operation,
+    dataset: Dataset,
+    days: list[dt.date] | None,
+) -> list[PartitionReport]:
+    """Have the partitions made, and tell how far it is."""
+    done: list[PartitionReport] = []
+    total = len(days) if days else 1
+    last_line = time.monotonic()
+
+    def progress(report: PartitionReport) -> None:
+        nonlocal last_line
+        done.append(report)
+        if operation.on_progress:
+            operation.on_progress(report)
+        # Each line is a row in Dagster's storage, so not one for every day of a long range.
+        if len(done) < total and time.monotonic() - last_line < SECONDS_BETWEEN_LINES:
+            return
+        last_line = time.monotonic()
+        rows = sum(each.rows for each in done)
+        context.log.info(f"{dataset.name}: {len(done)} of {total} partitions, {rows:,} rows")
+
+    return produce(
+        operation.config,
+        operation.lake,
+        dataset.name,
+        days,
+        workers=operation.workers,
+        shards=operation.shards,
+        replace=operation.replace,
+        progress=progress,
+    )
+
+
+def _materialised(
+    context: dg.AssetExecutionContext,
+    operation: Operation,
+    dataset: Dataset,
+    reports: list[PartitionReport],
+) -> dg.MaterializeResult:
+    """Return what Dagster keeps of the partitions.
+
+    A static dataset's data version is the hash of its content. A step has one data version for
+    all the partitions of a range, so for days it stays the one that Dagster works out from the
+    code version (world and contract included) and the versions of what they are made from: that
+    is the same whether a day is made alone or in a range, and the content hash is in the metadata.
+    """
+    last = metadata.impressions(operation, dataset, reports[-1])
+    if not dataset.daily:
+        content = dg.DataVersion(reports[-1].content_hash)
+        told = metadata.figures(operation, reports[-1]) | last
+        return dg.MaterializeResult(metadata=told, data_version=content)
+    for report in reports:
+        told = metadata.figures(operation, report) | (last if report is reports[-1] else {})
+        context.add_asset_metadata(told, partition_key=_key(report))
+    return dg.MaterializeResult()
+
+
+def _observe(
+    context: dg.AssetExecutionContext,
+    operation: Operation,
+    dataset: Dataset,
+    reports: list[PartitionReport],
+) -> None:
+    """Note what was made for another world beside the asset, as observations."""
+    for report in reports:
+        context.log_event(
+            dg.AssetObservation(
+                asset_key=dataset.name,
+                partition=_key(report) if dataset.daily else None,
+                metadata=metadata.figures(operation, report),
+            )
+        )
+
+
+def _verify(operation: Operation, dataset: Dataset, days: list[dt.date] | None) -> None:
+    """Check another world's partitions in the step itself: results belong to the main world."""
+    for name in integrity.checks_of(dataset.name):
+        for finding in examine(operation, dataset, name, days or [None]):
+            if not finding.passed:
+                raise TelcoError(f"check {name} failed: {finding.message}; {finding.recover}")
+
+
+def _key(report: PartitionReport) -> str:
+    if report.day is None:
+        raise ValueError(f"{report.dataset} is kept by day, but its report names none")
+    return partitions.key_of(report.day)

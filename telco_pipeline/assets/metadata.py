@@ -1,0 +1,60 @@
+"""What a materialisation tells: figures, origin, a few rows, a picture.
+
+Belongs here: metadata of a partition that was made. Does not belong here: how a picture is drawn
+(`pictures`), metadata of the definition (`factory`).
+"""
+
+import dagster as dg
+
+from telco_pipeline import pictures
+from telco_pipeline.contracts import Dataset
+from telco_pipeline.production import PartitionReport
+from telco_pipeline.resources import Operation
+
+PREVIEW_ROWS = 8
+Metadata = dict[str, dg.MetadataValue]
+
+
+def figures(operation: Operation, report: PartitionReport) -> Metadata:
+    """Return the figures and the origin of one partition."""
+    return {
+        "dagster/row_count": dg.MetadataValue.int(report.rows),
+        "bytes": dg.MetadataValue.int(report.bytes),
+        "files": dg.MetadataValue.int(report.files),
+        "seconds": dg.MetadataValue.float(round(report.seconds, 3)),
+        "rows_per_second": dg.MetadataValue.int(round(report.rows / max(report.seconds, 1e-3))),
+        "content_hash": dg.MetadataValue.text(report.content_hash),
+        "world": dg.MetadataValue.text(operation.lake.world),
+        "world_hash": dg.MetadataValue.text(operation.config.world_hash),
+        "seed": dg.MetadataValue.int(operation.config.seed),
+        "path": dg.MetadataValue.path(report.path),
+    }
+
+
+def impressions(operation: Operation, dataset: Dataset, report: PartitionReport) -> Metadata:
+    """Return the first rows of a partition, and the picture of its dataset if it has one."""
+    shown: Metadata = {"preview": _preview(operation, dataset, report)}
+    picture = pictures.draw(operation.lake, dataset.name, report.day, operation.config.country_tz)
+    if picture:
+        shown["picture"] = dg.MetadataValue.md(picture)
+    return shown
+
+
+def _preview(
+    operation: Operation, dataset: Dataset, report: PartitionReport
+) -> dg.TableMetadataValue:
+    days = (report.day, report.day) if report.day else ()
+    rows = operation.lake.scan(dataset.name, *days, columns=dataset.columns).head(PREVIEW_ROWS)
+    records = [
+        dg.TableRecord({name: _plain(value) for name, value in row.items()})
+        for row in rows.collect().iter_rows(named=True)
+    ]
+    columns = [dg.TableColumn(name) for name in dataset.columns]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+
+
+def _plain(value: object) -> str | int | float | bool | None:
+    # Whole numbers as text: a browser would round event ids beyond 2^53.
+    if value is None or isinstance(value, bool | float):
+        return value
+    return str(value)

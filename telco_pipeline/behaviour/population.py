@@ -1,0 +1,237 @@
+"""The population in compact arrays: what generators need of the registry and the network.
+
+Belongs here: turning the frames of the world into arrays indexed by entity number (row of the
+registry) and cell row. Does not belong here: how the world is made, what anybody does.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from telco_pipeline.contracts.codes import Rat
+from telco_pipeline.settings import WorldConfig
+from telco_pipeline.world.network import Network, serving_elements
+
+KINDS: Final = ("person", "business", "visitor", "machine")
+MACHINE: Final = KINDS.index("machine")
+VISITOR: Final = KINDS.index("visitor")
+RATS: Final = tuple(Rat)
+GERAN: Final = RATS.index(Rat.GERAN)
+WLAN: Final = RATS.index(Rat.WLAN)
+EUTRAN: Final = RATS.index(Rat.EUTRAN)
+NR: Final = RATS.index(Rat.NR)
+
+SUBSCRIBER_COLUMNS: Final = (
+    "subscriber_id", "imsi", "msisdn", "imei", "persona", "kind", "language", "place_id",
+    "plan_id", "device_id", "home_cell_id", "work_cell_id", "activity_level", "satisfaction",
+)
+"""Columns of the registry that records depend on."""
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells by row of the `cells` dataset.
+
+    Attributes:
+        cell_id: Key of each cell.
+        rat: Position of its radio access type in `RATS`.
+        tac: Tracking area code.
+        range_m: Radius in metres.
+        lte_sibling: LTE cell of the same site, or the cell itself where there is none.
+        gsm_sibling: GERAN cell of the same site, or the cell itself where there is none.
+        access_info: P-Access-Network-Info header of a session on the cell.
+        serving: Row of the serving element by role ("msc", "mme", "sgw", "pgw", "p_cscf",
+            "s_cscf", "mmtel", "smsc", "mmsc").
+        element_id: Keys of the network elements, by row.
+    """
+
+    cell_id: pl.Series
+    rat: npt.NDArray[np.int8]
+    tac: npt.NDArray[np.int32]
+    range_m: npt.NDArray[np.int32]
+    lte_sibling: npt.NDArray[np.int32]
+    gsm_sibling: npt.NDArray[np.int32]
+    access_info: pl.Series
+    serving: dict[str, npt.NDArray[np.int32]]
+    element_id: pl.Series
+
+    @classmethod
+    def of(cls, network: Network) -> "Cells":
+        """Index the cells of a network."""
+        frame = network.cells
+        codes = {str(rat): code for code, rat in enumerate(RATS)}
+        rat = np.array([codes[name] for name in frame["rat_type"].cast(pl.String)], dtype=np.int8)
+        return cls(
+            cell_id=frame["cell_id"],
+            rat=rat,
+            tac=frame["tac"].to_numpy(),
+            range_m=frame["range_m"].to_numpy(),
+            lte_sibling=_siblings(frame, rat, EUTRAN),
+            gsm_sibling=_siblings(frame, rat, GERAN),
+            access_info=_access_info(frame),
+            serving={
+                role: rows.astype(np.int32) for role, rows in serving_elements(network).items()
+            },
+            element_id=network.elements["element_id"],
+        )
+
+
+def _siblings(
+    frame: pl.DataFrame, rat: npt.NDArray[np.int8], wanted: int
+) -> npt.NDArray[np.int32]:
+    """Return for each cell the cell of the wanted RAT on its site and nearest sector."""
+    rows = frame.select("site_id", "sector").with_row_index("row").with_columns(
+        wanted=pl.Series(rat == wanted)
+    )
+    others = rows.filter("wanted").select("site_id", "sector", other="row")
+    same_sector = others.unique(["site_id", "sector"], keep="first", maintain_order=True)
+    any_sector = others.unique("site_id", keep="first", maintain_order=True)
+    joined = (
+        rows.join(same_sector, on=["site_id", "sector"], how="left", maintain_order="left")
+        .join(
+            any_sector.select("site_id", fallback="other"),
+            on="site_id", how="left", maintain_order="left",
+        )
+        .select(
+            pl.when("wanted").then("row").otherwise(pl.coalesce("other", "fallback", "row"))
+        )
+    )
+    return joined.to_series().cast(pl.Int32).to_numpy()
+
+
+def _access_info(frame: pl.DataFrame) -> pl.Series:
+    """Return the P-Access-Network-Info header of each cell (RFC 7315, section 5.4)."""
+    plmn = pl.col("cell_id").str.split("-").list.slice(0, 2).list.join("")
+    hexa = {"tac4": _hex(frame["tac"], 4), "tac6": _hex(frame["tac"], 6),
+            "eci7": _hex(frame["eci"], 7), "nci9": _hex(frame["eci"], 9),
+            "ci4": _hex(frame["eci"], 4)}
+    return (
+        frame.select("cell_id", "rat_type")
+        .with_columns(**hexa)
+        .select(
+            pl.when(pl.col("rat_type") == Rat.NR)
+            .then(pl.format("3GPP-NR-TDD; utran-cell-id-3gpp={}{}{}", plmn, "tac6", "nci9"))
+            .when(pl.col("rat_type") == Rat.GERAN)
+            .then(pl.format("3GPP-GERAN; cgi-3gpp={}{}{}", plmn, "tac4", "ci4"))
+            .otherwise(
+                pl.format("3GPP-E-UTRAN-FDD; utran-cell-id-3gpp={}{}{}", plmn, "tac4", "eci7")
+            )
+        )
+        .to_series()
+    )
+
+
+def _hex(values: pl.Series, digits: int) -> pl.Series:
+    return pl.Series([f"{value:0{digits}x}" for value in values])
+
+
+@dataclass(frozen=True)
+class Population:
+    """Subscribers by entity number.
+
+    Attributes:
+        size: Number of subscribers.
+        subscriber_id: Keys.
+        imsi, msisdn, imei: Identities.
+        persona: Position of the persona in world.yaml.
+        kind: Position of its kind in `KINDS`.
+        language: Language code of each, as text.
+        level: Personal factor on the persona's rates.
+        satisfaction: Satisfaction on the epoch.
+        home, work: Rows of the home and work cell; work is -1 where there is none.
+        rat: Best radio access type of the device (position in `RATS`).
+        volte: Whether device and SIM speak voice over LTE.
+        plan: Row of the plan.
+        neighbours: People and businesses (entity numbers) in the order of where they live.
+        position: Position of each entity in that order (of a neighbour, for who is not in it).
+    """
+
+    size: int
+    subscriber_id: Rows
+    imsi: pl.Series
+    msisdn: pl.Series
+    imei: pl.Series
+    persona: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.int8]
+    language: pl.Series
+    level: npt.NDArray[np.float64]
+    satisfaction: npt.NDArray[np.float64]
+    home: npt.NDArray[np.int32]
+    work: npt.NDArray[np.int32]
+    rat: npt.NDArray[np.int8]
+    volte: npt.NDArray[np.bool_]
+    plan: npt.NDArray[np.int32]
+    neighbours: Rows
+    position: Rows
+
+    @classmethod
+    def of(
+        cls,
+        config: WorldConfig,
+        subscribers: pl.DataFrame,
+        cells: pl.DataFrame,
+        devices: pl.DataFrame,
+        plans: pl.DataFrame,
+        places: pl.DataFrame,
+    ) -> "Population":
+        """Index the registry; `subscribers` needs the columns `SUBSCRIBER_COLUMNS`."""
+        kind = _codes(subscribers["kind"].cast(pl.String), KINDS).astype(np.int8)
+        rat_of_device = _codes(devices["best_rat"].cast(pl.String), [str(r) for r in RATS])
+        device = _rows_of(subscribers["device_id"], devices["device_id"])
+        neighbours, position = _neighbours(subscribers["place_id"], places, kind)
+        return cls(
+            size=subscribers.height,
+            subscriber_id=subscribers["subscriber_id"].to_numpy(),
+            imsi=subscribers["imsi"],
+            msisdn=subscribers["msisdn"],
+            imei=subscribers["imei"],
+            persona=_codes(subscribers["persona"], list(config.personas)),
+            kind=kind,
+            language=subscribers["language"].cast(pl.String),
+            level=subscribers["activity_level"].to_numpy(),
+            satisfaction=subscribers["satisfaction"].to_numpy(),
+            home=_rows_of(subscribers["home_cell_id"], cells["cell_id"]).astype(np.int32),
+            work=_rows_of(subscribers["work_cell_id"], cells["cell_id"]).astype(np.int32),
+            rat=rat_of_device[device].astype(np.int8),
+            volte=devices["volte"].to_numpy()[device],
+            plan=_rows_of(subscribers["plan_id"], plans["plan_id"]).astype(np.int32),
+            neighbours=neighbours,
+            position=position,
+        )
+
+
+def _rows_of(values: pl.Series, keys: pl.Series) -> Rows:
+    """Return the row in `keys` of each value; -1 for null."""
+    index = pl.DataFrame({"key": keys, "row": np.arange(len(keys))})
+    found = pl.DataFrame({"key": values}).join(index, on="key", how="left", maintain_order="left")
+    rows = found["row"]
+    if (rows.is_null() & values.is_not_null()).any():
+        raise ValueError(f"column {values.name} has a key that {keys.name} does not have")
+    return rows.fill_null(-1).to_numpy()
+
+
+def _codes(values: pl.Series, names: "list[str] | tuple[str, ...]") -> Rows:
+    """Return the position in `names` of each value."""
+    return _rows_of(values, pl.Series("names", names))
+
+
+def _neighbours(
+    place_id: pl.Series, places: pl.DataFrame, kind: npt.NDArray[np.int8]
+) -> tuple[Rows, Rows]:
+    """Order people by where they live: along the region, then along a line of 5 km strips."""
+    strip = (places["latitude"].to_numpy() * 22).astype(np.int64)  # 5 km of latitude
+    along = np.where(strip % 2 == 0, 1, -1) * places["longitude"].to_numpy()
+    rank = np.empty(places.height, dtype=np.int64)
+    rank[np.lexsort((along, strip))] = np.arange(places.height)
+    home = rank[_rows_of(place_id, places["place_id"])]
+    order = np.argsort(home, kind="stable")
+    neighbours = order[kind[order] < VISITOR]
+    everyone = np.cumsum(kind[order] < VISITOR)
+    position = np.empty(len(order), dtype=np.int64)
+    position[order] = np.maximum(everyone - 1, 0)
+    return neighbours, position

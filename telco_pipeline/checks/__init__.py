@@ -1,0 +1,9 @@
+"""Asset checks: what must be true of a partition before anything is made from it.
+
+Belongs here: which checks guard which dataset, and how a finding is shown in Dagster. Does not
+belong here: how something is checked (`integrity`, which `telco check` uses too).
+"""
+
+from telco_pipeline.checks.factory import build_checks, examine
+
+__all__ = ["build_checks", "examine"]

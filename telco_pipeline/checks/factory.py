@@ -1,0 +1,132 @@
+"""Builds the blocking asset checks of each dataset.
+
+Belongs here: one step per dataset that runs its checks over the days of a run, and what of a
+finding goes into the metadata. Does not belong here: the checks themselves (`integrity`).
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+
+import dagster as dg
+
+from telco_pipeline import integrity, partitions
+from telco_pipeline.contracts import Dataset
+from telco_pipeline.integrity import Finding
+from telco_pipeline.resources import Operation
+
+PROMISES = {
+    integrity.CHECK_PROVENANCE: "The partition is what its provenance says: files, rows, hashes, "
+    "world, contract.",
+    integrity.CHECK_CONTRACT: "Columns, types and every rule are those of the contract.",
+    integrity.CHECK_UNIQUE: "Each key occurs once.",
+    integrity.CHECK_TIMES: "Each record lies in the (UTC) day of its partition.",
+    integrity.CHECK_ORDER: "The rows of each file are in the contract's order.",
+    integrity.CHECK_FOREIGN_KEYS: "Each reference to another dataset resolves.",
+    integrity.CHECK_IDENTIFIERS: "Check digits of equipment and SIM card numbers are right.",
+}
+"""What each check promises, in a line."""
+
+FAILED_DAYS_SHOWN = 20
+
+
+def build_checks(dataset: Dataset, pool: str | None) -> dg.AssetChecksDefinition:
+    """Build the checks of a dataset.
+
+    They are one step of their own: one process start and one look at the partition instead of
+    six, and they can be run again from the UI without making the partition again. They read the
+    partition's path and do not take the asset as input. They bear no partitions of their own: in
+    1.13 (preview) a run over a range would write one event per check and day, which takes longer
+    than the checks; instead each result names the days that it covers and those that failed.
+    """
+
+    @dg.multi_asset_check(
+        name=f"{dataset.name}_checks",
+        specs=[
+            dg.AssetCheckSpec(name, asset=dataset.name, description=PROMISES[name], blocking=True)
+            for name in integrity.checks_of(dataset.name)
+        ],
+        can_subset=True,
+        pool=pool,
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext, operator: dg.ResourceParam[Operation]
+    ) -> Iterator[dg.AssetCheckResult]:
+        days = _days(context, dataset)
+        selected = {key.name for key in context.selected_asset_check_keys}
+        for name in integrity.checks_of(dataset.name):
+            if name in selected:
+                yield result(dataset, name, examine(operator, dataset, name, days))
+
+    return checks
+
+
+def examine(
+    operator: Operation, dataset: Dataset, name: str, days: list[dt.date] | list[None]
+) -> list[Finding]:
+    """Run one check on each of a dataset's partitions."""
+    findings = []
+    for day in days:
+        finding = integrity.CHECKS[name](operator.lake, dataset.name, day)
+        if operator.on_finding:
+            operator.on_finding(finding)
+        findings.append(finding)
+    return findings
+
+
+def result(dataset: Dataset, name: str, findings: list[Finding]) -> dg.AssetCheckResult:
+    """Return what Dagster shows of a check: figures, and for failures what and how to recover."""
+    failed = [finding for finding in findings if not finding.passed]
+    metadata: dict[str, dg.MetadataValue] = {
+        "rows_checked": dg.MetadataValue.int(sum(finding.rows for finding in findings)),
+        "offenders": dg.MetadataValue.int(sum(finding.offenders for finding in findings)),
+    }
+    if dataset.daily:
+        metadata["days_checked"] = dg.MetadataValue.text(_label(findings))
+    if failed:
+        metadata |= _failure_metadata(dataset, failed)
+    return dg.AssetCheckResult(
+        passed=not failed,
+        check_name=name,
+        asset_key=dataset.name,
+        description=failed[0].message if failed else None,
+        metadata=metadata,
+    )
+
+
+def _failure_metadata(dataset: Dataset, failed: list[Finding]) -> dict[str, dg.MetadataValue]:
+    metadata: dict[str, dg.MetadataValue] = {
+        "sample": dg.MetadataValue.md(_sample(failed[0])),
+        "recover": dg.MetadataValue.text(failed[0].recover),
+    }
+    if dataset.daily:
+        lines = [
+            f"| {finding.day} | {finding.offenders} | {finding.message} |"
+            for finding in failed[:FAILED_DAYS_SHOWN]
+        ]
+        table = "\n".join(["| day | offenders | what |", "|---|---|---|", *lines])
+        metadata["days_failed"] = dg.MetadataValue.text(_label(failed))
+        metadata["failures"] = dg.MetadataValue.md(table)
+    return metadata
+
+
+def _sample(finding: Finding) -> str:
+    lines = [json.dumps(row, ensure_ascii=False, default=str) for row in finding.sample]
+    return "\n".join(["```json", *lines, "```"])
+
+
+def _label(findings: list[Finding]) -> str:
+    return partitions.label_of([finding.day for finding in findings if finding.day])
+
+
+def _days(context: dg.AssetCheckExecutionContext, dataset: Dataset) -> list[dt.date] | list[None]:
+    if not dataset.daily:
+        return [None]
+    step = context.op_execution_context
+    if step.has_partition_key or step.has_partition_key_range:
+        return list(partitions.days_of(step.partition_keys))
+    raise dg.Failure(
+        "these checks read one day or a range of days: run them from the job `operate` or "
+        f"`make_records` with partitions, or `telco check --datasets {dataset.name}` for all days",
+        allow_retries=False,
+    )

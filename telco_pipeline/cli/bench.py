@@ -1,0 +1,179 @@
+"""`telco bench`: speed and memory beside the peers.
+
+Belongs here: the options and the table. Does not belong here: measuring (`benchmarks/`, which
+lies in the repository beside the package).
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from telco_pipeline.cli import options
+from telco_pipeline.errors import TelcoError
+
+if TYPE_CHECKING:
+    from benchmarks.suite import Report
+
+QUICK_SIZES = (20_000, 200_000)
+FULL_SIZES = (100_000, 1_000_000)
+QUICK_ROUNDS, FULL_ROUNDS = 3, 5
+LOOP_ROWS = 20_000
+
+
+def bench(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Smaller sizes and fewer rounds (some minutes).")
+    ] = False,
+    subscribers: Annotated[
+        str | None,
+        typer.Option(metavar="N[,M]", help="Sizes; default: 100000,1000000 (quick: 20000,200000)."),
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(metavar="N", help="Runs of each contender; medians are shown.")
+    ] = None,
+    subjects: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="A,B",
+            help="Of: subscribers, cdrs_voice, cdrs_sms, cdrs_data, all cdrs.",
+        ),
+    ] = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too.")
+    ] = None,
+    world_file: options.WorldFile = None,
+) -> None:
+    """Measure rows/s, cells/s and peak memory, beside peers in the same run.
+
+    Peers: a plain NumPy+Polars generator of random rows without a model, and, where installed,
+    tpchgen-cli and row loops with Faker and mimesis. Cells count rows times columns, without
+    columns that are constant, all null or copies.
+
+    For example:
+
+      telco bench --quick
+
+      telco bench --subscribers 50000 --rounds 1 --only cdrs_voice --json bench.json
+    """
+    from telco_pipeline.cli.display import progress
+    from telco_pipeline.settings import Settings
+
+    options.at_least_one("--rounds", rounds)
+    try:
+        from benchmarks import suite
+    except ImportError as error:
+        raise TelcoError(
+            f"telco bench needs the repository and its packages ({error.name} is missing): "
+            "run `make setup` in a checkout and call it there"
+        ) from error
+    target = _json_target(json_file)
+    plan = suite.Plan(
+        sizes=_sizes(subscribers, quick),
+        rounds=rounds or (QUICK_ROUNDS if quick else FULL_ROUNDS),
+        loop_rows=LOOP_ROWS,
+        world_file=world_file or str(Settings.from_env().world_file),
+        subjects=_subjects(subjects, suite.SUBJECTS),
+    )
+    with progress("steps", "Measuring", suite.steps(plan)) as meter:
+        report = suite.run(plan, meter.step)
+    _show(report)
+    if target:
+        target.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
+        typer.echo(f"Written to {target}")
+
+
+def _sizes(text: str | None, quick: bool) -> tuple[int, ...]:
+    if text is None:
+        return QUICK_SIZES if quick else FULL_SIZES
+    parts = [part.strip().replace("_", "") for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise TelcoError(f"--subscribers {text!r}: write one or two numbers, such as 20000,200000")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _subjects(text: str | None, known: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    if text is None:
+        return tuple(known)
+    asked = [part.strip() for part in text.split(",") if part.strip()]
+    for name in asked:
+        if name not in known:
+            raise TelcoError(f"--only {name!r}{options.did_you_mean(name, known)}")
+    return tuple(name for name in known if name in asked)
+
+
+def _json_target(text: str | None) -> Path | None:
+    """Refuse a file that cannot be written now, rather than after all the work."""
+    if text is None:
+        return None
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise TelcoError(f"--json {text}: name a file in a directory that exists")
+    return path
+
+
+def _show(report: "Report") -> None:
+    from telco_pipeline.cli.display import Column, count, print_line, print_table
+
+    print_table(
+        "Speed and memory (medians)",
+        [
+            Column("who"),
+            Column("what"),
+            Column("subscribers", True),
+            Column("workers", True),
+            Column("rows", True),
+            Column("cold rows/s", True),
+            Column("warm rows/s", True),
+            Column("cells/row", True),
+            Column("warm M cells/s", True),
+            Column("peak MB", True),
+        ],
+        [
+            [
+                r.name,
+                r.subject,
+                count(r.subscribers) if r.subscribers else "-",
+                str(r.workers),
+                count(r.rows),
+                count(r.cold_rate),
+                count(r.warm_rate),
+                f"{r.cells_per_row:.1f}",
+                f"{r.cell_rate / 1e6:.1f}",
+                count(r.peak / 1e6),
+            ]
+            for r in report.results
+        ],
+    )
+    print_table(
+        "Ours over random rows, in cells/s (warm)",
+        [
+            Column("what"),
+            Column("subscribers", True),
+            Column("workers", True),
+            Column("times", True),
+        ],
+        [
+            [what, count(size), str(workers), f"{ratio:.2f}"]
+            for what, size, workers, ratio in report.ratios()
+        ],
+    )
+    if growth := report.memory_growth():
+        print_table(
+            "Memory from the smallest to the largest size",
+            [
+                Column("what"),
+                Column("workers", True),
+                Column("rows, times", True),
+                Column("peak, times", True),
+            ],
+            [
+                [what, str(workers), f"{rows:.1f}", f"{peak:.2f}"]
+                for what, workers, rows, peak in growth
+            ],
+        )
+    if report.left_out:
+        print_line(f"Left out, not installed: {', '.join(report.left_out)}.")
+    print_line("Row loops are measured on few rows; their rate does not depend on the number.")

@@ -1,0 +1,95 @@
+"""`telco demo`: the operator at work from nothing, as `make demo` runs it.
+
+Belongs here: the demonstration's size, and its report. Does not belong here: how it is made
+(`generate`), how it is checked (`integrity`).
+
+The demo makes its partitions again even if they are there: it is to prove that this checkout
+works, on this machine, today. Equal rows come out, so nothing is lost.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from telco_pipeline.cli import generate, options
+from telco_pipeline.errors import TelcoError
+
+FAILED = 1
+SUBSCRIBERS = 5000
+DAYS = 35
+
+
+def demo(
+    subscribers: Annotated[
+        int, typer.Option(metavar="N", help="SIM cards in service.")
+    ] = SUBSCRIBERS,
+    days: Annotated[int, typer.Option(metavar="N", help="Number of days.")] = DAYS,
+    lake: options.LakeDirectory = None,
+    workers: options.Workers = None,
+) -> None:
+    """Run the whole operator: all datasets from the epoch on, every layer, all checks.
+
+    Exit status 0 only if all of it worked.
+
+    For example:
+
+      telco demo
+
+      telco demo --subscribers 500 --days 3 --lake /tmp/small-lake
+    """
+    from telco_pipeline.cli.display import print_line
+
+    asked = options.request(
+        subscribers=subscribers, days=days, lake=lake, workers=workers, replace=True
+    )
+    _refuse_other_world(asked)
+    summary = generate.run(asked)
+    generate.show(asked, summary)
+    for line in _ways_on(asked):
+        print_line(line)
+    if not summary.success:
+        raise typer.Exit(FAILED)
+
+
+def _refuse_other_world(asked: options.Request) -> None:
+    """Keep a demo from replacing somebody's own operator, which `--replace` would do."""
+    from telco_pipeline.lake import Lake
+
+    held = Lake(asked.lake).held_world()
+    if held is not None and held.world_hash != asked.config.world_hash:
+        raise TelcoError(
+            f"{asked.lake} holds another world, {held.told()}: choose another --lake for the demo"
+        )
+
+
+def _ways_on(asked: options.Request) -> list[str]:
+    """Return what to do next: the UI, and three queries."""
+    lake = asked.lake
+    day = f"{lake}/cdrs_voice/day={asked.first}"
+    here = Path(lake).resolve() != Path("data/lake").resolve()
+    ui = f"TELCO_LAKE={lake} make ui" if here else "make ui"
+    home = os.environ.get("DAGSTER_HOME")
+    known = "" if home else " (run by `make demo`, its runs would show there too)"
+    return [
+        "",
+        f"Open the UI:  {ui}  and then http://127.0.0.1:3000{known}",
+        "",
+        "Three queries to try (in .venv/bin/python):",
+        "",
+        "  # Polars: how calls end, by radio access",
+        "  import polars as pl",
+        f"  print(pl.scan_parquet('{lake}/cdrs_voice/*/*.parquet')"
+        ".group_by('rat_type', 'cause_for_term').len().sort('len').collect())",
+        "",
+        "  # DuckDB: the hours of the first day, in gigabytes",
+        "  import duckdb",
+        f'  print(duckdb.sql("select hour(event_time) h, sum(data_volume_downlink)/1e9 gb '
+        f"from '{lake}/cdrs_data/day={asked.first}/*.parquet' group by h order by h\"))",
+        "",
+        "  # DuckDB: who calls most, with the persona of the registry",
+        f"  print(duckdb.sql(\"select persona, count(*) n from '{day}/*.parquet' "
+        f"join '{lake}/subscribers/*.parquet' using (subscriber_id) "
+        'group by persona order by n desc"))',
+    ]

@@ -1,0 +1,165 @@
+"""The command's frame: its sub-commands, and how every error ends.
+
+Belongs here: exit statuses and one-line errors. Does not belong here: any single command.
+
+Exit status: 0 all is well, 1 a check failed (or a run did), 2 wrong input or an error, 130
+stopped by Ctrl-C.
+"""
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from telco_pipeline import __version__
+from telco_pipeline.cli import bench, check, demo, generate, plan, scenarios
+from telco_pipeline.errors import TelcoError
+
+FAILED = 2
+STOPPED = 130
+STOPPED_LINE = "stopped; partitions that are finished stay, nothing is half-written"
+DEBUG = "--debug"
+_NOT_A_NUMBER = (
+    "Input should be a valid integer, unable to parse string as an integer",
+    "must be a whole number",
+)
+
+
+class OneLineErrors(TyperGroup):
+    """A group of commands in which every error is one line and an exit status."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run a command line and leave the process with its exit status."""
+        given = list(sys.argv[1:] if args is None else args)
+        # Accepted before and after the command, because it is wanted when something just failed.
+        debug = DEBUG in given
+        arguments = [argument for argument in given if argument != DEBUG]
+        name = prog_name or "telco"
+        # Typer's own standalone mode would print errors in its way.
+        call = partial(super().main, arguments, name, complete_var, False, windows_expand_args)
+        sys.exit(_status(lambda: call(**extra), debug))
+
+
+def _status(call: Callable[[], Any], debug: bool) -> int:
+    """Call a command and return its exit status, after saying in one line what went wrong."""
+    try:
+        status = call()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if debug:
+            traceback.print_exception(error)
+        status, line = describe(error)
+        _say(line)
+        return status
+    if status == STOPPED:  # what Typer makes of Ctrl-C
+        _say(STOPPED_LINE)
+    return status if isinstance(status, int) else 0
+
+
+def describe(error: BaseException) -> tuple[int, str]:
+    """Return the exit status and the line for people of whatever ended a command."""
+    if _is_interrupt(error):
+        return STOPPED, STOPPED_LINE
+    if isinstance(error, TelcoError):
+        return FAILED, str(error)
+    if isinstance(error, typer.TyperException):
+        return FAILED, _usage(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return FAILED, f"{where}{error.strerror}"
+    return FAILED, f"unexpected {type(error).__name__}: {error} ({DEBUG} shows where)"
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether this is Ctrl-C, which Dagster may have turned into an error of its own."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return any(
+        isinstance(cause, KeyboardInterrupt | typer.Abort)
+        or type(cause).__name__ == "DagsterExecutionInterruptedError"
+        for cause in causes
+    )
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Return what is wrong with the command line, and what was meant perhaps."""
+    message = error.format_message()
+    possible = getattr(error, "possibilities", None)
+    if possible:
+        # Typer lists them in brackets; say it as everywhere else in the command.
+        message = f"{message.split(' (')[0]}. Did you mean {' or '.join(sorted(possible))}?"
+    context = getattr(error, "ctx", None)
+    message = message.replace(*_NOT_A_NUMBER)
+    end = "" if message.endswith((".", "?")) else "."
+    return f"{message}{end} See: {context.command_path if context else 'telco'} --help"
+
+
+def _say(line: str) -> None:
+    one_line = " ".join(line.split())
+    typer.echo(f"telco: {one_line}", err=True)
+
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    name="telco",
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(generate.generate)
+app.command()(plan.plan)
+app.command()(check.check)
+app.command()(demo.demo)
+app.command()(bench.bench)
+app.add_typer(scenarios.app, name="scenarios")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show the traceback of an error (allowed anywhere).")
+    ] = False,
+) -> None:
+    """Run a synthetic mobile operator: days of records, their checks and their truth.
+
+    Data go to a lake of Parquet files, one directory per dataset and day. The operator is
+    described in scenarios/world.yaml.
+
+    For example:
+
+      telco plan --subscribers 100000 --days 7
+
+      telco generate --subscribers 2000 --days 2 --lake data/small
+
+      telco check --lake data/small
+
+      telco demo
+    """
+    if version:
+        typer.echo(f"telco {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the `telco` command (the console script)."""
+    app()

@@ -1,0 +1,153 @@
+"""`telco generate`: the same Dagster assets as in the UI, run in this process.
+
+Belongs here: from a request to a run, and what is shown of it. Does not belong here: Dagster
+(`runs`), making rows (`production`).
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from telco_pipeline.cli import options
+from telco_pipeline.errors import TelcoError
+
+if TYPE_CHECKING:
+    from telco_pipeline.runs import RunSummary
+
+FAILED_CHECK = 1
+
+
+def generate(
+    subscribers: options.Subscribers = None,
+    seed: options.Seed = None,
+    scenarios: options.Scenarios = "all",
+    world_file: options.WorldFile = None,
+    start: options.Start = None,
+    days: options.Days = 1,
+    lake: options.LakeDirectory = None,
+    datasets: options.Datasets = None,
+    world: options.World = "main",
+    shards: options.Shards = None,
+    workers: options.Workers = None,
+    replace: options.Replace = False,
+) -> None:
+    """Make datasets: runs the operator's Dagster assets and their checks in this process.
+
+    What a dataset is made from is made first, unless it is in the lake already. The same world
+    gives the same rows, on any number of workers and from any start. Exit status 1 when a check
+    fails.
+
+    For example:
+
+      telco generate --subscribers 2000 --days 3 --lake data/small
+
+      telco generate --datasets cdrs_voice,cdrs_sms --start 2026-03-29 --workers 4
+
+      telco generate --seed 7 --world other-seed
+    """
+    asked = options.request(
+        subscribers=subscribers,
+        seed=seed,
+        scenarios=scenarios,
+        world_file=world_file,
+        start=start,
+        days=days,
+        lake=lake,
+        datasets=datasets,
+        world=world,
+        shards=shards,
+        workers=workers,
+        replace=replace,
+    )
+    summary = run(asked)
+    show(asked, summary)
+    if not summary.success:
+        raise typer.Exit(FAILED_CHECK)
+
+
+def run(asked: options.Request) -> "RunSummary":
+    """Run a request with progress on stderr.
+
+    Raises:
+        TelcoError: When the run could not do what was asked.
+        RuntimeError: When a step failed by a fault of the program.
+    """
+    from telco_pipeline import planning
+    from telco_pipeline.cli.display import progress
+    from telco_pipeline.lake import Lake
+
+    # A lake or world that cannot be is refused before Dagster, which takes its time, is loaded.
+    Lake(asked.lake, asked.world)
+    total = planning.partitions(planning.with_inputs(asked.datasets), asked.days)
+    with progress("partitions", f"Generating into {asked.lake}", total) as meter:
+        from telco_pipeline.runs import run_operator
+
+        summary = run_operator(
+            asked.config,
+            asked.lake,
+            datasets=asked.datasets,
+            first=asked.first,
+            days=asked.days,
+            world=asked.world,
+            workers=asked.workers,
+            shards=asked.shards,
+            replace=asked.replace,
+            on_progress=meter.partition,
+        )
+    _refuse_failures(summary)
+    return summary
+
+
+def _refuse_failures(summary: "RunSummary") -> None:
+    for failure in summary.failures:
+        if failure.expected:
+            raise TelcoError(failure.message)
+        error = RuntimeError(f"{failure.step}: {failure.message}")
+        error.add_note(failure.details)
+        raise error
+
+
+def show(asked: options.Request, summary: "RunSummary") -> None:
+    """Print what was made, what the checks found, and where it lies."""
+    from telco_pipeline.cli.display import (
+        Column,
+        count,
+        duration,
+        megabytes,
+        print_line,
+        print_table,
+    )
+    from telco_pipeline.cli.findings import print_findings
+
+    print_table(
+        "Datasets",
+        [
+            Column("dataset"),
+            Column("partitions", True),
+            Column("rows", True),
+            Column("MB", True),
+            Column("time", True),
+            Column("rows/s", True),
+        ],
+        [
+            [
+                one.dataset,
+                count(one.partitions),
+                count(one.rows),
+                megabytes(one.bytes),
+                duration(one.seconds),
+                count(one.rows / max(one.seconds, 1e-3)),
+            ]
+            for one in summary.datasets
+        ],
+    )
+    print_findings(summary.findings)
+    if summary.skipped:
+        print_line(f"Not made, for something before them failed: {', '.join(summary.skipped)}.")
+    size = sum(one.bytes for one in summary.datasets)
+    print_line(
+        f"{count(summary.rows)} rows, {megabytes(size)} MB in {duration(summary.seconds)}, "
+        f"checks included. World {asked.config.world_hash} of seed {asked.config.seed}."
+    )
+    print_line(f"The data lies in {Path(asked.lake).absolute()}")

@@ -1,0 +1,25 @@
+"""The contracts: one typed, versioned schema per dataset, and the registry of them all.
+
+Belongs here: what a dataset promises. Does not belong here: how it is made (`world`,
+`generators`), where it lies (`lake`), how Dagster shows it (`assets`).
+"""
+
+from telco_pipeline.contracts import records, world
+from telco_pipeline.contracts.base import Dataset, ForeignKey, Layout
+
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        world.PLACES, world.SITES, world.NETWORK_ELEMENTS, world.NETWORK_LINKS, world.CELLS,
+        world.DEVICES, world.PLANS, world.SUBSCRIBERS,
+        records.CDRS_VOICE, records.CDRS_SMS, records.CDRS_DATA, records.CDRS_VOIP,
+        records.CDRS_IMS, records.LOCATION_UPDATES, records.NETWORK_LOGS,
+        records.CUSTOMER_SERVICE,
+    )
+}
+"""Every dataset by name, in the order in which they are made."""
+
+STATIC_DATASETS = {name: dataset for name, dataset in DATASETS.items() if not dataset.daily}
+DAILY_DATASETS = {name: dataset for name, dataset in DATASETS.items() if dataset.daily}
+
+__all__ = ["DAILY_DATASETS", "DATASETS", "STATIC_DATASETS", "Dataset", "ForeignKey", "Layout"]

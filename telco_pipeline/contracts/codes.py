@@ -1,0 +1,183 @@
+"""Closed lists of codes that contracts and generators share, by their standards' names.
+
+Belongs here: names and numbers that a standard fixes. Does not belong here: how often a code
+occurs.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class RecordType(StrEnum):
+    """Record types of TS 32.298; `RECORD_TYPE_NUMBERS` has the standard's numbers."""
+
+    MO_CALL = "moCallRecord"
+    MT_CALL = "mtCallRecord"
+    MO_SMS = "moSMSRecord"
+    MT_SMS = "mtSMSRecord"
+    MO_MMS = "mMO4FRqRecord"
+    MT_MMS = "mMR1DRecord"
+    S_CSCF = "sCSCFRecord"
+    P_CSCF = "pCSCFRecord"
+    MMTEL = "mMTelRecord"
+    PGW = "pGWRecord"
+    CHF = "chargingFunctionRecord"
+
+
+RECORD_TYPE_NUMBERS = {
+    RecordType.MO_CALL: 0, RecordType.MT_CALL: 1, RecordType.MO_SMS: 6, RecordType.MT_SMS: 7,
+    RecordType.MO_MMS: 42, RecordType.MT_MMS: 46, RecordType.S_CSCF: 63, RecordType.P_CSCF: 64,
+    RecordType.MMTEL: 83, RecordType.PGW: 85, RecordType.CHF: 200,
+}
+
+
+class Rat(StrEnum):
+    """Radio access types, with the names of rATType in TS 29.274."""
+
+    UTRAN = "UTRAN"
+    GERAN = "GERAN"
+    WLAN = "WLAN"
+    EUTRAN = "EUTRAN"
+    NB_IOT = "NB-IoT"
+    LTE_M = "LTE-M"
+    NR = "NR"
+
+
+class CauseForTerm(IntEnum):
+    """causeForTerm of TS 32.298."""
+
+    NORMAL_RELEASE = 0
+    PARTIAL_RECORD = 1
+    UNSUCCESSFUL_CALL_ATTEMPT = 3
+    STABLE_CALL_ABNORMAL_TERMINATION = 4
+
+
+class CauseForRecClosing(IntEnum):
+    """causeForRecClosing of TS 32.298."""
+
+    NORMAL_RELEASE = 0
+    ABNORMAL_RELEASE = 4
+    VOLUME_LIMIT = 16
+    TIME_LIMIT = 17
+    SERVING_NODE_CHANGE = 18
+    RAT_CHANGE = 22
+
+
+class Q850(IntEnum):
+    """Release causes of ITU-T Q.850."""
+
+    UNALLOCATED_NUMBER = 1
+    NORMAL_CLEARING = 16
+    USER_BUSY = 17
+    NO_USER_RESPONDING = 18
+    NO_ANSWER = 19
+    SUBSCRIBER_ABSENT = 20
+    CALL_REJECTED = 21
+    NORMAL_UNSPECIFIED = 31
+    NO_CIRCUIT = 34
+    TEMPORARY_FAILURE = 41
+    SWITCH_CONGESTION = 42
+
+
+SIP_OF_Q850 = {
+    Q850.UNALLOCATED_NUMBER: 404, Q850.NORMAL_CLEARING: 200, Q850.USER_BUSY: 486,
+    Q850.NO_USER_RESPONDING: 408, Q850.NO_ANSWER: 480, Q850.SUBSCRIBER_ABSENT: 480,
+    Q850.CALL_REJECTED: 603, Q850.NORMAL_UNSPECIFIED: 480, Q850.NO_CIRCUIT: 503,
+    Q850.TEMPORARY_FAILURE: 503, Q850.SWITCH_CONGESTION: 503,
+}
+"""Final SIP response of a call attempt by its Q.850 cause (RFC 3398)."""
+
+
+class ElementType(StrEnum):
+    """Network elements of the core, the transport network and the service platforms."""
+
+    AMF = "AMF"
+    SMF = "SMF"
+    UPF = "UPF"
+    MME = "MME"
+    SGW = "SGW"
+    PGW = "PGW"
+    HSS = "HSS"
+    UDM = "UDM"
+    CHF = "CHF"
+    RNC = "RNC"
+    BSC = "BSC"
+    MSC = "MSC"
+    P_CSCF = "P-CSCF"
+    S_CSCF = "S-CSCF"
+    MMTEL_AS = "MMTel-AS"
+    SMSC = "SMSC"
+    MMSC = "MMSC"
+    ROUTER = "router"
+    SWITCH = "switch"
+    SITE_ROUTER = "site router"
+    BTS = "BTS"
+    ENB = "eNB"
+    GNB = "gNB"
+
+
+class CellClass(StrEnum):
+    """Size class of a cell."""
+
+    MACRO = "MACRO"
+    MICRO = "MICRO"
+    PICO = "PICO"
+
+
+class Codec(StrEnum):
+    """Speech codecs in the SDP of a call."""
+
+    EVS = "EVS"
+    AMR_WB = "AMR-WB"
+    AMR = "AMR"
+    OPUS = "opus"
+    PCMA = "PCMA"
+
+
+class VoiceAccess(StrEnum):
+    """How a packet voice session reaches the IMS."""
+
+    VOLTE = "VoLTE"
+    VONR = "VoNR"
+    VOWIFI = "VoWiFi"
+    SIP_TRUNK = "SIP trunk"
+
+
+class UpdateType(StrEnum):
+    """Kinds of location update (TS 24.301 EPS attach, detach and tracking area update types)."""
+
+    ATTACH = "attach"
+    DETACH = "detach"
+    AREA_CHANGE = "tracking area change"
+    CELL_CHANGE = "cell change"
+    PERIODIC = "periodic"
+
+
+class Channel(StrEnum):
+    """Channels of customer care."""
+
+    CALL = "call"
+    CHAT = "chat"
+    APP = "app"
+    SHOP = "shop"
+    SOCIAL = "social"
+
+
+class Reason(StrEnum):
+    """Reasons of a contact with customer care."""
+
+    BILLING = "billing"
+    NETWORK = "network"
+    DEVICE = "device"
+    PLAN = "plan"
+    ROAMING = "roaming"
+    SIM = "sim"
+    GENERAL = "general"
+
+
+class Resolution(StrEnum):
+    """How a contact with customer care ended."""
+
+    SOLVED = "solved"
+    CALLBACK = "callback"
+    ESCALATED = "escalated"
+    ABANDONED = "abandoned"

@@ -1,0 +1,69 @@
+"""What Dagster loads: the assets, checks, jobs, schedules and resources of the operator.
+
+Belongs here: putting the parts together. Does not belong here: any part. Loading reads world.yaml
+(for the epoch and the world's hash) and no data.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+
+import dagster as dg
+
+from telco_pipeline import partitions
+from telco_pipeline.assets import build_asset, policy
+from telco_pipeline.checks import build_checks
+from telco_pipeline.contracts import DATASETS
+from telco_pipeline.jobs import build_jobs
+from telco_pipeline.resources import operator
+from telco_pipeline.schedules import build_schedules
+from telco_pipeline.settings import Settings, WorldConfig, load_world
+
+SCHEDULES_VARIABLE = "TELCO_SCHEDULES"
+
+
+def build_defs(
+    settings: Settings | None = None,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    config: WorldConfig | None = None,
+    daily: dg.DailyPartitionsDefinition | None = None,
+    pool: str | None = policy.POOL,
+) -> dg.Definitions:
+    """Build everything that Dagster knows of the operator.
+
+    Args:
+        settings: Where world.yaml lies; from the environment by default.
+        overrides: Resources to use instead of the usual ones, by name.
+        config: The world, if it is not the one of world.yaml.
+        daily: The days that exist, if they are not those from the epoch to the running day.
+        pool: Concurrency pool of all steps; None for none.
+    """
+    settings = settings or Settings.from_env()
+    config = config or load_world(settings.world_file)
+    daily = daily or partitions.daily_partitions(config.epoch)
+    on = os.environ.get(SCHEDULES_VARIABLE, "").lower() == "on"
+    resources: dict[str, object] = {"operator": operator}
+    return dg.Definitions(
+        assets=[build_asset(dataset, config, daily, pool) for dataset in DATASETS.values()],
+        asset_checks=[build_checks(dataset, pool) for dataset in DATASETS.values()],
+        jobs=build_jobs(),
+        schedules=build_schedules(daily, config.epoch, on=on),
+        resources=resources | dict(overrides or {}),
+        # Production spreads a step's work over processes itself; a process for each step would
+        # only add its start to every one of them.
+        executor=dg.in_process_executor,
+    )
+
+
+@cache
+def _defs() -> dg.Definitions:
+    return build_defs()
+
+
+def __getattr__(name: str) -> dg.Definitions:
+    # `defs` is built when Dagster asks for it: who only imports `build_defs` (the command, a test)
+    # has a world of its own and shall not fail on the one that the environment names.
+    if name == "defs":
+        return _defs()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,27 @@
+"""Generators: the records of one day and one part, from the world and the behaviour.
+
+Belongs here: what a record of each dataset says. Does not belong here: where partitions lie and
+who asks for them (`production`), Dagster.
+"""
+
+from telco_pipeline.contracts import records
+from telco_pipeline.generators import care, locations, logs
+from telco_pipeline.generators.base import Generator, Inputs
+from telco_pipeline.generators.cdrs import data, ims, sms, voice, voip
+
+GENERATORS: dict[str, Generator] = {
+    generator.dataset.name: generator
+    for generator in (
+        Generator(records.CDRS_VOICE, "subscribers", voice.make),
+        Generator(records.CDRS_SMS, "subscribers", sms.make),
+        Generator(records.CDRS_DATA, "subscribers", data.make),
+        Generator(records.CDRS_VOIP, "subscribers", voip.make),
+        Generator(records.CDRS_IMS, "subscribers", ims.make),
+        Generator(records.LOCATION_UPDATES, "subscribers", locations.make),
+        Generator(records.NETWORK_LOGS, "network_elements", logs.make),
+        Generator(records.CUSTOMER_SERVICE, "subscribers", care.make),
+    )
+}
+"""Generators of the daily datasets by name."""
+
+__all__ = ["GENERATORS", "Generator", "Inputs"]

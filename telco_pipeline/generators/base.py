@@ -1,0 +1,452 @@
+"""What all generators share: inputs, a day, drawn events, and frames in contract order.
+
+Belongs here: drawing events of a part of the population, the tail of the day before, columns that
+every record bears (who, where). Does not belong here: any one kind of record.
+
+A generator is a pure function ``make(inputs, day, part) -> DataFrame``. The rows of a day are
+those whose event time lies in the UTC day; some of them belong to events that began the day
+before, so each generator draws the *tail* of that day again.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from telco_pipeline.behaviour.contacts import Contacts, Directory
+from telco_pipeline.behaviour.mobility import COUNTRIES, Mobility, Positions
+from telco_pipeline.behaviour.population import (
+    RATS,
+    SUBSCRIBER_COLUMNS,
+    Cells,
+    Population,
+)
+from telco_pipeline.behaviour.rhythm import DayRhythm, Kind, day_rhythm
+from telco_pipeline.contracts import DATASETS, Dataset
+from telco_pipeline.engine import draws
+from telco_pipeline.engine.calendar import DAY, DayClock, day_number, day_start
+from telco_pipeline.engine.draws import Bits
+from telco_pipeline.engine.identifiers import EventIds, pack
+from telco_pipeline.engine.parts import Part
+from telco_pipeline.engine.tables import PoissonTable
+from telco_pipeline.lake import Lake
+from telco_pipeline.settings import WorldConfig
+from telco_pipeline.world.network import Network
+
+Rows = npt.NDArray[np.int64]
+Columns = dict[str, npt.NDArray]
+
+# Entities whose events are drawn at a time: arrays of a few ten thousand values stay in the cache.
+BLOCK: Final = 4096
+_VISITED_CELLS: Final = 512
+
+# Numbers of the kinds of events in event ids; never reuse one.
+EVENT_KINDS: Final = {
+    "voice_out": 0, "voice_in": 1, "sms_out": 2, "sms_in": 3, "data": 4, "trunk": 5,
+    "register": 6, "location": 7, "log": 8, "care": 9,
+}
+
+# Datasets give each record of one event an index of its own: event index * 16 + number of the
+# record within the event.
+RECORDS_PER_EVENT: Final = 16
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The keyed bijections of the world's seed."""
+
+    event: EventIds
+    call: EventIds
+    icid: EventIds
+    message: EventIds
+    charging: EventIds
+    session: EventIds
+
+
+class Inputs:
+    """Everything that generators need of the world, loaded once per process."""
+
+    def __init__(self, config: WorldConfig, frames: dict[str, pl.DataFrame]) -> None:
+        """Index the frames of the world.
+
+        Args:
+            config: The world.
+            frames: The static datasets by name; `subscribers` with `SUBSCRIBER_COLUMNS` and
+                `home_plmn`.
+        """
+        self.config = config
+        self.frames = frames
+        network = Network(
+            sites=frames["sites"], cells=frames["cells"],
+            elements=frames["network_elements"], links=frames["network_links"],
+        )
+        self.cells = Cells.of(network)
+        self.population = Population.of(
+            config, frames["subscribers"], frames["cells"], frames["devices"],
+            frames["plans"], frames["places"],
+        )
+        self.plans = frames["plans"]
+        seed = config.seed
+        self.ids = Ids(*(
+            EventIds(seed, aspect)
+            for aspect in ("event_id", "call_reference", "icid", "message_reference",
+                           "charging_id", "session_id")
+        ))
+        self.poisson = PoissonTable()
+        self._days: dict[dt.date, Day] = {}
+
+    @classmethod
+    def load(cls, config: WorldConfig, lake: Lake) -> "Inputs":
+        """Load the world from a lake that holds its static datasets."""
+        names = ("places", "sites", "cells", "network_elements", "network_links", "devices",
+                 "plans")
+        frames = {name: lake.read(name) for name in names}
+        frames["subscribers"] = lake.read(
+            "subscribers", columns=[*SUBSCRIBER_COLUMNS, "home_plmn"]
+        )
+        return cls(config, frames)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """Numbers of all parties."""
+        return Directory.of(
+            self.config, self.population, self.frames["subscribers"]["home_plmn"]
+        )
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        """Choice of the other party."""
+        return Contacts(self.config, self.population, self.directory)
+
+    @cached_property
+    def lookups(self) -> "Lookups":
+        """Texts of codes."""
+        return Lookups.of(self.cells)
+
+    @cached_property
+    def access_texts(self) -> pl.Series:
+        """P-Access-Network-Info by cell; then of Wi-Fi; then by country visited."""
+        abroad = [f"3GPP-E-UTRAN-FDD; utran-cell-id-3gpp={plmn}" for _, plmn, _ in COUNTRIES]
+        return pl.concat([self.cells.access_info, pl.Series(["IEEE-802.11", *abroad])])
+
+    def day(self, date: dt.date) -> "Day":
+        """Return a day; the last three asked for are kept, so that parts share them."""
+        if date not in self._days:
+            while len(self._days) >= 3:
+                del self._days[next(iter(self._days))]
+            self._days[date] = Day(self, date)
+        return self._days[date]
+
+
+class Day:
+    """One UTC day of the world: its clock, rhythms and the population's whereabouts."""
+
+    def __init__(self, inputs: Inputs, date: dt.date) -> None:
+        """Prepare a day; nothing is worked out before it is asked for."""
+        self.inputs = inputs
+        self.date = date
+        self.number = day_number(date)
+        self.start = day_start(date)
+        self._rhythms: dict[Kind, DayRhythm] = {}
+
+    @cached_property
+    def clock(self) -> DayClock:
+        """Local time on this day."""
+        return DayClock(self.date, self.inputs.config.time_zone, self.inputs.config.country)
+
+    @cached_property
+    def mobility(self) -> Mobility:
+        """Where everybody is."""
+        return Mobility(self.inputs.config, self.inputs.population, self.date)
+
+    @property
+    def before(self) -> "Day":
+        """The day before."""
+        return self.inputs.day(self.date - dt.timedelta(days=1))
+
+    def rhythm(self, kind: Kind) -> DayRhythm:
+        """When activity of a kind happens."""
+        if kind not in self._rhythms:
+            self._rhythms[kind] = day_rhythm(self.inputs.config, kind, self.date)
+        return self._rhythms[kind]
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events that some entities start on one day.
+
+    Attributes:
+        day: The day on which they start.
+        kind: Kind of event, a key of `EVENT_KINDS`.
+        entity: Entity number of each event.
+        index: Index of the event within its entity and day.
+        key: Hash from which its attributes are drawn.
+        time: Microseconds since the start of `day`.
+    """
+
+    day: Day
+    kind: str
+    entity: Rows
+    index: Rows
+    key: Bits
+    time: Rows
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.entity)
+
+    def select(self, chosen: npt.NDArray) -> "Events":
+        """Return some of the events (mask or row numbers)."""
+        return Events(
+            self.day, self.kind, self.entity[chosen], self.index[chosen], self.key[chosen],
+            self.time[chosen],
+        )
+
+    def bits(self, attribute: str) -> Bits:
+        """Return random bits for an attribute."""
+        return draws.bits(self.key, attribute)
+
+    def packed(self, record: int | Rows = 0) -> Rows:
+        """Return what an id of the event, or of one of its records, is made from.
+
+        Args:
+            record: Number of the record within its event, below `RECORDS_PER_EVENT`.
+        """
+        index = self.index * RECORDS_PER_EVENT + record
+        return pack(EVENT_KINDS[self.kind], self.day.number, self.entity, index)
+
+
+def draw_events(
+    day: Day,
+    entities: Rows,
+    kind: str,
+    rhythm: Kind,
+    rates: npt.NDArray[np.float64],
+) -> Events:
+    """Draw the events that entities start on a day.
+
+    Args:
+        day: The day.
+        entities: Entity numbers.
+        kind: Kind of event, a key of `EVENT_KINDS`; the aspect of the draws.
+        rhythm: Which rhythm of the day they follow.
+        rates: Mean number of events a day, by persona. Nobody starts anything with the phone off.
+    """
+    inputs, population = day.inputs, day.inputs.population
+    keys = draws.keys(draws.stream(inputs.config.seed, kind, day.number), entities)
+    when = day.rhythm(rhythm)
+    mean = when.mean_events(rates, population.persona[entities]) * population.level[entities]
+    counts = inputs.poisson.sample(draws.bits(keys, "count"), mean)
+    entity = np.repeat(entities, counts)
+    index = np.arange(len(entity)) - np.repeat(np.cumsum(counts) - counts, counts)
+    key = draws.events(np.repeat(keys, counts), index)
+    time = when.times(draws.bits(key, "time"), population.persona[entity])
+    drawn = Events(day, kind, entity, index, key, time)
+    off = day.mobility.switched_off(entity, time)
+    return drawn.select(np.flatnonzero(~off)) if off.any() else drawn
+
+
+def blocks(part: Part, size: int = BLOCK) -> Iterator[Rows]:
+    """Return the entities of a part in blocks."""
+    for start in range(part.start, part.stop, size):
+        yield np.arange(start, min(start + size, part.stop))
+
+
+def with_tail(
+    day: Day,
+    part: Part,
+    draw: Callable[[Day, Rows], Events],
+    tail: int,
+) -> Iterator[tuple[Events, int]]:
+    """Return the day's events block by block, and those of the day before that may reach into it.
+
+    Args:
+        day: The day whose records are made.
+        part: The entities.
+        draw: Draws the events that some entities start on a day.
+        tail: Longest time in microseconds from an event's start to the start of its last record.
+
+    Yields:
+        Events, and what to add to their times to count from the start of `day`.
+    """
+    for entities in blocks(part):
+        if day.date > day.inputs.config.epoch:
+            earlier = draw(day.before, entities)
+            earlier = earlier.select(np.flatnonzero(earlier.time >= DAY - tail))
+            if len(earlier):
+                yield earlier, -DAY
+        yield draw(day, entities), 0
+
+
+def within_day(columns: Columns) -> Columns:
+    """Keep the rows whose `time` (microseconds of the day) lies in the day."""
+    inside = (columns["time"] >= 0) & (columns["time"] < DAY)
+    if inside.all():
+        return columns
+    rows = np.flatnonzero(inside)
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def merge(batches: list[Columns]) -> Columns:
+    """Put batches one after the other and sort the rows by time.
+
+    Equal times keep their order: the row number is the lower part of the sort key, so the result
+    does not depend on the sorting method of the processor.
+    """
+    names = list(batches[0])
+    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in names}
+    order = time_order(columns["time"])
+    return {name: values[order] for name, values in columns.items()}
+
+
+def time_order(time: Rows) -> Rows:
+    """Return the stable order of times within a day."""
+    rows = len(time)
+    bits = max(rows.bit_length(), 1)
+    return np.sort((time << bits) | np.arange(rows)) & ((1 << bits) - 1)
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """Texts by code, each with a null behind its last row."""
+
+    cell_id: pl.Series
+    element_id: pl.Series
+    rat: pl.Series
+    visited_plmn: pl.Series
+    country: pl.Series
+    visited_cell: pl.Series
+
+    @classmethod
+    def of(cls, cells: Cells) -> "Lookups":
+        """Build the look-ups of a network."""
+        rat_type = pl.Enum([str(rat) for rat in RATS])
+        visited = [
+            f"{plmn[:3]}-{plmn[3:]}-{1000 + cell // 16}-{20000 + cell * 7}"
+            for _, plmn, _ in COUNTRIES
+            for cell in range(_VISITED_CELLS)
+        ]
+        return cls(
+            cell_id=_with_null(cells.cell_id),
+            element_id=_with_null(cells.element_id),
+            rat=pl.Series([str(rat) for rat in RATS], dtype=rat_type),
+            visited_plmn=_with_null(pl.Series([plmn for _, plmn, _ in COUNTRIES])),
+            country=_with_null(pl.Series([name for name, _, _ in COUNTRIES])),
+            visited_cell=_with_null(pl.Series(visited)),
+        )
+
+
+def _with_null(values: pl.Series) -> pl.Series:
+    return pl.concat([values, pl.Series([None], dtype=values.dtype)])
+
+
+def null_where(missing: npt.NDArray[np.bool_], rows: npt.NDArray, values: pl.Series) -> pl.Series:
+    """Return `values` at `rows`, null where missing; the last of `values` is null."""
+    return values.gather(np.where(missing, len(values) - 1, rows))
+
+
+def nullable(missing: npt.NDArray[np.bool_], values: npt.NDArray) -> pl.Series:
+    """Return a series of `values` with nulls where missing."""
+    return pl.select(
+        pl.when(pl.Series(~missing)).then(pl.Series(values))
+    ).to_series()
+
+
+def moment(day: Day, time: Rows) -> pl.Series:
+    """Return UTC times from microseconds of the day."""
+    return pl.Series(time + day.start).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def moment_or_null(day: Day, time: Rows, missing: npt.NDArray[np.bool_]) -> pl.Series:
+    """Return UTC times from microseconds of the day, null where missing."""
+    return (
+        nullable(missing, time + day.start).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    )
+
+
+def where_columns(
+    inputs: Inputs, cell: Rows, country: Rows, visited: Rows
+) -> dict[str, pl.Series]:
+    """Return the columns that say where: cell at home, network and cell abroad.
+
+    Args:
+        inputs: The world.
+        cell: Row of the cell.
+        country: Row of the country, -1 at home.
+        visited: Any number that chooses the cell abroad.
+    """
+    texts = inputs.lookups
+    home = country < 0
+    return {
+        "cell_id": null_where(~home, cell, texts.cell_id),
+        "roaming": pl.Series(~home),
+        "visited_plmn": null_where(home, country, texts.visited_plmn),
+        "roaming_country": null_where(home, country, texts.country),
+        "visited_cell": null_where(
+            home, country * _VISITED_CELLS + visited % _VISITED_CELLS, texts.visited_cell
+        ),
+    }
+
+
+def served_columns(inputs: Inputs, entity: Rows) -> dict[str, pl.Series]:
+    """Return the columns that say whom the record serves."""
+    population = inputs.population
+    return {
+        "subscriber_id": pl.Series(population.subscriber_id[entity]),
+        "imsi": population.imsi.gather(entity),
+        "msisdn": population.msisdn.gather(entity),
+        "imei": population.imei.gather(entity),
+    }
+
+
+def enum_of(values: "list[str]", codes: npt.NDArray) -> pl.Series:
+    """Return an enumeration column from positions in `values`."""
+    return pl.Series(codes.astype(np.uint8)).cat.to(pl.Enum(values))
+
+
+def frame(dataset: Dataset, columns: dict[str, pl.Series]) -> pl.DataFrame:
+    """Return the columns in the contract's order and types."""
+    schema = dataset.polars_schema
+    return pl.DataFrame(
+        [
+            column if column.dtype == dtype else column.cast(dtype)
+            for name, dtype in schema.items()
+            for column in (columns[name].alias(name),)
+        ]
+    )
+
+
+def empty(name: str) -> pl.DataFrame:
+    """Return a frame of a dataset without rows."""
+    return pl.DataFrame(schema=DATASETS[name].polars_schema)
+
+
+Entities = Literal["subscribers", "network_elements"]
+
+
+@dataclass(frozen=True)
+class Generator:
+    """How the records of one dataset are made.
+
+    Attributes:
+        dataset: Its contract.
+        entities: What the parts are cut from.
+        make: Makes the rows of one day and one part.
+    """
+
+    dataset: Dataset
+    entities: Entities
+    make: Callable[[Inputs, dt.date, Part], pl.DataFrame]
+
+
+__all__ = [
+    "BLOCK", "Columns", "Day", "Entities", "Events", "Generator", "Inputs", "Positions", "Rows",
+    "blocks", "draw_events", "empty", "enum_of", "frame", "merge", "moment", "moment_or_null",
+    "null_where", "nullable", "served_columns", "time_order", "where_columns", "with_tail",
+    "within_day",
+]

@@ -1,0 +1,1 @@
+"""Generators of call detail records: voice, messages, data, packet voice, IMS signalling."""

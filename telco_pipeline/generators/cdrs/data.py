@@ -1,0 +1,294 @@
+"""Data CDRs: packet sessions by application, in partial records (TS 32.251, TS 32.255).
+
+Belongs here: service, volume and duration of sessions, their partial records, and the fields of
+`cdrs_data`. Does not belong here: throughput and quality, which come with the network's state.
+
+People's volumes are log-normal by service and durations follow v = a d^b (Zanella et al., IMC
+2023); machines send small reports, more up than down (Shafiq 2012).
+"""
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from telco_pipeline.behaviour.population import EUTRAN, GERAN, MACHINE, NR, RATS
+from telco_pipeline.contracts import records
+from telco_pipeline.contracts.codes import CauseForRecClosing, Rat, RecordType
+from telco_pipeline.engine import draws
+from telco_pipeline.engine.calendar import SECOND
+from telco_pipeline.engine.draws import Bits
+from telco_pipeline.engine.identifiers import Permutation
+from telco_pipeline.engine.parts import Part
+from telco_pipeline.engine.tables import STANDARD_NORMAL, Choice, QuantileFamily, QuantileTable
+from telco_pipeline.generators.base import (
+    Columns,
+    Day,
+    Events,
+    Inputs,
+    Rows,
+    draw_events,
+    empty,
+    enum_of,
+    frame,
+    merge,
+    moment,
+    null_where,
+    served_columns,
+    where_columns,
+    with_tail,
+    within_day,
+)
+from telco_pipeline.settings import WorldConfig
+
+_TYPES: Final = [str(RecordType.PGW), str(RecordType.CHF)]
+# The model's durations are clipped to an hour (Zanella et al.).
+_LONGEST: Final = 3600
+TAIL: Final = _LONGEST * SECOND
+# Below this exponent duration hardly follows volume and is drawn on its own.
+_LOOSE_EXPONENT: Final = 0.3
+_OWN_DURATION = (70.0, 1.2)  # median seconds, sigma of ln
+# Scatter of the duration around v = a d^b, so that volume does not give it away.
+_SCATTER = QuantileTable.log_normal(1.0, 0.45)
+_UPLINK_SCATTER = QuantileTable.log_normal(1.0, 0.4)
+_MOST_UPLINK: Final = 0.95
+_MAX_VOLUME: Final = 40e9
+
+# What machines send, by how many reports a day they make: service, median bytes, sigma, seconds.
+_REPORT: Final = "telemetry"
+_REPORT_BYTES: Final = (9_000.0, 1.1)
+_REPORT_SECONDS: Final = (12.0, 0.8)
+_REPORT_UPLINK: Final = 0.74
+_NR_SHARE: Final = 0.85
+_ABNORMAL: Final = 0.004
+_ADDRESSES: Final = 1 << 22  # 100.64.0.0/10
+
+
+@dataclass(frozen=True)
+class Services:
+    """Services as tables; the last one is the machines' reports."""
+
+    names: pl.Series
+    choice: Choice
+    volume: QuantileFamily
+    duration: QuantileFamily
+    loose: np.ndarray
+    uplink: np.ndarray
+    report: int
+
+
+def services(config: WorldConfig) -> Services:
+    """Build the tables of the world's services."""
+    return _services(tuple(
+        (name, s.share, s.u, s.s, s.a, s.b, s.uplink) for name, s in config.services.items()
+    ))
+
+
+@lru_cache(maxsize=2)
+def _services(rows: tuple[tuple[str, float, float, float, float, float, float], ...]) -> Services:
+    volumes, durations = [], []
+    for _, _, mean, sigma, a, b, _ in rows:
+        volumes.append(lambda p, mean=mean, sigma=sigma: _volume(p, mean, sigma))
+        if b < _LOOSE_EXPONENT:
+            durations.append(lambda p: _log_normal(p, *_OWN_DURATION))
+        else:
+            durations.append(
+                lambda p, mean=mean, sigma=sigma, a=a, b=b: min(
+                    (_volume(p, mean, sigma) / a) ** (1 / b), 1e6
+                )
+            )
+    volumes.append(lambda p: _log_normal(p, *_REPORT_BYTES))
+    durations.append(lambda p: _log_normal(p, *_REPORT_SECONDS))
+    return Services(
+        names=pl.Series([*(row[0] for row in rows), _REPORT]),
+        choice=Choice.of([row[1] for row in rows]),
+        volume=QuantileFamily.of(volumes),
+        duration=QuantileFamily.of(durations),
+        loose=np.array([*(row[5] < _LOOSE_EXPONENT for row in rows), True]),
+        uplink=np.array([*(row[6] for row in rows), _REPORT_UPLINK]),
+        report=len(rows),
+    )
+
+
+def _log_normal(probability: float, median: float, sigma: float) -> float:
+    return median * math.exp(sigma * STANDARD_NORMAL.inv_cdf(probability))
+
+
+def _volume(probability: float, mean: float, sigma: float) -> float:
+    exponent = mean + sigma * STANDARD_NORMAL.inv_cdf(probability)
+    return min(10.0**exponent, _MAX_VOLUME)
+
+
+def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+    """Return the data records of a day and a part, sorted by event time."""
+    day = inputs.day(date)
+    batches = [
+        within_day(_partial_records(_sessions(events, shift), inputs.config))
+        for events, shift in with_tail(day, part, _draw, TAIL)
+    ]
+    if not any(len(batch["time"]) for batch in batches):
+        return empty("cdrs_data")
+    return frame(records.CDRS_DATA, _columns(inputs, day, part, merge(batches)))
+
+
+def _draw(day: Day, entities: Rows) -> Events:
+    config = day.inputs.config
+    weight = config.record_weights.data
+    rates = np.array([persona.sessions * weight for persona in config.personas.values()])
+    return draw_events(day, entities, "data", "data", rates)
+
+
+def _sessions(events: Events, shift: int) -> Columns:
+    """Return the sessions: service, volumes, duration, where."""
+    inputs = events.day.inputs
+    table = services(inputs.config)
+    machine = inputs.population.kind[events.entity] == MACHINE
+    service = table.choice.sample(events.bits("service"))
+    service = np.where(machine, table.report, service).astype(np.int64)
+    volume_bits = events.bits("volume")
+    volume = np.maximum(table.volume.sample(volume_bits, service), 64.0)
+    duration = _duration(events, table, service, volume_bits)
+    uplink = table.uplink[service] * _UPLINK_SCATTER.sample(events.bits("uplink"))
+    up = volume * np.minimum(uplink, _MOST_UPLINK)
+    where = events.day.mobility.at(events.entity, events.time)
+    cell, rat = _access(events, where.cell, where.abroad)
+    abnormal = draws.chance(events.bits("closing"), _ABNORMAL)
+    return {
+        "time": events.time + shift,
+        "entity": events.entity.astype(np.int32),
+        "service": service.astype(np.int16),
+        "duration": duration,
+        "up": up.astype(np.int64),
+        "down": (volume - up).astype(np.int64),
+        "cell": cell.astype(np.int32),
+        "country": where.country.astype(np.int8),
+        "rat": rat,
+        "abnormal": abnormal,
+        "session": events.packed(),
+    }
+
+
+def _duration(events: Events, table: Services, service: Rows, volume_bits: Bits) -> Rows:
+    """Return the duration of each session in microseconds, one second to an hour."""
+    own_bits = events.bits("duration")
+    chosen = np.where(table.loose[service], own_bits, volume_bits)
+    seconds = table.duration.sample(chosen, service) * _SCATTER.sample(events.bits("scatter"))
+    return (np.clip(seconds, 1.0, _LONGEST) * SECOND).astype(np.int64)
+
+
+def _access(
+    events: Events, camped: Rows, abroad: np.ndarray
+) -> tuple[Rows, np.ndarray]:
+    """Return the cell and the radio access of each session."""
+    population, cells = events.day.inputs.population, events.day.inputs.cells
+    falls_back = ~draws.chance(events.bits("layer"), _NR_SHARE)
+    on_nr = cells.rat[camped] == NR
+    cell = np.where(on_nr & falls_back, cells.lte_sibling[camped], camped).astype(np.int64)
+    device = population.rat[events.entity]
+    narrow = (device == RATS.index(Rat.NB_IOT)) | (device == RATS.index(Rat.LTE_M))
+    rat = np.where(narrow & (cells.rat[cell] == EUTRAN), device, cells.rat[cell])
+    rat = np.where(abroad, np.where(device == GERAN, GERAN, EUTRAN), rat)
+    return cell, rat.astype(np.int8)
+
+
+def _partial_records(sessions: Columns, config: WorldConfig) -> Columns:
+    """Cut sessions at the time limit into records that share the charging id.
+
+    Bytes are shared out by time with whole numbers, so that they add up to the session's.
+    """
+    limit = config.charging.data_time_limit_s * SECOND
+    duration = sessions["duration"]
+    count = -(-duration // limit)
+    if (count == 1).all():
+        return _records(sessions, np.zeros(len(count), dtype=np.int64), duration, limit)
+    whole = np.repeat(np.arange(len(count)), count)
+    number = np.arange(len(whole)) - np.repeat(np.cumsum(count) - count, count)
+    expanded = {name: values[whole] for name, values in sessions.items()}
+    return _records(expanded, number, expanded["duration"], limit)
+
+
+def _records(sessions: Columns, number: Rows, duration: Rows, limit: int) -> Columns:
+    """Return record `number` of each session."""
+    start = number * limit
+    end = np.minimum(start + limit, duration)
+    last = end == duration
+    single = last & (number == 0)
+    up, down = sessions["up"], sessions["down"]
+    if not single.all():
+        up = _share(up, start, end, duration)
+        down = _share(down, start, end, duration)
+    cause = np.select(
+        [~last, sessions["abnormal"]],
+        [
+            np.int16(CauseForRecClosing.TIME_LIMIT),
+            np.int16(CauseForRecClosing.ABNORMAL_RELEASE),
+        ],
+        np.int16(CauseForRecClosing.NORMAL_RELEASE),
+    )
+    return {
+        "time": sessions["time"] + start,
+        "entity": sessions["entity"],
+        "service": sessions["service"],
+        "seconds": ((end - start + SECOND // 2) // SECOND).astype(np.int32),
+        "up": up,
+        "down": down,
+        "cause": cause,
+        "number": (number + 1).astype(np.int16),
+        "cell": sessions["cell"],
+        "country": sessions["country"],
+        "rat": sessions["rat"],
+        "session": sessions["session"],
+    }
+
+
+def _share(volume: Rows, start: Rows, end: Rows, duration: Rows) -> Rows:
+    """Return the bytes of [start, end), of a volume spread evenly over the duration."""
+    # Milliseconds: a product of bytes and microseconds would not fit 63 bits.
+    total = np.maximum(duration // 1000, 1)
+    return volume * (end // 1000) // total - volume * (start // 1000) // total
+
+
+def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, pl.Series]:
+    entity, cell = rows["entity"], rows["cell"]
+    serving, plans = inputs.cells.serving, inputs.plans
+    plan = inputs.population.plan[entity]
+    on_nr = rows["rat"] == NR
+    country = rows["country"].astype(np.int64)
+    slices = pl.concat([plans["s_nssai"], pl.Series([None], dtype=pl.String)])
+    return {
+        **served_columns(inputs, entity),
+        **where_columns(inputs, cell, country, rows["session"] >> 4),
+        "event_id": pl.Series(inputs.ids.event.of(rows["session"] + rows["number"] - 1)),
+        "event_time": moment(day, rows["time"]),
+        "record_type": enum_of(_TYPES, on_nr),
+        "charging_id": pl.Series(inputs.ids.charging.of(rows["session"])),
+        "record_sequence_number": pl.Series(rows["number"]),
+        "recording_entity": inputs.cells.element_id.gather(serving["pgw"][cell]),
+        "serving_node": null_where(
+            country >= 0, serving["sgw"][cell], inputs.lookups.element_id
+        ),
+        "access_point_name": plans["access_point_name"].gather(plan),
+        "served_pdp_address": _addresses(inputs, day, part).gather(entity - part.start),
+        "service": services(inputs.config).names.gather(rows["service"]),
+        "duration": pl.Series(rows["seconds"]),
+        "data_volume_uplink": pl.Series(rows["up"]),
+        "data_volume_downlink": pl.Series(rows["down"]),
+        "cause_for_rec_closing": pl.Series(rows["cause"]),
+        "rat_type": inputs.lookups.rat.gather(rows["rat"]),
+        "qci": plans["qci"].gather(plan),
+        "s_nssai": null_where(~on_nr, plan, slices),
+    }
+
+
+def _addresses(inputs: Inputs, day: Day, part: Part) -> pl.Series:
+    """Return each subscriber's address of the day in the shared space 100.64.0.0/10 (RFC 6598)."""
+    shuffle = Permutation(_ADDRESSES, inputs.config.seed, f"address/{day.number}")
+    host = shuffle(np.arange(part.start, part.stop) % _ADDRESSES)
+    octets = pl.DataFrame({
+        "b": 64 + (host >> 16), "c": (host >> 8) & 255, "d": host & 255,
+    })
+    return octets.select(pl.format("100.{}.{}.{}", "b", "c", "d")).to_series()

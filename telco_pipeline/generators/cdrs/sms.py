@@ -1,0 +1,224 @@
+"""Message CDRs: SMS and MMS, the MO and the MT record of each (TS 32.250, TS 32.270).
+
+Belongs here: who writes to whom, segments, delivery, and the fields of `cdrs_sms`. Does not
+belong here: conversations, which come with the behaviour of pairs.
+"""
+
+import datetime as dt
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from telco_pipeline.behaviour.population import EUTRAN, GERAN, MACHINE
+from telco_pipeline.contracts import records
+from telco_pipeline.contracts.codes import RecordType
+from telco_pipeline.engine import draws
+from telco_pipeline.engine.calendar import HOUR, SECOND
+from telco_pipeline.engine.parts import Part
+from telco_pipeline.engine.tables import Choice, QuantileTable
+from telco_pipeline.generators.base import (
+    Columns,
+    Day,
+    Events,
+    Inputs,
+    Rows,
+    draw_events,
+    empty,
+    enum_of,
+    frame,
+    merge,
+    moment,
+    served_columns,
+    where_columns,
+    with_tail,
+    within_day,
+)
+from telco_pipeline.generators.cdrs.voice import choose
+
+_TYPES: Final = [
+    str(RecordType.MO_SMS), str(RecordType.MT_SMS), str(RecordType.MO_MMS), str(RecordType.MT_MMS)
+]
+_MMS_SHARE: Final = 0.03
+_MMS_BYTES = QuantileTable.log_normal(180_000.0, 0.7)
+# Characters of an SMS: half of them below 30 (practice); 153 to a concatenated segment.
+_CHARACTERS = QuantileTable.log_normal(34.0, 0.9)
+_ONE_SEGMENT: Final = 160
+_SEGMENT: Final = 153
+_LONGEST: Final = 12 * _SEGMENT
+# Most are delivered within seconds; the recipient's phone is off for the rest.
+_DELIVERY = QuantileTable.log_normal(2.6, 0.35)
+_LATE_SHARE: Final = 0.025
+_LATE = QuantileTable.log_normal(1500.0, 1.2)
+_LONGEST_DELAY: Final = 4 * HOUR
+# A phone that is off for the night takes its messages in the morning.
+TAIL: Final = 13 * HOUR
+# Result of submission and of delivery: TP-FCS of TS 23.040: 0 none, 0xD0 (208) SIM storage full,
+# 0xC0 (192) SC busy, 0xC3 (195) invalid SME address.
+_SUBMIT = Choice.of([99.2, 0.5, 0.3])
+_SUBMIT_RESULTS: Final = np.array([0, 192, 195], dtype=np.int16)
+_DELIVER = Choice.of([99.6, 0.4])
+_DELIVER_RESULTS: Final = np.array([0, 208], dtype=np.int16)
+# Messages from other networks and from services (codes, delivery notices) per one sent.
+_INCOMING_SHARE: Final = 0.85
+
+
+def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+    """Return the message records of a day and a part, sorted by event time."""
+    day = inputs.day(date)
+    batches = [
+        within_day(batch)
+        for draw, incoming in ((_outgoing, False), (_incoming, True))
+        for events, shift in with_tail(day, part, draw, TAIL)
+        for batch in _messages(events, shift, incoming=incoming)
+    ]
+    if not any(len(batch["time"]) for batch in batches):
+        return empty("cdrs_sms")
+    return frame(records.CDRS_SMS, _columns(inputs, day, merge(batches)))
+
+
+def _rates(day: Day) -> np.ndarray:
+    config = day.inputs.config
+    weight = config.record_weights.sms
+    return np.array([persona.messages * weight for persona in config.personas.values()])
+
+
+def _outgoing(day: Day, entities: Rows) -> Events:
+    return draw_events(day, entities, "sms_out", "messages", _rates(day))
+
+
+def _incoming(day: Day, entities: Rows) -> Events:
+    return draw_events(day, entities, "sms_in", "messages", _rates(day) * _INCOMING_SHARE)
+
+
+def _messages(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
+    """Return the records of messages: at the sender, and at the recipient where it is ours."""
+    inputs = events.day.inputs
+    choose_party = inputs.contacts.incoming if incoming else inputs.contacts.outgoing
+    party = choose_party(events.entity, events.key, messages=True)
+    accepted = _SUBMIT_RESULTS[_SUBMIT.sample(events.bits("submit"))]
+    delivered = events.time + _delay(events)
+    everything = np.arange(len(events))
+    if incoming:
+        sides = [(everything, events.entity, party, delivered, True)]
+    else:
+        reached = np.flatnonzero((party < inputs.directory.own) & (accepted == 0))
+        sides = [
+            (everything, events.entity, party, events.time, False),
+            (reached, party, events.entity, delivered, True),
+        ]
+    content = _content(events)
+    return [
+        _side(events, shift, content, accepted, *side) for side in sides if len(side[0])
+    ]
+
+
+def _delay(events: Events) -> Rows:
+    """Return the time from submission to delivery in microseconds."""
+    delay = _DELIVERY.sample(events.bits("delivery"))
+    late = np.flatnonzero(draws.chance(events.bits("late"), _LATE_SHARE))
+    delay[late] = _LATE.sample(events.bits("late/by")[late])
+    return (np.minimum(delay, _LONGEST_DELAY // SECOND) * SECOND).astype(np.int64)
+
+
+def _content(events: Events) -> Columns:
+    """Return kind, segments and size of each message."""
+    population = events.day.inputs.population
+    machine = population.kind[events.entity] == MACHINE
+    mms = draws.chance(events.bits("mms"), _MMS_SHARE) & ~machine
+    size_bits = events.bits("size")
+    characters = np.clip(_CHARACTERS.sample(size_bits), 1, _LONGEST).astype(np.int64)
+    picture = np.clip(_MMS_BYTES.sample(size_bits), 5_000, 2_000_000).astype(np.int64)
+    parts = np.where(characters <= _ONE_SEGMENT, 1, -(-characters // _SEGMENT))
+    return {
+        "mms": mms,
+        "segments": np.where(mms, 1, parts).astype(np.int16),
+        # Seven bits a character (TS 23.038).
+        "size": np.where(mms, picture, -(-characters * 7 // 8)).astype(np.int32),
+    }
+
+
+def _side(
+    events: Events, shift: int, content: Columns, accepted: np.ndarray,
+    rows: Rows, served: Rows, other: Rows, time: Rows, terminating: bool,
+) -> Columns:
+    """Return the records of one side of some messages."""
+    inputs = events.day.inputs
+    entity, when = served[rows], time[rows]
+    if terminating:
+        when = _when_on(events.day, entity, when)
+    where = events.day.mobility.at(entity, when)
+    key = draws.bits(events.key[rows], "side/terminating" if terminating else "side/originating")
+    result = (
+        _DELIVER_RESULTS[_DELIVER.sample(draws.bits(key, "result"))]
+        if terminating else accepted[rows]
+    )
+    cell, rat = _access(inputs, entity, where.cell, where.abroad)
+    message = events.packed()[rows]
+    return {
+        "time": when + shift,
+        "entity": entity,
+        "party": other[rows],
+        "terminating": np.full(len(rows), terminating),
+        "cell": cell,
+        "country": where.country,
+        "rat": rat,
+        "result": result,
+        "key": key,
+        "message": message,
+        "record": message + int(terminating),
+        **{name: values[rows] for name, values in content.items()},
+    }
+
+
+def _when_on(day: Day, entity: Rows, time: Rows) -> Rows:
+    """Return when the recipients take the messages: in the morning if the phone is off."""
+    off = np.flatnonzero(day.mobility.switched_off(entity, time))
+    later = time.copy()
+    wait = day.mobility.until_on(entity[off], time[off])
+    # Delivery follows the attach within half a minute.
+    later[off] += wait + SECOND + (time[off] % (30 * SECOND))
+    return later
+
+
+def _access(
+    inputs: Inputs, entity: Rows, camped: Rows, abroad: np.ndarray
+) -> tuple[Rows, np.ndarray]:
+    """Return the cell and radio access: over IMS where the phone camps, else over GERAN."""
+    population, cells = inputs.population, inputs.cells
+    packet = population.volte[entity] | (population.kind[entity] == MACHINE)
+    cell = np.where(packet, camped, cells.gsm_sibling[camped]).astype(np.int64)
+    rat = cells.rat[cell]
+    rat = np.where(abroad, np.where(packet, EUTRAN, GERAN), rat)
+    return cell, rat.astype(np.int8)
+
+
+def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
+    directory, serving = inputs.directory, inputs.cells.serving
+    terminating, mms = rows["terminating"], rows["mms"]
+    own = inputs.population.msisdn.gather(rows["entity"])
+    other = directory.number.gather(rows["party"])
+    centre = np.where(mms, serving["mmsc"][rows["cell"]], serving["smsc"][rows["cell"]])
+    circuit = (rows["rat"] == GERAN) & ~mms
+    entity = np.where(circuit, serving["msc"][rows["cell"]], centre)
+    element_id = inputs.cells.element_id
+    return {
+        **served_columns(inputs, rows["entity"]),
+        **where_columns(
+            inputs, rows["cell"], rows["country"], (rows["key"] >> np.uint64(32)).astype(np.int64)
+        ),
+        "event_id": pl.Series(inputs.ids.event.of(rows["record"])),
+        "event_time": moment(day, rows["time"]),
+        "record_type": enum_of(_TYPES, terminating + 2 * mms.astype(np.int8)),
+        "calling_number": choose(terminating, other, own),
+        "called_number": choose(terminating, own, other),
+        "other_plmn": directory.plmn.gather(rows["party"]),
+        "message_reference": pl.Series(inputs.ids.message.of(rows["message"])),
+        "service_centre": element_id.gather(centre),
+        "recording_entity": element_id.gather(entity),
+        "rat_type": inputs.lookups.rat.gather(rows["rat"]),
+        "segments": pl.Series(rows["segments"]),
+        "message_size": pl.Series(rows["size"]),
+        "sms_result": pl.Series(rows["result"]),
+        "chargeable": pl.Series(~terminating & (rows["result"] == 0)),
+    }

@@ -1,0 +1,219 @@
+"""VoIP CDRs: the media of calls over IMS, and enterprise SIP trunks (TS 32.260, MMTel).
+
+Belongs here: codec, loss, jitter, delay and MOS, and calls of businesses over SIP trunks. Does
+not belong here: which call goes over IMS (`calls`).
+
+The MOS follows ITU-T G.107 with the wideband scale left out: R = 93.2 - Id - Ie,eff, with
+Id = 0.024 d + 0.11 (d - 177.3) for d above 177.3 ms, and Ie,eff = Ie + (95 - Ie) P / (P + Bpl)
+for packet loss P in percent (G.113 for Ie and Bpl of a codec), and
+MOS = 1 + 0.035 R + 7e-6 R (R - 60) (100 - R).
+"""
+
+import datetime as dt
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from telco_pipeline.behaviour.population import NR, WLAN
+from telco_pipeline.contracts import records
+from telco_pipeline.contracts.codes import (
+    SIP_OF_Q850,
+    Codec,
+    RecordType,
+    VoiceAccess,
+)
+from telco_pipeline.engine import draws
+from telco_pipeline.engine.draws import Bits
+from telco_pipeline.engine.parts import Part
+from telco_pipeline.engine.tables import Choice, QuantileTable
+from telco_pipeline.generators.base import (
+    Columns,
+    Day,
+    Events,
+    Inputs,
+    Rows,
+    draw_events,
+    empty,
+    enum_of,
+    frame,
+    merge,
+    moment,
+    moment_or_null,
+    null_where,
+    nullable,
+    with_tail,
+    within_day,
+)
+from telco_pipeline.generators.cdrs.calls import (
+    ANSWERED,
+    OUTCOMES,
+    TERMINATING,
+    VOIP_RECORD,
+    call_legs,
+    call_times,
+    draw_outcome,
+    record_number,
+)
+from telco_pipeline.generators.cdrs.voice import choose, duration
+
+CODECS: Final = list(Codec)
+_EVS, _AMR_WB, _AMR, _OPUS, _PCMA = (CODECS.index(codec) for codec in Codec)
+_ACCESS: Final = list(VoiceAccess)
+_VOLTE, _VONR, VOWIFI, _TRUNK = range(4)
+# Codec by access: EVS on newer phones, AMR-WB on the rest (practice).
+_CODEC = Choice.of([
+    [55.0, 40.0, 5.0, 0.0, 0.0],
+    [85.0, 15.0, 0.0, 0.0, 0.0],
+    [60.0, 38.0, 2.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, 22.0, 78.0],
+])
+# Equipment impairment Ie and robustness Bpl by codec (G.113 appendix I; EVS and opus: practice).
+_IMPAIRMENT: Final = np.array([2.0, 5.0, 11.0, 2.0, 0.0])
+_ROBUSTNESS: Final = np.array([20.0, 12.0, 10.0, 22.0, 4.3])
+
+_LOSS = QuantileTable.log_normal(0.16, 1.1)  # percent
+_JITTER = QuantileTable.log_normal(4.5, 0.6)  # milliseconds
+# Mouth to ear: LTE and NR about 100 ms, Wi-Fi and trunks by the way they take.
+_LATENCY = QuantileTable.log_normal(1.0, 0.22)
+_MEDIAN_LATENCY: Final = np.array([105.0, 85.0, 120.0, 65.0])
+_LOSS_FACTOR: Final = np.array([1.0, 0.7, 2.2, 0.6])
+
+# Trunk calls of a business subscriber, as a share of its mobile calls.
+_TRUNK_SHARE: Final = 0.35
+SIP_RESPONSES: Final = np.array([SIP_OF_Q850[cause] for cause in OUTCOMES], dtype=np.int16)
+
+
+def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+    """Return the packet-voice records of a day and a part, sorted by event time."""
+    day = inputs.day(date)
+    batches = [_over_ims(batch) for batch in call_legs(day, part)]
+    for events, shift in with_tail(day, part, _trunk_calls, 0):
+        batches.append(_trunk_legs(events, shift))
+    batches = [within_day(batch) for batch in batches]
+    if not any(len(batch["time"]) for batch in batches):
+        return empty("cdrs_voip")
+    legs = merge(batches)
+    return frame(records.CDRS_VOIP, _columns(inputs, day, legs))
+
+
+def _over_ims(legs: Columns) -> Columns:
+    """Return the legs over IMS with what VoIP adds."""
+    rows = np.flatnonzero(legs["ims"])
+    chosen = {
+        name: legs[name][rows]
+        for name in ("time", "answer", "answered", "release", "entity", "party", "role", "cell",
+                     "country", "outcome", "key", "call", "rat")
+    }
+    rat = chosen.pop("rat")
+    return {**chosen, "access": leg_access(rat), "record": record_number(chosen, VOIP_RECORD)}
+
+
+def leg_access(rat: np.ndarray) -> np.ndarray:
+    """Return the access (position in `VoiceAccess`) of a leg over IMS, from its radio access."""
+    return np.select([rat == NR, rat == WLAN], [_VONR, VOWIFI], _VOLTE).astype(np.int8)
+
+
+def leg_codec(key: Bits, access: np.ndarray) -> np.ndarray:
+    """Return the codec (position in `CODECS`) that a leg negotiates."""
+    return _CODEC.sample(draws.bits(key, "codec"), access)
+
+
+def _trunk_calls(day: Day, entities: Rows) -> Events:
+    """Draw the calls that businesses start over their SIP trunk."""
+    config = day.inputs.config
+    rates = np.array([
+        persona.calls * _TRUNK_SHARE * config.record_weights.voip
+        if persona.kind == "business" else 0.0
+        for persona in config.personas.values()
+    ])
+    return draw_events(day, entities, "trunk", "calls", rates)
+
+
+def _trunk_legs(events: Events, shift: int) -> Columns:
+    inputs = events.day.inputs
+    outcome = draw_outcome(events)
+    answer, release, _ = call_times(events, outcome)
+    answered = outcome == ANSWERED
+    count = len(events)
+    return {
+        "time": events.time + shift,
+        "answer": np.where(answered, answer + shift, -1),
+        "answered": answered,
+        "release": release + shift,
+        "entity": events.entity,
+        "party": inputs.contacts.outgoing(events.entity, events.key),
+        "role": np.zeros(count, dtype=np.int8),
+        "cell": np.full(count, -1),
+        "country": np.full(count, -1),
+        "outcome": outcome,
+        "key": events.key,
+        "call": events.packed(),
+        "access": np.full(count, _TRUNK, dtype=np.int8),
+        "record": events.packed(VOIP_RECORD),
+    }
+
+
+def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, pl.Series]:
+    population, directory = inputs.population, inputs.directory
+    terminating = legs["role"] == TERMINATING
+    own = population.msisdn.gather(legs["entity"])
+    other = directory.number.gather(legs["party"])
+    trunk = legs["access"] == _TRUNK
+    hidden = trunk | (legs["country"] >= 0)
+    codec = leg_codec(legs["key"], legs["access"])
+    home = population.home[legs["entity"]]
+    server = inputs.cells.serving["mmtel"][np.where(trunk, home, legs["cell"])]
+    return {
+        "event_id": pl.Series(inputs.ids.event.of(legs["record"])),
+        "event_time": moment(day, legs["time"]),
+        "record_type": enum_of([str(RecordType.MMTEL)], np.zeros(len(trunk))),
+        "subscriber_id": pl.Series(population.subscriber_id[legs["entity"]]),
+        "imsi": population.imsi.gather(legs["entity"]),
+        "msisdn": own,
+        "calling_party_address": choose(terminating, other, own),
+        "called_party_address": choose(terminating, own, other),
+        "role": enum_of(["originating", "terminating"], legs["role"]),
+        "icid": pl.Series(inputs.ids.icid.of(legs["call"])),
+        "chargeable": pl.Series(trunk & legs["answered"]),
+        "access": enum_of([str(access) for access in _ACCESS], legs["access"]),
+        "recording_entity": inputs.cells.element_id.gather(server),
+        "cell_id": null_where(hidden, legs["cell"], inputs.lookups.cell_id),
+        "codec": enum_of([str(name) for name in CODECS], codec),
+        "answer_time": moment_or_null(day, legs["answer"], ~legs["answered"]),
+        "release_time": moment(day, legs["release"]),
+        "call_duration": pl.Series(duration(legs)),
+        "sip_response": pl.Series(SIP_RESPONSES[legs["outcome"]]),
+        **_quality(legs["key"], legs["access"], codec, ~legs["answered"]),
+    }
+
+
+def _quality(
+    key: Bits, access: np.ndarray, codec: np.ndarray, silent: np.ndarray
+) -> dict[str, pl.Series]:
+    """Return loss, jitter, latency and MOS; null where nobody spoke."""
+    loss = np.minimum(_LOSS.sample(draws.bits(key, "loss")) * _LOSS_FACTOR[access], 30.0)
+    jitter = np.minimum(_JITTER.sample(draws.bits(key, "jitter")), 200.0)
+    latency = _LATENCY.sample(draws.bits(key, "latency")) * _MEDIAN_LATENCY[access] + jitter
+    loss, jitter, latency = np.round(loss, 2), np.round(jitter, 1), np.round(latency, 1)
+    values = {
+        "packet_loss": loss, "jitter": jitter, "latency": latency,
+        "mos": np.round(mean_opinion_score(loss, latency, codec), 2),
+    }
+    return {name: nullable(silent, column) for name, column in values.items()}
+
+
+def mean_opinion_score(loss: np.ndarray, latency: np.ndarray, codec: np.ndarray) -> np.ndarray:
+    """Return the MOS of the E-model (ITU-T G.107).
+
+    Args:
+        loss: Packet loss in percent.
+        latency: One-way delay in milliseconds.
+        codec: Position of the codec in `CODECS`.
+    """
+    delay = 0.024 * latency + 0.11 * np.maximum(latency - 177.3, 0.0)
+    impairment = _IMPAIRMENT[codec]
+    effective = impairment + (95.0 - impairment) * loss / (loss + _ROBUSTNESS[codec])
+    rating = np.clip(93.2 - delay - effective, 0.0, 100.0)
+    score = 1.0 + 0.035 * rating + 7e-6 * rating * (rating - 60.0) * (100.0 - rating)
+    return np.clip(score, 1.0, 4.5)

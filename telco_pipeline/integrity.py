@@ -1,0 +1,528 @@
+"""Integrity: whether a lake keeps what its contracts promise.
+
+Belongs here: the checks that `telco check` and Dagster's asset checks share, each for one
+partition, and the loop over a lake. Does not belong here: whether the data is realistic
+(`analytics`), how a result is shown.
+
+The checks share no code with what makes the rows: the Luhn sum, for one, is written again.
+"""
+
+import datetime as dt
+import functools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from telco_pipeline.contracts import DATASETS, Dataset, ForeignKey
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.lake import Lake, Provenance
+from telco_pipeline.lake.files import file_hash, schema_differences
+from telco_pipeline.lake.layout import PROVENANCE_FILE
+
+CHECK_PROVENANCE: Final = "provenance"
+CHECK_CONTRACT: Final = "contract"
+CHECK_UNIQUE: Final = "unique"
+CHECK_TIMES: Final = "times"
+CHECK_ORDER: Final = "order"
+CHECK_FOREIGN_KEYS: Final = "foreign_keys"
+CHECK_IDENTIFIERS: Final = "identifiers"
+CHECK_EVENT_IDS: Final = "event_ids"
+CHECK_STRAYS: Final = "strays"
+
+WHOLE_LAKE: Final = "(all)"
+"""Stands for the dataset in findings about the whole lake."""
+
+SAMPLE_ROWS: Final = 5
+LUHN_COLUMNS: Final = ("imei", "iccid")
+
+_EVENT_ID: Final = "event_id"
+_BUCKET_ROWS: Final = 16_000_000  # keys counted at once: 128 MB of 64-bit ids
+
+Row = dict[str, Any]
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found in one partition.
+
+    Attributes:
+        check: Name of the check, one of the CHECK_ constants.
+        dataset: Name of the dataset, or `WHOLE_LAKE`.
+        day: Day of the partition; None for a dataset without days and for the whole lake.
+        passed: Whether all is well.
+        offenders: Rows that break the promise; for provenance and strays the number of faults.
+        rows: Rows looked at.
+        sample: Up to five offenders in plain values that JSON can hold.
+        message: What was found, in one line.
+        recover: The command or deed that mends it; empty if all is well.
+    """
+
+    check: str
+    dataset: str
+    day: dt.date | None
+    passed: bool
+    offenders: int
+    rows: int
+    sample: list[Row]
+    message: str
+    recover: str
+
+
+Check = Callable[[Lake, str, dt.date | None], Finding]
+Progress = Callable[[Finding, int, int], None]
+"""Called after each check with the finding, the number of checks done and of all."""
+
+
+@dataclass
+class _Result:
+    """What a check gathers before it is put into words."""
+
+    rows: int = 0
+    offenders: int = 0
+    sample: list[Row] | None = None
+    message: str = ""
+    recover: str | None = None
+
+
+def _check(name: str) -> Callable[[Callable[[Lake, Dataset, dt.date | None], _Result]], Check]:
+    """Make a check of a function that gathers: names, words, and files that cannot be read."""
+
+    def decorate(gather: Callable[[Lake, Dataset, dt.date | None], _Result]) -> Check:
+        @functools.wraps(gather)
+        def check_partition(lake: Lake, dataset: str, day: dt.date | None = None) -> Finding:
+            contract = DATASETS[dataset]
+            try:
+                if not lake.files(dataset, day):
+                    raise TelcoError("there is no Parquet file")
+                result = gather(lake, contract, day)
+            except (pl.exceptions.PolarsError, OSError, TelcoError) as error:
+                reason = str(error).splitlines()[0]
+                result = _Result(offenders=1, message=f"cannot be read: {reason}")
+            passed = result.offenders == 0
+            command = lake.command(dataset, day, day)
+            return Finding(
+                name,
+                dataset,
+                day,
+                passed,
+                result.offenders,
+                result.rows,
+                [_plain(row) for row in (result.sample or [])[:SAMPLE_ROWS]],
+                result.message or ("all is well" if passed else f"{result.offenders} offenders"),
+                "" if passed else result.recover or command,
+            )
+
+        return check_partition
+
+    return decorate
+
+
+@_check(CHECK_PROVENANCE)
+def check_provenance(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that a partition is what its provenance says: files, bytes, rows, world, contract."""
+    record = lake.provenance(dataset.name, day)
+    if record is None:
+        return _faults(["has no provenance"], 0)
+    faults = _wrong_place(lake, dataset, day, record) + _wrong_files(
+        lake.directory(dataset.name, day), record
+    )
+    return _faults(faults, record.rows)
+
+
+def _faults(faults: list[str], rows: int) -> _Result:
+    sample: list[Row] = [{"fault": fault} for fault in faults]
+    return _Result(rows, len(faults), sample, "; ".join(faults))
+
+
+def _wrong_place(
+    lake: Lake, dataset: Dataset, day: dt.date | None, record: Provenance
+) -> list[str]:
+    faults = []
+    if (record.dataset, record.day) != (dataset.name, day):
+        faults.append(f"is a partition of {record.dataset}, {record.day or 'no day'}")
+    world = lake.world_of(dataset.name, day)
+    if world is None:
+        faults.append("the lake does not say which world it holds")
+    elif world.world_hash != record.world_hash:
+        faults.append(f"is of world {record.world_hash}, the lake holds {world.world_hash}")
+    if record.contract_version != dataset.version:
+        faults.append(
+            f"keeps version {record.contract_version} of its contract, not {dataset.version}"
+        )
+    elif record.contract_fingerprint != dataset.fingerprint():
+        faults.append("keeps a contract that was changed without a new version")
+    return faults
+
+
+def _wrong_files(directory: Path, record: Provenance) -> list[str]:
+    named = {file.name: file for file in record.files}
+    there = {
+        path.name: path
+        for path in directory.iterdir()
+        if path.is_file() and path.name != PROVENANCE_FILE and not path.name.startswith(".")
+    }
+    faults = [f"{name} is missing" for name in sorted(named.keys() - there.keys())]
+    faults += [f"{name} is a stranger" for name in sorted(there.keys() - named.keys())]
+    for name in sorted(named.keys() & there.keys()):
+        if file_hash(there[name]) != (named[name].sha256, named[name].bytes):
+            faults.append(f"{name} was changed")
+        elif _height(there[name]) != named[name].rows:
+            faults.append(f"{name} does not have {named[name].rows} rows")
+    if sum(file.rows for file in record.files) != record.rows:
+        faults.append(f"its files do not sum to {record.rows} rows")
+    return faults
+
+
+def _height(path: Path) -> int:
+    return (
+        pl.scan_parquet(path, glob=False, hive_partitioning=False).select(pl.len()).collect().item()
+    )
+
+
+@_check(CHECK_CONTRACT)
+def check_contract(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check columns, types and every rule of the contract, file by file."""
+    result = _Result(sample=[])
+    broken: Counter[str] = Counter()
+    for file in lake.files(dataset.name, day):
+        frame = pl.read_parquet(file, glob=False, hive_partitioning=False)
+        result.rows += frame.height
+        differences = schema_differences(frame.schema, dataset.polars_schema)
+        if differences:
+            result.offenders += max(frame.height, 1)
+            broken.update({f"{file.name}: {words}": frame.height for words in differences})
+            continue
+        _, failure = dataset.schema.filter(frame)
+        result.offenders += len(failure)
+        broken.update(failure.counts())
+        if len(failure) and result.sample is not None:
+            result.sample += _offending_rows(dataset, failure.invalid(), list(failure.counts()))
+    result.message = "; ".join(f"{rule} ({count} rows)" for rule, count in broken.most_common())
+    return result
+
+
+def _offending_rows(dataset: Dataset, rows: pl.DataFrame, rules: list[str]) -> list[Row]:
+    guilty = {rule.split("|")[0] for rule in rules}
+    keys = dataset.schema.primary_key()
+    shown = [name for name in dataset.columns if name in guilty or name in keys]
+    return rows.head(SAMPLE_ROWS).select(shown or dataset.columns).to_dicts()
+
+
+@_check(CHECK_UNIQUE)
+def check_unique(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that the key is unique within a partition, over all its files."""
+    keys = dataset.schema.primary_key()
+    if not keys:
+        return _Result(message="the contract has no key")
+    frame = lake.scan(dataset.name, day, day, keys)
+    rows, repeated, sample = _duplicates(frame, keys)
+    message = f"{repeated} rows repeat {', '.join(keys)}" if repeated else ""
+    return _Result(rows, repeated, sample, message)
+
+
+def _duplicates(frame: pl.LazyFrame, keys: list[str]) -> tuple[int, int, list[Row]]:
+    """Return the rows, those that repeat an earlier key, and a sample of repeated keys."""
+    rows = frame.select(pl.len()).collect().item()
+    buckets = 1 + rows // _BUCKET_ROWS
+    repeated = 0
+    sample: list[Row] = []
+    for bucket in range(buckets):
+        keyed = frame.select(keys)
+        if buckets > 1:
+            keyed = keyed.filter(pl.struct(keys).hash() % buckets == bucket)
+        values = keyed.collect()
+        extra = values.height - values.n_unique()
+        repeated += extra
+        if extra and len(sample) < SAMPLE_ROWS:
+            groups = values.group_by(keys).agg(pl.len().alias("rows")).filter(pl.col("rows") > 1)
+            sample += groups.sort(keys).head(SAMPLE_ROWS).to_dicts()
+    return rows, repeated, sample
+
+
+@_check(CHECK_TIMES)
+def check_times(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that each row's time lies within the partition's UTC day."""
+    if dataset.time is None or day is None:
+        return _Result(message="the dataset has no time")
+    shown = list(dict.fromkeys([*dataset.schema.primary_key(), dataset.time]))
+    frame = lake.scan(dataset.name, day, day, shown)
+    outside = (pl.col(dataset.time).dt.date() != day).fill_null(True)
+    rows, count = frame.select(pl.len().alias("rows"), outside.sum().alias("out")).collect().row(0)
+    sample = frame.filter(outside).head(SAMPLE_ROWS).collect().to_dicts() if count else []
+    message = f"{count} rows have {dataset.time} outside {day}" if count else ""
+    return _Result(rows, count, sample, message)
+
+
+@_check(CHECK_ORDER)
+def check_order(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that the rows of each file are in the contract's order."""
+    result = _Result(sample=[])
+    if not dataset.sort:
+        return _Result(message="the contract has no order")
+    for file in lake.files(dataset.name, day):
+        frame = pl.read_parquet(
+            file, columns=list(dataset.sort), glob=False, hive_partitioning=False
+        )
+        after = frame.select(_before_its_predecessor(dataset.sort).fill_null(False)).to_series()
+        offenders = int(after.sum())
+        result.rows += frame.height
+        result.offenders += offenders
+        if offenders and result.sample is not None:
+            rows = frame.with_row_index("row").filter(after).head(SAMPLE_ROWS)
+            result.sample += [{"file": file.name, **row} for row in rows.to_dicts()]
+    if result.offenders:
+        order = ", ".join(dataset.sort)
+        result.message = f"{result.offenders} rows come after one with a later {order}"
+    return result
+
+
+def _before_its_predecessor(columns: Sequence[str]) -> pl.Expr:
+    before = pl.lit(False)
+    for name in reversed(columns):
+        value, previous = pl.col(name), pl.col(name).shift(1)
+        before = (value < previous) | ((value == previous) & before)
+    return before
+
+
+@_check(CHECK_FOREIGN_KEYS)
+def check_foreign_keys(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that every value that refers to another dataset exists there (null refers to none)."""
+    result = _Result(sample=[], rows=_rows(lake, dataset, day))
+    words: list[str] = []
+    for key in dataset.foreign_keys:
+        if not lake.exists(key.target):
+            result.offenders += max(result.rows, 1)
+            words.append(f"{key.target} is not in the lake")
+            result.recover = lake.command(key.target)
+            continue
+        lost = _unresolved(lake, dataset, day, key)
+        count = int(lost["rows"].sum())
+        if count and result.sample is not None:
+            result.offenders += count
+            words.append(f"{count} values of {key.column} are not in {key.target}")
+            about = {"column": key.column, "target": f"{key.target}.{key.target_column}"}
+            result.sample += [about | row for row in lost.head(SAMPLE_ROWS).to_dicts()]
+    result.message = "; ".join(words)
+    return result
+
+
+def _unresolved(lake: Lake, dataset: Dataset, day: dt.date | None, key: ForeignKey) -> pl.DataFrame:
+    """Return the values of a foreign key that do not exist, with the rows that have them."""
+    value = pl.col(key.column).alias("value")
+    values = lake.scan(dataset.name, day, day, [key.column]).select(value).drop_nulls()
+    target = pl.col(key.target_column).alias("value")
+    targets = lake.scan(key.target, columns=[key.target_column]).select(target)
+    return (
+        values.group_by("value")
+        .agg(pl.len().alias("rows"))
+        .join(targets, on="value", how="anti")
+        .sort("value")
+        .collect(engine="streaming")
+    )
+
+
+@_check(CHECK_IDENTIFIERS)
+def check_identifiers(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check the Luhn digit of equipment and SIM card numbers."""
+    result = _Result(sample=[], rows=_rows(lake, dataset, day))
+    words: list[str] = []
+    for name in luhn_columns(dataset):
+        counted = (
+            lake.scan(dataset.name, day, day, [name])
+            .drop_nulls()
+            .group_by(name)
+            .agg(pl.len().alias("rows"))
+            .collect(engine="streaming")
+        )
+        wrong = counted.filter(~luhn_valid(counted[name])).sort(name)
+        count = int(wrong["rows"].sum())
+        if count and result.sample is not None:
+            result.offenders += count
+            words.append(f"{count} values of {name} have a wrong check digit")
+            result.sample += wrong.head(SAMPLE_ROWS).to_dicts()
+    result.message = "; ".join(words)
+    return result
+
+
+def luhn_columns(dataset: Dataset) -> list[str]:
+    """Return the columns of a dataset that carry a Luhn digit."""
+    return [name for name in LUHN_COLUMNS if name in dataset.columns]
+
+
+def luhn_valid(numbers: pl.Series) -> pl.Series:
+    """Return whether each text is a number whose last digit is its Luhn digit (ISO/IEC 7812-1)."""
+    lengths = numbers.str.len_bytes().to_numpy()
+    valid = np.zeros(len(numbers), dtype=np.bool_)
+    for length in np.unique(lengths[lengths > 0]):
+        chosen = np.flatnonzero(lengths == length)
+        text = numbers.gather(chosen).str.join("").item().encode()
+        digits = np.frombuffer(text, dtype=np.uint8).reshape(-1, length).astype(np.int16) - ord("0")
+        total = digits[:, ::-1].copy()
+        total[:, 1::2] *= 2
+        total -= 9 * (total > 9)
+        in_range = ((digits >= 0) & (digits <= 9)).all(axis=1)
+        valid[chosen] = in_range & (total.sum(axis=1) % 10 == 0)
+    return pl.Series(valid)
+
+
+CHECKS: dict[str, Check] = {
+    CHECK_PROVENANCE: check_provenance,
+    CHECK_CONTRACT: check_contract,
+    CHECK_UNIQUE: check_unique,
+    CHECK_TIMES: check_times,
+    CHECK_ORDER: check_order,
+    CHECK_FOREIGN_KEYS: check_foreign_keys,
+    CHECK_IDENTIFIERS: check_identifiers,
+}
+"""The checks of one partition by name, in the order in which they run."""
+
+
+def checks_of(dataset: str) -> list[str]:
+    """Return the names of the checks that mean something for a dataset."""
+    contract = DATASETS[dataset]
+    meaningless = {
+        CHECK_UNIQUE: not contract.schema.primary_key(),
+        CHECK_TIMES: contract.time is None,
+        CHECK_ORDER: not contract.sort,
+        CHECK_FOREIGN_KEYS: not contract.foreign_keys,
+        CHECK_IDENTIFIERS: not luhn_columns(contract),
+    }
+    return [name for name in CHECKS if not meaningless.get(name, False)]
+
+
+def check(
+    lake: Lake,
+    names: Sequence[str] | None = None,
+    days: Sequence[dt.date] | None = None,
+    progress: Progress | None = None,
+) -> list[Finding]:
+    """Check the partitions of a lake, and what holds over all of them.
+
+    Args:
+        lake: The lake.
+        names: Datasets to check; all that lie there if None.
+        days: Days of the daily datasets to check; all that lie there if None.
+        progress: Called after each check.
+
+    Returns:
+        The findings, passed and failed, in the order of the datasets and days.
+
+    Raises:
+        TelcoError: A dataset that was named, or everything, is missing.
+    """
+    partitions = _partitions(lake, names, days)
+    total = sum(len(checks_of(name)) for name, _ in partitions) + 2
+    findings: list[Finding] = []
+
+    def note(finding: Finding) -> None:
+        findings.append(finding)
+        if progress is not None:
+            progress(finding, len(findings), total)
+
+    for name, day in partitions:
+        for check_name in checks_of(name):
+            note(CHECKS[check_name](lake, name, day))
+    note(check_event_ids(lake, partitions))
+    note(check_strays(lake))
+    return findings
+
+
+def _partitions(
+    lake: Lake, names: Sequence[str] | None, days: Sequence[dt.date] | None
+) -> list[tuple[str, dt.date | None]]:
+    there = [name for name in lake.datasets() if name in DATASETS and lake.exists(name)]
+    for name in names or ():
+        if name not in DATASETS:
+            raise TelcoError(f"there is no dataset {name!r}: choose from {', '.join(DATASETS)}")
+        if name not in there:
+            raise TelcoError(f"{lake.root} has no {name}: make it with `{lake.command(name)}`")
+    partitions: list[tuple[str, dt.date | None]] = []
+    for name in there:
+        if names is not None and name not in names:
+            continue
+        if not DATASETS[name].daily:
+            partitions.append((name, None))
+            continue
+        partitions += [(name, day) for day in lake.days(name) if days is None or day in days]
+    if not partitions:
+        raise TelcoError(
+            f"{lake.root} has nothing to check: make it with `telco generate --lake {lake.root}`"
+        )
+    return partitions
+
+
+def check_event_ids(lake: Lake, partitions: Sequence[tuple[str, dt.date | None]]) -> Finding:
+    """Check that no event id occurs twice over all records of the partitions given."""
+    keyed = [
+        (name, day)
+        for name, day in partitions
+        if DATASETS[name].schema.primary_key() == [_EVENT_ID] and day is not None
+    ]
+    rows = repeated = 0
+    sample: list[Row] = []
+    message = recover = ""
+    if keyed:
+        frames = [
+            pl.scan_parquet(files, glob=False, hive_partitioning=False).select(_EVENT_ID)
+            for files in _files_by_dataset(lake, keyed)
+        ]
+        try:
+            rows, repeated, sample = _duplicates(pl.concat(frames), [_EVENT_ID])
+        except (pl.exceptions.PolarsError, OSError) as error:
+            repeated, message = 1, f"cannot be read: {str(error).splitlines()[0]}"
+    if repeated:
+        message = message or f"{repeated} rows repeat an event id of another row in the lake"
+        first, last = min(day for _, day in keyed), max(day for _, day in keyed)
+        recover = lake.command(",".join(dict.fromkeys(name for name, _ in keyed)), first, last)
+    return Finding(
+        CHECK_EVENT_IDS,
+        WHOLE_LAKE,
+        None,
+        repeated == 0,
+        repeated,
+        rows,
+        [_plain(row) for row in sample[:SAMPLE_ROWS]],
+        message or "all is well",
+        recover,
+    )
+
+
+def _files_by_dataset(lake: Lake, partitions: Sequence[tuple[str, dt.date]]) -> list[list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for name, day in partitions:
+        files.setdefault(name, []).extend(lake.files(name, day))
+    return [found for found in files.values() if found]
+
+
+def check_strays(lake: Lake) -> Finding:
+    """Check that nothing lies in the lake that is no dataset or partition."""
+    strays = lake.strays()
+    names = [str(path.relative_to(lake.root)) for path in strays]
+    return Finding(
+        CHECK_STRAYS,
+        WHOLE_LAKE,
+        None,
+        not strays,
+        len(strays),
+        0,
+        [{"path": name} for name in names[:SAMPLE_ROWS]],
+        f"no dataset or partition: {', '.join(names[:SAMPLE_ROWS])}" if strays else "all is well",
+        f"move what is not the pipeline's out of {lake.root}" if strays else "",
+    )
+
+
+def _rows(lake: Lake, dataset: Dataset, day: dt.date | None) -> int:
+    return lake.scan(dataset.name, day, day).select(pl.len()).collect().item()
+
+
+def _plain(row: Row) -> dict[str, Scalar]:
+    plain: dict[str, Scalar] = {}
+    for name, value in row.items():
+        plain[name] = value if isinstance(value, Scalar) else str(value)
+    return plain

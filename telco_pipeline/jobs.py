@@ -1,0 +1,52 @@
+"""Jobs: what is run by name, from the UI, a schedule or the command line.
+
+Belongs here: which assets run together. Does not belong here: when (`schedules`), for which world
+and where to (`resources`).
+"""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from telco_pipeline.assets.factory import OTHER_WORLD_TAG
+from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
+
+OPERATE = "operate"
+BUILD_WORLD = "build_world"
+MAKE_RECORDS = "make_records"
+WHAT_IF = "what_if"
+
+TEAM_TAG = {"team": "operations"}
+
+
+def build_jobs() -> list[UnresolvedAssetJobDefinition]:
+    """Build all jobs."""
+    return [
+        dg.define_asset_job(
+            OPERATE,
+            selection=dg.AssetSelection.all(),
+            description="The main job: the world and every record of a day or a range of days, "
+            "each dataset checked before anything is made from it. What is already there stays.",
+            tags=TEAM_TAG,
+        ),
+        dg.define_asset_job(
+            BUILD_WORLD,
+            selection=dg.AssetSelection.assets(*STATIC_DATASETS),
+            description="The world alone: places, network, catalogue and subscribers.",
+            tags=TEAM_TAG,
+        ),
+        dg.define_asset_job(
+            MAKE_RECORDS,
+            selection=dg.AssetSelection.assets(*DAILY_DATASETS),
+            description="The records of a day or a range of days, in a world that is built.",
+            tags=TEAM_TAG,
+        ),
+        dg.define_asset_job(
+            WHAT_IF,
+            selection=dg.AssetSelection.all() - dg.AssetSelection.all_asset_checks(),
+            description="Another world beside the main one: choose `world` (and seed, subscribers "
+            "or layers) in the run configuration of `operator`. It is written to "
+            "_worlds/<name>/, checked in the step that makes it, and shows as observations; "
+            "the main world's partitions and their state stay as they are.",
+            tags=TEAM_TAG | {OTHER_WORLD_TAG: "true"},
+        ),
+    ]

@@ -1,0 +1,25 @@
+"""The lake: where partitions of datasets lie, whole or not at all, each with its provenance.
+
+Belongs here: layout on disk, atomic writes, reads, worlds side by side, hashes of content. Does
+not belong here: how rows are made (`world`, `generators`), whether they are right
+(`telco_pipeline.integrity`), settings.
+"""
+
+from telco_pipeline.lake.files import write_part
+from telco_pipeline.lake.hashing import column_hashes, content_hash
+from telco_pipeline.lake.pending import PendingPartition
+from telco_pipeline.lake.provenance import FileStats, Origin, Provenance
+from telco_pipeline.lake.store import Lake
+from telco_pipeline.lake.worlds import LakeWorld
+
+__all__ = [
+    "FileStats",
+    "Lake",
+    "LakeWorld",
+    "Origin",
+    "PendingPartition",
+    "Provenance",
+    "column_hashes",
+    "content_hash",
+    "write_part",
+]

@@ -1,0 +1,274 @@
+"""Pictures: one plot for each dataset that one understands at a glance.
+
+Belongs here: drawing from a lazy scan of one partition, small enough for metadata. Does not belong
+here: Dagster. Matplotlib is loaded when the first picture is drawn, not when Dagster loads the
+assets.
+"""
+
+import base64
+import datetime as dt
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from telco_pipeline.lake import Lake
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK = "#334155"
+COLOURS = (
+    "#2563eb",
+    "#f59e0b",
+    "#10b981",
+    "#ef4444",
+    "#8b5cf6",
+    "#64748b",
+    "#ec4899",
+    "#14b8a6",
+    "#a16207",
+    "#0f172a",
+    "#84cc16",
+    "#f97316",
+    "#06b6d4",
+)
+POINTS_DRAWN = 6_000
+ROWS_BINNED = 50_000
+MAP_ASPECT = 1.57
+"""A degree of latitude over a degree of longitude, in metres, at 50.5 degrees north."""
+
+Panel = Callable[["Axes", "View"], None]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a picture may look at.
+
+    Attributes:
+        rows: The partition, lazily.
+        zone: Time zone of the operator's country.
+    """
+
+    rows: pl.LazyFrame
+    zone: ZoneInfo
+
+    def local_hour(self) -> pl.Expr:
+        """Return the hour of the record in local time."""
+        return pl.col("event_time").dt.convert_time_zone(self.zone.key).dt.hour()
+
+    def sample(self, columns: list[str], rows: int) -> pl.DataFrame:
+        """Return every n-th row, at most about `rows` of them."""
+        total = self.rows.select(pl.len()).collect().item()
+        step = max(1, total // rows)
+        return self.rows.select(columns).gather_every(step).collect()
+
+
+def draw(lake: Lake, dataset: str, day: dt.date | None, zone: ZoneInfo) -> str | None:
+    """Return the picture of a partition as markdown; None if there is nothing to draw.
+
+    Args:
+        lake: The lake.
+        dataset: Name of the dataset.
+        day: Day of the partition; None for a static dataset.
+        zone: Time zone of the operator's country.
+    """
+    panels = PANELS.get(dataset)
+    days = (day, day) if day else ()
+    rows = lake.scan(dataset, *days)
+    if not panels or rows.head(1).collect().is_empty():
+        return None
+    title = f"{dataset} {day}" if day else dataset
+    return f"![{title}](data:image/png;base64,{_png(panels, View(rows, zone), title)})"
+
+
+def _png(panels: tuple[Panel, ...], view: View, title: str) -> str:
+    # The object interface with Agg: no global state of pyplot, so threads do not disturb it.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.4 * len(panels), 3.2), dpi=90, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, panel in zip(axes, panels, strict=True):
+        axis.tick_params(labelsize=7, colors=INK)
+        axis.spines[["top", "right"]].set_visible(False)
+        panel(axis, view)
+        axis.set_title(axis.get_title(), fontsize=8, color=INK)
+    figure.suptitle(title, fontsize=10, color=INK, x=0.01, ha="left")
+    buffer = io.BytesIO()
+    canvas.print_png(buffer)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _map(colour_by: str, title: str, size_by: str | None = None) -> Panel:
+    """Draw points on a map, one colour for each value of a column."""
+
+    def panel(axis: "Axes", view: View) -> None:
+        columns = ["longitude", "latitude", colour_by, *([size_by] if size_by else [])]
+        points = view.sample(columns, POINTS_DRAWN).with_columns(pl.col(colour_by).cast(pl.String))
+        values = points[colour_by].value_counts(sort=True)[colour_by].to_list()
+        for value, colour in zip(values, _cycle(len(values)), strict=True):
+            some = points.filter(pl.col(colour_by) == value)
+            sizes = (some[size_by].to_numpy() ** 0.5 / 12).clip(0.5, 60) if size_by else 4
+            axis.scatter(
+                some["longitude"],
+                some["latitude"],
+                s=sizes,
+                color=colour,
+                alpha=0.6,
+                linewidths=0,
+                label=value,
+            )
+        axis.set_aspect(MAP_ASPECT)
+        axis.set_title(title)
+        axis.legend(fontsize=6, markerscale=1.5, frameon=False, loc="lower left")
+
+    return panel
+
+
+def _bars(by: str, title: str, measure: pl.Expr | None = None, top: int = 14) -> Panel:
+    """Draw one bar for each value of a column: how many rows, or a measure of them."""
+
+    def panel(axis: "Axes", view: View) -> None:
+        length = (pl.len() if measure is None else measure).alias("length")
+        bars = view.rows.group_by(pl.col(by).cast(pl.String)).agg(length).collect()
+        bars = bars.sort("length", by, descending=[True, False]).head(top).reverse()
+        axis.barh([str(value) for value in bars[by]], bars["length"].to_list(), color=COLOURS[0])
+        axis.set_title(title)
+
+    return panel
+
+
+def _hours(title: str, by: str | None = None) -> Panel:
+    """Draw the rows of each local hour, stacked by a column."""
+
+    def panel(axis: "Axes", view: View) -> None:
+        stack = pl.lit("").alias("by") if by is None else pl.col(by).cast(pl.String).alias("by")
+        counts = view.rows.group_by(view.local_hour().alias("hour"), stack).len().collect()
+        floor = [0] * 24
+        values = counts.group_by("by").agg(pl.col("len").sum()).sort("len", descending=True)["by"]
+        for value, colour in zip(values, _cycle(len(values)), strict=True):
+            found = dict(counts.filter(pl.col("by").eq_missing(value)).select("hour", "len").rows())
+            heights = [found.get(hour, 0) for hour in range(24)]
+            axis.bar(
+                range(24),
+                heights,
+                bottom=floor,
+                color=colour,
+                width=0.9,
+                label=None if by is None else str(value),
+            )
+            floor = [below + height for below, height in zip(floor, heights, strict=True)]
+        axis.set_xticks(range(0, 24, 4))
+        axis.set_xlabel("local hour", fontsize=7, color=INK)
+        axis.set_title(title)
+        if by is not None:
+            axis.legend(fontsize=6, frameon=False)
+
+    return panel
+
+
+def _histogram(
+    column: str, title: str, *, log: bool = False, bins: int = 40, unit: str = ""
+) -> Panel:
+    """Draw how a number is spread, on a logarithmic axis if it is spread over decades."""
+
+    def panel(axis: "Axes", view: View) -> None:
+        import numpy as np
+
+        values = view.sample([column], ROWS_BINNED)[column].drop_nulls()
+        values = values.filter(values > 0) if log else values
+        axis.set_title(title)
+        axis.set_xlabel(unit, fontsize=7, color=INK)
+        if values.is_empty():
+            return
+        numbers = values.to_numpy()
+        if log:
+            edges = np.geomspace(numbers.min(), max(numbers.max(), numbers.min() * 1.01), bins)
+            axis.set_xscale("log")
+            axis.hist(numbers, bins=edges.tolist(), color=COLOURS[0])
+        else:
+            axis.hist(numbers, bins=bins, color=COLOURS[0])
+
+    return panel
+
+
+def _ages(axis: "Axes", view: View) -> None:
+    births = view.rows.select(pl.col("birth_date").dt.year().alias("year")).drop_nulls().collect()
+    axis.hist(births["year"].to_numpy(), bins=35, color=COLOURS[2])
+    axis.set_title("people by year of birth")
+
+
+def _prices(axis: "Axes", view: View) -> None:
+    models = view.rows.select("released", "price", pl.col("device_class").cast(pl.String)).collect()
+    for (value,), some in models.group_by("device_class", maintain_order=True):
+        axis.scatter(
+            some["released"].to_numpy(),
+            (some["price"] / 1e6).to_numpy(),
+            s=12,
+            label=str(value),
+            alpha=0.8,
+        )
+    axis.set_title("list price (euro) by release")
+    axis.legend(fontsize=6, frameon=False)
+
+
+def _cycle(count: int) -> list[str]:
+    return [COLOURS[number % len(COLOURS)] for number in range(count)]
+
+
+GIGABYTES = (pl.col("data_volume_uplink") + pl.col("data_volume_downlink")).sum() / 1e9
+
+PANELS: dict[str, tuple[Panel, ...]] = {
+    "places": (_map("language", "by language, area by population", "population"),),
+    "sites": (_map("vendor", "sites by vendor"),),
+    "network_elements": (_bars("element_type", "elements by type", top=24),),
+    "network_links": (
+        _bars("interface", "links by interface"),
+        _bars("interface", "capacity (Gbit/s)", pl.col("capacity").sum() / 1e3),
+    ),
+    "cells": (_map("rat_type", "cells by generation"), _bars("band", "cells by band")),
+    "devices": (_prices, _bars("best_rat", "models by best radio access")),
+    "plans": (_bars("name", "monthly fee (euro)", pl.col("monthly_fee").first() / 1e6),),
+    "subscribers": (_bars("persona", "subscribers by persona"), _ages),
+    "cdrs_voice": (
+        _hours("records by local hour", "record_type"),
+        _histogram("call_duration", "duration of answered calls", log=True, unit="s"),
+        _bars("diagnostics", "release cause (Q.850)"),
+    ),
+    "cdrs_sms": (
+        _hours("records by local hour", "record_type"),
+        _bars("rat_type", "by radio access"),
+    ),
+    "cdrs_data": (
+        _hours("records by local hour", "rat_type"),
+        _bars("service", "volume by service (GB)", GIGABYTES),
+        _histogram("data_volume_downlink", "downlink of a record", log=True, unit="byte"),
+    ),
+    "cdrs_voip": (
+        _hours("records by local hour", "access"),
+        _histogram("mos", "mean opinion score"),
+        _bars("codec", "by codec"),
+    ),
+    "cdrs_ims": (
+        _hours("records by local hour", "sip_method"),
+        _bars("sip_response", "final SIP response"),
+    ),
+    "location_updates": (
+        _hours("updates by local hour", "update_type"),
+        _histogram("timing_advance", "timing advance", unit="steps"),
+    ),
+    "network_logs": (
+        _hours("lines by local hour"),
+        _bars("severity", "lines by severity"),
+    ),
+    "customer_service": (
+        _hours("contacts by local hour", "channel"),
+        _bars("reason", "contacts by reason"),
+    ),
+}
+"""The panels of each dataset's picture, from left to right."""

@@ -1,0 +1,392 @@
+"""Production: makes partitions of datasets and puts them into the lake.
+
+Belongs here: which inputs a dataset needs, the loop over days, parts, shards and workers, the
+commit. Does not belong here: what is in a row (`world`, `generators`), Dagster.
+
+The main process only plans and commits; parts are made by worker processes, or in this process
+when one worker is asked for. A worker loads the world once and writes each part it makes into the
+staging directory of the partition, so no row ever travels between processes.
+"""
+
+import datetime as dt
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from telco_pipeline import __version__
+from telco_pipeline.contracts import DATASETS, STATIC_DATASETS, Dataset
+from telco_pipeline.engine.parts import Part, parts, shards
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.generators import GENERATORS, Inputs
+from telco_pipeline.lake import FileStats, Lake, Origin, PendingPartition, write_part
+from telco_pipeline.lake.layout import part_name
+from telco_pipeline.settings import WorldConfig, check_day
+from telco_pipeline.world.catalogue import build_devices, build_plans
+from telco_pipeline.world.network import Network, build_network
+from telco_pipeline.world.places import build_places
+from telco_pipeline.world.subscribers import SubscriberInputs, build_subscribers
+
+CODE_VERSION: Final = __version__
+"""Version of the code that makes rows; goes into provenance and Dagster's code versions."""
+
+# Partitions that are being made at the same time: enough to keep workers busy at a day's end.
+_AHEAD: Final = 3
+
+
+@dataclass(frozen=True)
+class PartitionReport:
+    """What was made: one partition in the lake.
+
+    Attributes:
+        dataset: Name of the dataset.
+        day: Day of the partition; None for a static dataset.
+        rows: Rows written.
+        bytes: Size of the files.
+        files: Number of files.
+        content_hash: Hash of the files' content, equal for equal rows in equal order.
+        seconds: Time of the making, summed over workers.
+        path: Directory of the partition.
+    """
+
+    dataset: str
+    day: dt.date | None
+    rows: int
+    bytes: int
+    files: int
+    content_hash: str
+    seconds: float
+    path: str
+
+
+Progress = Callable[[PartitionReport], None]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Parts of one partition that one worker makes."""
+
+    dataset: str
+    day: dt.date | None
+    parts: tuple[Part, ...]
+    directory: Path
+
+
+@dataclass
+class _Open:
+    """A partition that is being made."""
+
+    pending: PendingPartition
+    tasks: int
+    stats: list[FileStats] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def origin_of(config: WorldConfig, lake: Lake) -> Origin:
+    """Return where rows of this world come from."""
+    return Origin(
+        seed=config.seed,
+        world_hash=config.world_hash,
+        world_name=lake.world,
+        layers={},
+        code_version=CODE_VERSION,
+    )
+
+
+def produce(
+    config: WorldConfig,
+    lake: Lake,
+    name: str,
+    days: Sequence[dt.date] | None = None,
+    *,
+    workers: int = 1,
+    shards: int | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> list[PartitionReport]:
+    """Make one dataset's partitions of some days (or its only one) and commit them to the lake.
+
+    Rows and their order depend neither on `workers` nor on `shards`.
+
+    Args:
+        config: The world.
+        lake: Where the partitions go.
+        name: Name of the dataset.
+        days: Days of a daily dataset; None for a static one.
+        workers: Processes that make parts; 1 makes them in this process.
+        shards: How many shares the parts of a partition are dealt out to; as many as workers if
+            not given.
+        replace: Remove the partitions of another world that lies in the lake.
+        progress: Told of each partition when it is in the lake.
+
+    Returns:
+        A report per partition, in the order of the days.
+
+    Raises:
+        TelcoError: An unknown dataset, a day before the epoch, another world in the lake, static
+            datasets that are missing, a disk that refuses.
+    """
+    dataset = _dataset(name)
+    wanted = _wanted_days(config, dataset, days)
+    if workers < 1:
+        raise TelcoError(f"--workers: must be 1 or more, not {workers}")
+    if shards is not None and shards < 1:
+        raise TelcoError(f"--shards: must be 1 or more, not {shards}")
+    lake.bind(origin_of(config, lake), config.to_dict(), replace=replace)
+    if dataset.daily:
+        _check_static(config, lake)
+    else:
+        _check_inputs(config, lake, dataset)
+    pool = workers if len(_parts(config, lake, dataset)) * len(wanted) > 1 else 1
+    with _runner(config, lake, pool) as run:
+        made = _produce(config, lake, dataset, wanted, shards or workers, run, progress)
+    return sorted(made, key=lambda report: report.day or config.epoch)
+
+
+def _produce(
+    config: WorldConfig,
+    lake: Lake,
+    dataset: Dataset,
+    days: Sequence[dt.date | None],
+    shard_count: int,
+    run: "Runner",
+    progress: Progress | None,
+) -> list[PartitionReport]:
+    """Make partitions, a few at a time, and commit each when all its parts are there."""
+    all_parts = _parts(config, lake, dataset)
+    origin = origin_of(config, lake)
+    reports: list[PartitionReport] = []
+    with ExitStack() as stack:
+        opened: dict[dt.date | None, _Open] = {}
+
+        def tasks() -> Iterator[_Task]:
+            for day in days:
+                pending = stack.enter_context(lake.begin(dataset.name, day, origin))
+                dealt = shards(all_parts, shard_count)
+                opened[day] = _Open(pending, len(dealt))
+                for share in dealt:
+                    yield _Task(dataset.name, day, tuple(share), pending.directory)
+
+        for task, stats, seconds in run(tasks()):
+            partition = opened[task.day]
+            partition.stats.extend(stats)
+            partition.seconds += seconds
+            partition.tasks -= 1
+            if not partition.tasks:
+                del opened[task.day]
+                path = lake.directory(dataset.name, task.day)
+                report = _commit(dataset, task.day, partition, path)
+                reports.append(report)
+                if progress is not None:
+                    progress(report)
+    return reports
+
+
+def _commit(
+    dataset: Dataset, day: dt.date | None, partition: _Open, path: Path
+) -> PartitionReport:
+    provenance = partition.pending.commit(
+        partition.stats, seconds=partition.seconds, contract=dataset
+    )
+    return PartitionReport(
+        dataset=dataset.name,
+        day=day,
+        rows=provenance.rows,
+        bytes=provenance.bytes,
+        files=len(provenance.files),
+        content_hash=provenance.content_hash,
+        seconds=partition.seconds,
+        path=str(path),
+    )
+
+
+def _dataset(name: str) -> Dataset:
+    if name not in DATASETS:
+        raise TelcoError(f"there is no dataset {name!r}: choose from {', '.join(DATASETS)}")
+    return DATASETS[name]
+
+
+def _wanted_days(
+    config: WorldConfig, dataset: Dataset, days: Sequence[dt.date] | None
+) -> list[dt.date | None]:
+    if not dataset.daily:
+        if days is not None:
+            raise TelcoError(f"{dataset.name} has one partition in all, none by day")
+        return [None]
+    if not days:
+        raise TelcoError(f"{dataset.name} has a partition a day: name at least one day")
+    for day in days:
+        check_day(config, day)
+    return list(dict.fromkeys(days))
+
+
+def _check_static(config: WorldConfig, lake: Lake) -> None:
+    """Refuse to make records of a world whose static datasets are not all there."""
+    for name in STATIC_DATASETS:
+        _check_made(config, lake, name)
+
+
+def _check_inputs(config: WorldConfig, lake: Lake, dataset: Dataset) -> None:
+    for name in dataset.depends:
+        _check_made(config, lake, name)
+
+
+def _check_made(config: WorldConfig, lake: Lake, name: str) -> None:
+    provenance = lake.provenance(name)
+    if provenance is None:
+        raise TelcoError(
+            f"{lake.root} has no {name} yet: make it first, with "
+            f"telco generate --lake {lake.root} --datasets {name}"
+        )
+    if provenance.world_hash != config.world_hash:
+        raise TelcoError(
+            f"{name} in {lake.root} is of another world ({provenance.world_hash}, not "
+            f"{config.world_hash}): make it anew with "
+            f"telco generate --lake {lake.root} --datasets {name} --replace"
+        )
+
+
+def _parts(config: WorldConfig, lake: Lake, dataset: Dataset) -> list[Part]:
+    """Return the parts of a dataset's partition: fixed by the world, never by the workers."""
+    if dataset.name == "subscribers":
+        return parts(config.subscribers, config.part_size)
+    if not dataset.daily:
+        return [Part(0, 0, 0)]
+    entities = GENERATORS[dataset.name].entities
+    count = config.subscribers if entities == "subscribers" else lake.rows(entities)
+    return parts(count, config.part_size)
+
+
+# Workers. A runner makes tasks and gives back what was written, in any order.
+
+Runner = Callable[[Iterable[_Task]], Iterator[tuple[_Task, list[FileStats], float]]]
+
+
+class _runner:
+    """Context manager of a runner: this process, or a pool of processes."""
+
+    def __init__(self, config: WorldConfig, lake: Lake, workers: int) -> None:
+        self._config, self._lake, self._workers = config, lake, workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Runner:
+        if self._workers == 1:
+            worker = Worker(self._config, self._lake)
+            return lambda tasks: (worker.make(task) for task in tasks)
+        # Spawned, not forked: Polars' threads do not survive a fork.
+        self._pool = ProcessPoolExecutor(
+            self._workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(self._config, self._lake.root, self._lake.world),
+        )
+        return self._in_pool
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _in_pool(
+        self, tasks: Iterable[_Task]
+    ) -> Iterator[tuple[_Task, list[FileStats], float]]:
+        assert self._pool is not None
+        waiting: set[Future[tuple[_Task, list[FileStats], float]]] = set()
+        try:
+            for task in tasks:
+                waiting.add(self._pool.submit(_make_in_worker, task))
+                if len(waiting) >= self._workers * _AHEAD:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise TelcoError(
+                "a worker process died (out of memory?): try again with fewer --workers"
+            ) from error
+
+
+class Worker:
+    """Makes parts; loads the world once, when the first part needs it."""
+
+    def __init__(self, config: WorldConfig, lake: Lake) -> None:
+        """Remember the world; nothing is loaded yet."""
+        self._config = config
+        self._lake = lake
+        self._inputs: Inputs | None = None
+        self._subscriber_inputs: SubscriberInputs | None = None
+
+    def make(self, task: _Task) -> tuple[_Task, list[FileStats], float]:
+        """Make the parts of a task and write them into its staging directory."""
+        started = time.perf_counter()
+        dataset = DATASETS[task.dataset]
+        stats = [
+            write_part(
+                self._frame(task.dataset, task.day, part),
+                task.directory / part_name(part.number),
+                dataset,
+            )
+            for part in task.parts
+        ]
+        return task, stats, time.perf_counter() - started
+
+    def _frame(self, name: str, day: dt.date | None, part: Part) -> pl.DataFrame:
+        if day is not None:
+            if self._inputs is None:
+                self._inputs = Inputs.load(self._config, self._lake)
+            return GENERATORS[name].make(self._inputs, day, part)
+        if name == "subscribers":
+            if self._subscriber_inputs is None:
+                read = self._lake.read
+                self._subscriber_inputs = SubscriberInputs.of(
+                    self._config, read("places"), read("sites"), read("cells"),
+                    read("devices"), read("plans"),
+                )
+            return build_subscribers(self._config, self._subscriber_inputs, part)
+        return _static_frame(self._config, self._lake, name)
+
+
+def _static_frame(config: WorldConfig, lake: Lake, name: str) -> pl.DataFrame:
+    """Make a static dataset other than the subscribers."""
+    if name == "places":
+        return build_places(config)
+    if name == "devices":
+        return build_devices(config)
+    if name == "plans":
+        return build_plans(config)
+    network: Network = build_network(config, build_places(config))
+    return {
+        "sites": network.sites,
+        "cells": network.cells,
+        "network_elements": network.elements,
+        "network_links": network.links,
+    }[name]
+
+
+_worker: Worker | None = None
+
+
+def _start_worker(config: WorldConfig, root: Path, world: str) -> None:
+    """Prepare this process to make parts."""
+    global _worker  # one worker a process, by the protocol of process pools
+    _worker = Worker(config, Lake(root, world))
+
+
+def _make_in_worker(task: _Task) -> tuple[_Task, list[FileStats], float]:
+    assert _worker is not None
+    return _worker.make(task)
+
+
+def default_workers() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

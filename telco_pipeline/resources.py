@@ -1,0 +1,135 @@
+"""Resources: the operator that the assets of a run work for, and how a run chooses it.
+
+Belongs here: from run configuration (lake, world, workers) to one `Operation` that assets and
+checks share. Does not belong here: what world.yaml may say (`settings`), who writes (`production`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.integrity import Finding
+from telco_pipeline.lake import Lake
+from telco_pipeline.production import PartitionReport
+from telco_pipeline.settings import Settings, WorldConfig, load_world
+
+MAIN_WORLD = "main"
+ALL_LAYERS = "all"
+NO_LAYERS = "none"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operator at work: a world, a lake, and how the work is done.
+
+    Attributes:
+        config: The world.
+        lake: Where its partitions lie, under the world's name.
+        layers: Scenario layers that are on.
+        workers: Processes that make records.
+        shards: Parts of a day's work; None leaves the choice to production.
+        replace: Make partitions again that are already there.
+        on_progress: Told of each partition as it is made, in this process.
+        on_finding: Told of each result of a check, in this process.
+    """
+
+    config: WorldConfig
+    lake: Lake
+    layers: tuple[str, ...] = ()
+    workers: int = 1
+    shards: int | None = None
+    replace: bool = False
+    on_progress: Callable[[PartitionReport], None] | None = None
+    on_finding: Callable[[Finding], None] | None = None
+
+    @property
+    def main(self) -> bool:
+        """Whether this is the world of world.yaml, whose partitions Dagster keeps book of."""
+        return self.lake.world == MAIN_WORLD
+
+
+class OperatorConfig(dg.Config):
+    """Run configuration of the operator: by default that of world.yaml, on all cores."""
+
+    lake: str | None = Field(
+        default=None,
+        description="Directory of the lake; empty: TELCO_LAKE, or data/lake.",
+    )
+    world: str = Field(
+        default=MAIN_WORLD,
+        description="Name of the world. Any but `main` lies under _worlds/<name>/ in the lake and "
+        "needs the job `what_if`; the main world's partitions stay as they are.",
+    )
+    seed: int | None = Field(default=None, description="Another seed; not for the main world.")
+    subscribers: int | None = Field(
+        default=None, description="Another number of subscribers; not for the main world."
+    )
+    layers: list[str] = Field(
+        default=[ALL_LAYERS],
+        description="Scenario layers that are on: [all], [none], or names of scenarios/layers.",
+    )
+    workers: int | None = Field(
+        default=None, description="Processes that make records; empty: TELCO_WORKERS, or all cores."
+    )
+    shards: int | None = Field(
+        default=None, description="Parts of a day's work; changes no row. Empty: as many as fit."
+    )
+    replace: bool = Field(
+        default=False, description="Make partitions again that are already there."
+    )
+
+    def operation(self) -> Operation:
+        """Build the operator from the environment, world.yaml and these values."""
+        settings = Settings.from_env()
+        overrides = {"seed": self.seed, "subscribers": self.subscribers}
+        chosen = {name: value for name, value in overrides.items() if value is not None}
+        if chosen and self.world == MAIN_WORLD:
+            raise TelcoError(
+                f"{', '.join(chosen)} would change the main world of {settings.world_file}: "
+                "give the run another `world` name, or change the file"
+            )
+        config = load_world(settings.world_file, **chosen)
+        return Operation(
+            config=config,
+            lake=Lake(self.lake or settings.lake, world=self.world),
+            layers=chosen_layers(self.layers, layer_names(Path(settings.world_file).parent)),
+            workers=self.workers or settings.workers,
+            shards=self.shards,
+            replace=self.replace,
+        )
+
+
+@dg.resource(
+    config_schema=OperatorConfig.to_config_schema(),
+    description="The operator of world.yaml, or by run configuration another world beside it.",
+)
+def operator(context: dg.InitResourceContext) -> Operation:
+    """Build the operator that a run works for; wrong values end the run in one clear line."""
+    try:
+        return OperatorConfig(**context.resource_config).operation()
+    except TelcoError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def layer_names(directory: Path) -> tuple[str, ...]:
+    """Return the names of the scenario layers in the `layers` directory beside world.yaml."""
+    return tuple(sorted(path.stem for path in (directory / "layers").glob("*.yaml")))
+
+
+def chosen_layers(wanted: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the layers that `wanted` names: all, none, or some of the known ones."""
+    if wanted == [ALL_LAYERS]:
+        return known
+    if wanted in ([NO_LAYERS], []):
+        return ()
+    for name in wanted:
+        if name not in known:
+            there = ", ".join(known) if known else "there are none yet"
+            raise TelcoError(
+                f"scenario layer {name!r} does not exist: choose all, none, or of: {there}"
+            )
+    return tuple(sorted(set(wanted)))

@@ -1,0 +1,312 @@
+"""Runs in this process: what the `telco` command does when it makes something.
+
+Belongs here: running the assets of `definitions` without a webserver or daemon, and what came of
+it. Does not belong here: arguments, progress bars and tables (`cli`).
+"""
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from telco_pipeline import partitions
+from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
+from telco_pipeline.definitions import build_defs
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.integrity import Finding
+from telco_pipeline.jobs import BUILD_WORLD, OPERATE, WHAT_IF
+from telco_pipeline.lake import Lake
+from telco_pipeline.production import PartitionReport
+from telco_pipeline.resources import MAIN_WORLD, Operation
+from telco_pipeline.settings import WorldConfig, check_day
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+NO_TELEMETRY = {"telemetry": {"enabled": False}}
+NO_CAPTURE = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+        "config": {},
+    }
+}
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """What a run made of one dataset.
+
+    Attributes:
+        dataset: Its name.
+        partitions: Partitions made or found already there.
+        rows: Rows in them.
+        bytes: Size of their files.
+        seconds: Wall time of their making.
+    """
+
+    dataset: str
+    partitions: int = 0
+    rows: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+    def plus(self, report: PartitionReport) -> "DatasetSummary":
+        """Return the summary with one partition more."""
+        return replace(
+            self,
+            partitions=self.partitions + 1,
+            rows=self.rows + report.rows,
+            bytes=self.bytes + report.bytes,
+            seconds=self.seconds + report.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class RunFailure:
+    """A step that failed other than by a check.
+
+    Attributes:
+        step: The asset, or the checks of an asset.
+        message: What went wrong, in words.
+        expected: Whether it is an error for people (a `TelcoError`); else it is a bug.
+        details: The traceback, for a bug.
+    """
+
+    step: str
+    message: str
+    expected: bool
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What came of a run.
+
+    Attributes:
+        run_id: Its id in Dagster.
+        world: Name of the world.
+        seconds: Wall time of it all, checks included.
+        datasets: What was made, in the order of making.
+        findings: Results of all checks, one for each check and partition.
+        failures: Steps that failed other than by a check.
+        skipped: Datasets that were not made because something before them failed.
+        success: Whether all of it worked.
+    """
+
+    run_id: str
+    world: str
+    seconds: float
+    datasets: list[DatasetSummary]
+    findings: list[Finding]
+    failures: list[RunFailure]
+    skipped: list[str]
+    success: bool
+
+    @property
+    def rows(self) -> int:
+        """Rows of all datasets."""
+        return sum(each.rows for each in self.datasets)
+
+    @property
+    def failed_checks(self) -> list[Finding]:
+        """Checks that failed."""
+        return [finding for finding in self.findings if not finding.passed]
+
+
+@dataclass
+class _Tally:
+    """Collects what a run does, while it does it."""
+
+    tell: Callable[[PartitionReport], None] | None
+    datasets: dict[str, DatasetSummary] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def report(self, report: PartitionReport) -> None:
+        so_far = self.datasets.get(report.dataset) or DatasetSummary(report.dataset)
+        self.datasets[report.dataset] = so_far.plus(report)
+        if self.tell:
+            self.tell(report)
+
+
+def run_operator(
+    config: WorldConfig,
+    lake_root: str | Path,
+    *,
+    datasets: Sequence[str] | None = None,
+    first: dt.date | None = None,
+    days: int = 1,
+    world: str = MAIN_WORLD,
+    layers: tuple[str, ...] = (),
+    workers: int = 1,
+    shards: int | None = None,
+    replace: bool = False,
+    instance: dg.DagsterInstance | None = None,
+    on_progress: Callable[[PartitionReport], None] | None = None,
+) -> RunSummary:
+    """Run the operator over some days in this process: the same assets and checks as in the UI.
+
+    Args:
+        config: The world.
+        lake_root: Where the lake lies.
+        datasets: What to make; what it is made from is made too if the lake lacks it. None for
+            everything.
+        first: First day; None for the epoch.
+        days: Number of days.
+        world: Name of the world; any but `main` lies beside the main one.
+        layers: Scenario layers that are on.
+        workers: Processes that make records.
+        shards: Parts of a day's work; None leaves the choice to production.
+        replace: Make partitions again that are already there.
+        instance: Where Dagster keeps its book; by default the one of DAGSTER_HOME, or a
+            temporary one if that is not set.
+        on_progress: Told of each partition as it is made.
+
+    Returns:
+        What came of it. Failed checks and failed steps are in there; they raise nothing.
+
+    Raises:
+        TelcoError: The days, the datasets or DAGSTER_HOME cannot be.
+    """
+    lake = Lake(lake_root, world=world)
+    names = with_sources(lake, datasets)
+    span = _span(config, first, days)
+    tally = _Tally(on_progress)
+    operation = Operation(
+        config=config,
+        lake=lake,
+        layers=layers,
+        workers=workers,
+        shards=shards,
+        replace=replace,
+        on_progress=tally.report,
+        on_finding=tally.findings.append,
+    )
+    started = time.monotonic()
+    with _book(instance) as book:
+        result = _execute(operation, names, span, book)
+    return _summary(result, operation, names, tally, time.monotonic() - started)
+
+
+def with_sources(lake: Lake, datasets: Sequence[str] | None) -> list[str]:
+    """Return the datasets, and what they are made from where the lake lacks it, in order."""
+    if datasets is None:
+        return list(DATASETS)
+    wanted: set[str] = set()
+    queue = list(datasets)
+    while queue:
+        name = queue.pop()
+        if name not in DATASETS:
+            raise TelcoError(f"dataset {name!r} does not exist: choose of {', '.join(DATASETS)}")
+        if name not in wanted:
+            wanted.add(name)
+            queue.extend(each for each in DATASETS[name].depends if not lake.exists(each))
+    return [name for name in DATASETS if name in wanted]
+
+
+def _span(config: WorldConfig, first: dt.date | None, days: int) -> list[dt.date]:
+    if days < 1:
+        raise TelcoError(f"{days} days: ask for 1 or more")
+    span = partitions.days_from(first or config.epoch, days)
+    check_day(config, span[0])
+    check_day(config, span[-1])
+    return span
+
+
+@contextmanager
+def _book(instance: dg.DagsterInstance | None) -> Iterator[dg.DagsterInstance]:
+    """Return the instance in which Dagster keeps its book of the run."""
+    if instance is not None:
+        yield instance
+        return
+    home = os.environ.get("DAGSTER_HOME")
+    with (
+        _instance_of(home) if home else dg.DagsterInstance.ephemeral(settings=NO_TELEMETRY) as found
+    ):
+        yield found
+
+
+def _instance_of(home: str) -> dg.DagsterInstance:
+    path = Path(home).expanduser()
+    if not path.is_absolute():
+        raise TelcoError(f"DAGSTER_HOME is {home!r}: give it an absolute path, or unset it")
+    if path.exists() and not path.is_dir():
+        raise TelcoError(f"DAGSTER_HOME is {home!r}, a file: name a directory, or unset it")
+    path.mkdir(parents=True, exist_ok=True)
+    # Dagster would turn this process's stdout and stderr into files while a step runs, and copy
+    # them to the terminal line by line; that ruins progress bars.
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(path), overrides=NO_CAPTURE | NO_TELEMETRY)
+    )
+
+
+def _execute(
+    operation: Operation, names: list[str], span: list[dt.date], book: dg.DagsterInstance
+) -> dg.ExecuteInProcessResult:
+    daily = partitions.daily_partitions(operation.config.epoch, until=span[-1])
+    # No pool: without a daemon nobody gives back the slot of a run that was killed, and the next
+    # one would wait for it for ever.
+    defs = build_defs(
+        overrides={"operator": operation}, config=operation.config, daily=daily, pool=None
+    )
+    static = all(name in STATIC_DATASETS for name in names)
+    name = WHAT_IF if not operation.main else BUILD_WORLD if static else OPERATE
+    range_tags = {
+        ASSET_PARTITION_RANGE_START_TAG: partitions.key_of(span[0]),
+        ASSET_PARTITION_RANGE_END_TAG: partitions.key_of(span[-1]),
+    }
+    return defs.resolve_job_def(name).execute_in_process(
+        run_config=QUIET,
+        instance=book,
+        tags={} if static else range_tags,
+        raise_on_error=False,
+        asset_selection=[dg.AssetKey(each) for each in names],
+    )
+
+
+def _summary(
+    result: dg.ExecuteInProcessResult,
+    operation: Operation,
+    names: list[str],
+    tally: _Tally,
+    seconds: float,
+) -> RunSummary:
+    failures = [failure for event in result.all_events if (failure := _failure(event))]
+    failed = {failure.step for failure in failures}
+    return RunSummary(
+        run_id=result.run_id,
+        world=operation.lake.world,
+        seconds=seconds,
+        datasets=[tally.datasets[name] for name in names if name in tally.datasets],
+        findings=tally.findings,
+        failures=failures,
+        skipped=[name for name in names if name not in tally.datasets and name not in failed],
+        success=result.success,
+    )
+
+
+def _failure(event: dg.DagsterEvent) -> RunFailure | None:
+    """Return what went wrong in a step; None for other events and for checks that failed."""
+    if not event.is_step_failure:
+        return None
+    data = event.step_failure_data
+    step = event.step_key or ""
+    told = data.user_failure_data
+    if told and told.description:
+        return RunFailure(step, told.description, expected=True)
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    if error is None:
+        return RunFailure(step, event.message or "failed", expected=False)
+    if error.cls_name == "DagsterAssetCheckFailedError":
+        return None
+    return RunFailure(step, error.message.strip(), expected=False, details=error.to_string())

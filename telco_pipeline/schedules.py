@@ -1,0 +1,141 @@
+"""Schedules: each day on its own, and what was missed.
+
+Belongs here: when a job runs and for which days. Does not belong here: what runs (`jobs`). All are
+off until they are switched on, in the UI or by TELCO_SCHEDULES=on.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from telco_pipeline import partitions
+from telco_pipeline.contracts import DAILY_DATASETS
+from telco_pipeline.jobs import OPERATE
+
+DAILY = "daily"
+RUNNING_DAY = "running_day"
+FILL_GAPS = "fill_gaps"
+GAP_HORIZON_DAYS = 30
+
+DONE_OR_COMING = {dg.AssetPartitionStatus.MATERIALIZED, dg.AssetPartitionStatus.IN_PROGRESS}
+
+
+def build_schedules(
+    daily: dg.DailyPartitionsDefinition, epoch: dt.date, *, on: bool = False
+) -> list[dg.ScheduleDefinition]:
+    """Build all schedules.
+
+    Args:
+        daily: The days that exist.
+        epoch: The first of them.
+        on: Whether they run without being switched on.
+    """
+    status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
+
+    @dg.schedule(
+        name=DAILY,
+        job_name=OPERATE,
+        cron_schedule="30 1 * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description="Every night at 01:30 UTC: the day that is over.",
+    )
+    def every_night(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        return request_day(_tick_day(context) - dt.timedelta(days=1), epoch)
+
+    @dg.schedule(
+        name=RUNNING_DAY,
+        job_name=OPERATE,
+        cron_schedule="5 0 * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description="Every night at 00:05 UTC: the day that begins, so that it can be streamed "
+        "while it runs.",
+    )
+    def every_midnight(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        return request_day(_tick_day(context), epoch)
+
+    @dg.schedule(
+        name=FILL_GAPS,
+        job_name=OPERATE,
+        cron_schedule="45 */6 * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description=f"Every 6 hours: days of the last {GAP_HORIZON_DAYS} that are missing or "
+        "failed in any dataset, one run for each unbroken span of them.",
+    )
+    def every_six_hours(
+        context: dg.ScheduleEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        yield from fill_gaps(context.instance, daily, epoch, context.scheduled_execution_time)
+
+    return [every_night, every_midnight, every_six_hours]
+
+
+def request_day(day: dt.date, epoch: dt.date) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a day, unless the world does not exist yet on it."""
+    if day < epoch:
+        return dg.SkipReason(f"{day} is before the epoch {epoch}")
+    return dg.RunRequest(run_key=day.isoformat(), partition_key=partitions.key_of(day))
+
+
+def fill_gaps(
+    instance: dg.DagsterInstance,
+    daily: dg.DailyPartitionsDefinition,
+    epoch: dt.date,
+    tick: dt.datetime,
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Ask for the days up to yesterday that are missing, or say that there are none."""
+    yesterday = tick.astimezone(dt.UTC).date() - dt.timedelta(days=1)
+    first = max(epoch, yesterday - dt.timedelta(days=GAP_HORIZON_DAYS - 1))
+    wanted = partitions.days_from(first, (yesterday - first).days + 1)
+    gaps = partitions.spans(missing_days(instance, daily, wanted))
+    if not gaps:
+        yield dg.SkipReason(_nothing_to_fill(wanted))
+    for first_day, last_day in gaps:
+        yield request_span(first_day, last_day, tick)
+
+
+def request_span(first: dt.date, last: dt.date, tick: dt.datetime) -> dg.RunRequest:
+    """Ask for a range of days in one run."""
+    # The tick is part of the key: a span that fails is tried again at the next one.
+    return dg.RunRequest(
+        run_key=f"{first}..{last}@{tick.isoformat()}",
+        tags={
+            ASSET_PARTITION_RANGE_START_TAG: partitions.key_of(first),
+            ASSET_PARTITION_RANGE_END_TAG: partitions.key_of(last),
+        },
+    )
+
+
+def missing_days(
+    instance: dg.DagsterInstance,
+    daily: dg.DailyPartitionsDefinition,
+    wanted: list[dt.date],
+) -> list[dt.date]:
+    """Return the days on which some daily dataset is neither made nor being made."""
+    keys = [partitions.key_of(day) for day in wanted]
+    missing: set[str] = set()
+    for name in DAILY_DATASETS:
+        found = instance.get_status_by_partition(dg.AssetKey(name), keys, daily) or {}
+        missing.update(key for key in keys if found.get(key) not in DONE_OR_COMING)
+    return partitions.days_of(missing)
+
+
+def _nothing_to_fill(wanted: list[dt.date]) -> str:
+    if not wanted:
+        return "the world is younger than a day"
+    return f"no gap: {partitions.label_of(wanted)} is made or being made in every dataset"
+
+
+def _tick_day(context: dg.ScheduleEvaluationContext) -> dt.date:
+    return context.scheduled_execution_time.astimezone(dt.UTC).date()

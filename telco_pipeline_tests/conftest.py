@@ -1,0 +1,25 @@
+"""What all tests share: the profiles of hypothesis.
+
+`fast` is the default and tries the same examples every time; `long` (HYPOTHESIS_PROFILE=long or
+--hypothesis-profile=long) tries many new ones. No test has a deadline: the machine may be busy.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fast",
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "long",
+    max_examples=2000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))

