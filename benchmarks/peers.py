@@ -38,7 +38,9 @@ def random_frame(
 ) -> pl.DataFrame:
     """Return `rows` random rows of the profile's columns, in order of the first time column."""
     gap = max(DAY_MICROSECONDS // max(rows, 1), 1)
-    times = start + np.cumsum(rng.integers(0, 2 * gap, rows))
+    times = np.cumsum(rng.integers(0, 2 * gap, rows))
+    np.minimum(times, DAY_MICROSECONDS - 1, out=times)
+    times += start
     columns = [_values(column, rows, rng, times) for column in profile.columns]
     return pl.DataFrame(columns)
 
@@ -56,8 +58,10 @@ def _values(
 
 
 def _text(column: ColumnProfile, rows: int, rng: np.random.Generator) -> pl.Series:
+    if column.nulls == 1:
+        return pl.Series(column.name, [None], dtype=pl.String).new_from_index(0, rows)
     size = max(min(column.unique, POOL_LIMIT), 1)
-    empty = round(size * column.nulls / (1 - column.nulls)) if column.nulls < 1 else 1
+    empty = round(size * column.nulls / (1 - column.nulls))
     pool = _pool(size, column.length, min(empty, POOL_LIMIT))
     index = rng.integers(0, len(pool), rows, dtype=np.uint32)
     return pool.gather(index).alias(column.name)

@@ -1,7 +1,7 @@
 """What a generation will make, before it is made: rows, bytes, time and memory.
 
-Belongs here: closed forms from the rates of world.yaml, the constants behind them, and which
-inputs a dataset needs. Does not belong here: reading or writing a lake, beyond asking what exists.
+Belongs here: closed forms from the rates of world.yaml, and the constants behind them. Does not
+belong here: which inputs a dataset needs (`lineage`), reading or writing a lake.
 
 The rows of a stream are the events that its personas start (share x rate x mean personal level x
 weight of the weekday) times the records that such an event leaves behind. How many that are is
@@ -86,22 +86,22 @@ class _Size:
 
 # Measured with `telco generate --subscribers 20000 --days 7` on 2 cores of a Xeon at 2.6 GHz.
 _SIZES: Final[dict[str, _Size]] = {
-    "places": _Size(60, 20_000),
-    "sites": _Size(60, 1_000),
-    "network_elements": _Size(40, 5_000),
-    "network_links": _Size(20, 20_000),
-    "cells": _Size(60, 10_000),
-    "devices": _Size(60, 10_000),
-    "plans": _Size(250, 1_000),
-    "subscribers": _Size(160, 150_000),
-    "cdrs_voice": _Size(90, 600_000),
-    "cdrs_sms": _Size(80, 600_000),
-    "cdrs_data": _Size(90, 900_000),
-    "cdrs_voip": _Size(90, 600_000),
-    "cdrs_ims": _Size(90, 600_000),
-    "location_updates": _Size(60, 900_000),
-    "network_logs": _Size(90, 300_000),
-    "customer_service": _Size(120, 50_000),
+    "places": _Size(38, 8_000),
+    "sites": _Size(57, 600),
+    "network_elements": _Size(29, 2_500),
+    "network_links": _Size(12, 10_000),
+    "cells": _Size(28, 7_000),
+    "devices": _Size(84, 30_000),
+    "plans": _Size(383, 10_000),
+    "subscribers": _Size(96, 120_000),
+    "cdrs_voice": _Size(76, 700_000),
+    "cdrs_sms": _Size(58, 700_000),
+    "cdrs_data": _Size(62, 900_000),
+    "cdrs_voip": _Size(72, 700_000),
+    "cdrs_ims": _Size(54, 900_000),
+    "location_updates": _Size(39, 1_000_000),
+    "network_logs": _Size(109, 300_000),
+    "customer_service": _Size(150, 8_000),
 }
 _START_SECONDS: Final = 4.0  # Python, Dagster and its definitions
 _PARTITION_SECONDS: Final = 0.12  # a partition without rows: staging, checks, Dagster's book
@@ -110,10 +110,10 @@ _WORKER_MEMORY: Final = 150e6  # a worker with its tables
 _MEMORY_PER_SUBSCRIBER: Final = 250.0  # the population in arrays, in each process
 
 _PLACES: Final = 2256  # of Belgium in GeoNames
-_DEVICES: Final = 60
-_PLANS: Final = 14
+_DEVICES: Final = 91
+_PLANS: Final = 17
 _SITES_AUTO: Final = (160, 5000, 2500)  # fewest, most, SIMs per site (world.radio)
-_CELLS_PER_SITE: Final = 11.7
+_CELLS_PER_SITE: Final = 11.5
 _ELEMENTS_PER_SITE: Final = 3.75
 _CORE_ELEMENTS: Final = 70
 _LINKS_PER_SITE: Final = 14.9
@@ -123,16 +123,17 @@ _CORE_LINKS: Final = 400
 _VOICE_PER_CALL: Final = 1.26  # the caller's, and the called party's where it is ours
 _VOICE_PER_INCOMING: Final = 1.0
 _INCOMING_MOST: Final = 10.0  # calls a day beyond which nobody calls back (call centres)
-_SMS_PER_MESSAGE: Final = 1.3
+_SMS_PER_MESSAGE: Final = 1.68
 _SMS_PER_INCOMING: Final = 0.85
-_DATA_PER_SESSION: Final = 1.15  # long sessions are closed in partial records
-_VOIP_PER_VOICE: Final = 0.6  # records of calls that go over IMS
-_VOIP_PER_TRUNK: Final = 0.35  # calls of businesses over SIP trunks
-_IMS_PER_VOICE: Final = 1.2
-_IMS_PER_PERSON: Final = 10.0  # registrations
-_LOCATIONS_PER_PERSON: Final = 10.0
-_LOCATIONS_PER_MACHINE: Final = 5.0
-_CONTACTS_PER_SIM: Final = 0.008
+_DATA_PER_SESSION: Final = 1.0  # partial records of long ones make up for levels below 1
+_VOIP_PER_VOICE: Final = 0.98  # records of calls that go over IMS
+_VOIP_PER_TRUNK: Final = 0.34  # calls of businesses over SIP trunks
+_IMS_PER_VOICE: Final = 1.95
+_IMS_PER_PERSON: Final = 7.7  # registrations
+_LOCATIONS_PER_PERSON: Final = 4.9
+_LOCATIONS_PER_MACHINE: Final = 1.23
+_CONTACTS_PER_PERSON: Final = 0.0051
+_LINES_PER_LINE: Final = 1.55  # some lines bring others with them
 
 _WEEKDAYS: Final = {
     "calls": (1.02, 1.02, 1.03, 1.05, 1.14, 0.94, 0.80),
@@ -140,18 +141,6 @@ _WEEKDAYS: Final = {
     "data": (0.98, 0.98, 0.98, 0.99, 1.02, 1.03, 1.02),
 }
 """Weight of each weekday; a copy of `behaviour.rhythm.WEEKDAY_WEIGHT` that needs no NumPy."""
-
-
-def with_inputs(names: Sequence[str] | None) -> list[str]:
-    """Return the datasets and all that they are made from, in the order of making."""
-    wanted = set(DATASETS if names is None else names)
-    queue = list(wanted)
-    while queue:
-        for source in DATASETS[queue.pop()].depends:
-            if source not in wanted:
-                wanted.add(source)
-                queue.append(source)
-    return [name for name in DATASETS if name in wanted]
 
 
 def partitions(names: Iterable[str], days: int) -> int:
@@ -270,8 +259,8 @@ def _daily_rows(config: "WorldConfig", first: dt.date, days: int) -> dict[str, f
         "cdrs_ims": voice * _IMS_PER_VOICE + people * _IMS_PER_PERSON * weights.ims,
         "location_updates": weights.location_updates
         * (people * _LOCATIONS_PER_PERSON + machines * _LOCATIONS_PER_MACHINE),
-        "network_logs": logs * weights.network_logs,
-        "customer_service": (people + machines) * _CONTACTS_PER_SIM * weights.customer_service,
+        "network_logs": logs * _LINES_PER_LINE * weights.network_logs,
+        "customer_service": people * _CONTACTS_PER_PERSON * weights.customer_service,
     }
 
 

@@ -24,6 +24,7 @@ import polars as pl
 
 from telco_pipeline import __version__
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS, Dataset
+from telco_pipeline.engine.memory import keep_freed_memory
 from telco_pipeline.engine.parts import Part, parts, shards
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.generators import GENERATORS, Inputs
@@ -146,7 +147,7 @@ def produce(
     else:
         _check_inputs(config, lake, dataset)
     pool = workers if len(_parts(config, lake, dataset)) * len(wanted) > 1 else 1
-    with _runner(config, lake, pool) as run:
+    with _Crew(config, lake, pool) as run:
         made = _produce(config, lake, dataset, wanted, shards or workers, run, progress)
     return sorted(made, key=lambda report: report.day or config.epoch)
 
@@ -190,9 +191,7 @@ def _produce(
     return reports
 
 
-def _commit(
-    dataset: Dataset, day: dt.date | None, partition: _Open, path: Path
-) -> PartitionReport:
+def _commit(dataset: Dataset, day: dt.date | None, partition: _Open, path: Path) -> PartitionReport:
     provenance = partition.pending.commit(
         partition.stats, seconds=partition.seconds, contract=dataset
     )
@@ -270,7 +269,7 @@ def _parts(config: WorldConfig, lake: Lake, dataset: Dataset) -> list[Part]:
 Runner = Callable[[Iterable[_Task]], Iterator[tuple[_Task, list[FileStats], float]]]
 
 
-class _runner:
+class _Crew:
     """Context manager of a runner: this process, or a pool of processes."""
 
     def __init__(self, config: WorldConfig, lake: Lake, workers: int) -> None:
@@ -279,6 +278,7 @@ class _runner:
 
     def __enter__(self) -> Runner:
         if self._workers == 1:
+            keep_freed_memory()
             worker = Worker(self._config, self._lake)
             return lambda tasks: (worker.make(task) for task in tasks)
         # Spawned, not forked: Polars' threads do not survive a fork.
@@ -294,9 +294,7 @@ class _runner:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def _in_pool(
-        self, tasks: Iterable[_Task]
-    ) -> Iterator[tuple[_Task, list[FileStats], float]]:
+    def _in_pool(self, tasks: Iterable[_Task]) -> Iterator[tuple[_Task, list[FileStats], float]]:
         assert self._pool is not None
         waiting: set[Future[tuple[_Task, list[FileStats], float]]] = set()
         try:
@@ -349,8 +347,12 @@ class Worker:
             if self._subscriber_inputs is None:
                 read = self._lake.read
                 self._subscriber_inputs = SubscriberInputs.of(
-                    self._config, read("places"), read("sites"), read("cells"),
-                    read("devices"), read("plans"),
+                    self._config,
+                    read("places"),
+                    read("sites"),
+                    read("cells"),
+                    read("devices"),
+                    read("plans"),
                 )
             return build_subscribers(self._config, self._subscriber_inputs, part)
         return _static_frame(self._config, self._lake, name)
@@ -378,6 +380,7 @@ _worker: Worker | None = None
 
 def _start_worker(config: WorldConfig, root: Path, world: str) -> None:
     """Prepare this process to make parts."""
+    keep_freed_memory()
     global _worker  # one worker a process, by the protocol of process pools
     _worker = Worker(config, Lake(root, world))
 

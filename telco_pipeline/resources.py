@@ -7,6 +7,7 @@ checks share. Does not belong here: what world.yaml may say (`settings`), who wr
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -14,8 +15,10 @@ from pydantic import Field
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.integrity import Finding
 from telco_pipeline.lake import Lake
-from telco_pipeline.production import PartitionReport
 from telco_pipeline.settings import Settings, WorldConfig, load_world
+
+if TYPE_CHECKING:
+    from telco_pipeline.production import PartitionReport
 
 MAIN_WORLD = "main"
 ALL_LAYERS = "all"
@@ -43,7 +46,7 @@ class Operation:
     workers: int = 1
     shards: int | None = None
     replace: bool = False
-    on_progress: Callable[[PartitionReport], None] | None = None
+    on_progress: Callable[["PartitionReport"], None] | None = None
     on_finding: Callable[[Finding], None] | None = None
 
     @property

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
@@ -19,16 +20,18 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from telco_pipeline import partitions
+from telco_pipeline import lineage, partitions
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.integrity import Finding
 from telco_pipeline.jobs import BUILD_WORLD, OPERATE, WHAT_IF
 from telco_pipeline.lake import Lake
-from telco_pipeline.production import PartitionReport
 from telco_pipeline.resources import MAIN_WORLD, Operation
 from telco_pipeline.settings import WorldConfig, check_day
+
+if TYPE_CHECKING:
+    from telco_pipeline.production import PartitionReport
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 NO_TELEMETRY = {"telemetry": {"enabled": False}}
@@ -59,7 +62,7 @@ class DatasetSummary:
     bytes: int = 0
     seconds: float = 0.0
 
-    def plus(self, report: PartitionReport) -> "DatasetSummary":
+    def plus(self, report: "PartitionReport") -> "DatasetSummary":
         """Return the summary with one partition more."""
         return replace(
             self,
@@ -126,11 +129,11 @@ class RunSummary:
 class _Tally:
     """Collects what a run does, while it does it."""
 
-    tell: Callable[[PartitionReport], None] | None
+    tell: Callable[["PartitionReport"], None] | None
     datasets: dict[str, DatasetSummary] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
-    def report(self, report: PartitionReport) -> None:
+    def report(self, report: "PartitionReport") -> None:
         so_far = self.datasets.get(report.dataset) or DatasetSummary(report.dataset)
         self.datasets[report.dataset] = so_far.plus(report)
         if self.tell:
@@ -150,7 +153,7 @@ def run_operator(
     shards: int | None = None,
     replace: bool = False,
     instance: dg.DagsterInstance | None = None,
-    on_progress: Callable[[PartitionReport], None] | None = None,
+    on_progress: Callable[["PartitionReport"], None] | None = None,
 ) -> RunSummary:
     """Run the operator over some days in this process: the same assets and checks as in the UI.
 
@@ -208,7 +211,8 @@ def with_sources(lake: Lake, datasets: Sequence[str] | None) -> list[str]:
             raise TelcoError(f"dataset {name!r} does not exist: choose of {', '.join(DATASETS)}")
         if name not in wanted:
             wanted.add(name)
-            queue.extend(each for each in DATASETS[name].depends if not lake.exists(each))
+            sources = lineage.sources_of(name)
+            queue.extend(each for each in sources if not lake.exists(each))
     return [name for name in DATASETS if name in wanted]
 
 

@@ -156,8 +156,8 @@ NUMBERED = [
      "6: subscribers: 5,000 is more than sample_of, 4,999: write fewer subscribers or a larger "
      "sample_of"),
     ("subscribers: 5000", "subscribers: 4000000",
-     "6: subscribers: 4,000,000 SIM cards need 3,200,000 numbers for people, but Alpha has "
-     "1,800,000 to give: write fewer subscribers or add 2 ndcs to it, such as 463, 464"),
+     "6: subscribers: 4,000,000 SIM cards need as many numbers, but Alpha has "
+     "1,800,000 to give: write fewer subscribers or add 3 ndcs to it, such as 463, 464, 465"),
     ("part_size: 32768", "part_size: 30000",
      "8: part_size: must be a power of two from 1,024 to 1,048,576, not 30000"),
     ("part_size: 32768", "part_size: 512",
@@ -305,7 +305,7 @@ def test_refuses_with_line_and_advice(write, old, new, message):
         ("age: [22, 64]", "age: [0, 110]"),
         ("sites: auto", "sites: 20000"),
         ("part_size: 32768", "part_size: 1048576"),
-        ("subscribers: 5000", "subscribers: 2_000_000"),
+        ("subscribers: 5000", "subscribers: 1_500_000"),
         ("2026-01-01", '"2026-01-01"'),
         ("name: Beta", "name: 'Bêta Télécom'"),
         ("works: 0.85", "works: 85e-2"),

@@ -7,19 +7,22 @@ here: policy (`policy`), judgement of errors (`faults`), what a materialisation 
 import datetime as dt
 import time
 import warnings
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from telco_pipeline import integrity, partitions
+from telco_pipeline import lineage, partitions
 from telco_pipeline.assets import metadata, policy
 from telco_pipeline.assets.columns import column_schema
 from telco_pipeline.assets.faults import judged
-from telco_pipeline.checks import examine
+from telco_pipeline.checks import examine, guards_of
 from telco_pipeline.contracts import Dataset
 from telco_pipeline.errors import TelcoError
-from telco_pipeline.production import PartitionReport, produce
 from telco_pipeline.resources import Operation
 from telco_pipeline.settings import WorldConfig
+
+if TYPE_CHECKING:
+    from telco_pipeline.production import PartitionReport
 
 OTHER_WORLD_TAG = "dagster/defer_asset_events"
 """A run with this tag (of Dagster; a test guards it) logs no materialisations: Dagster's book is
@@ -54,7 +57,7 @@ def _asset(
 ) -> dg.AssetsDefinition:
     @dg.asset(
         name=dataset.name,
-        deps=list(dataset.depends),
+        deps=lineage.sources_of(dataset.name),
         description=_description(dataset),
         group_name=dataset.group,
         owners=policy.owners_of(dataset),
@@ -111,13 +114,17 @@ def _make(
     operation: Operation,
     dataset: Dataset,
     days: list[dt.date] | None,
-) -> list[PartitionReport]:
+) -> list["PartitionReport"]:
     """Have the partitions made, and tell how far it is."""
+    # Here and not at the top: the generators take longer to load than all the rest, and Dagster
+    # loads this module whenever it only wants to know which assets there are.
+    from telco_pipeline.production import produce
+
     done: list[PartitionReport] = []
     total = len(days) if days else 1
     last_line = time.monotonic()
 
-    def progress(report: PartitionReport) -> None:
+    def progress(report: "PartitionReport") -> None:
         nonlocal last_line
         done.append(report)
         if operation.on_progress:
@@ -145,7 +152,7 @@ def _materialised(
     context: dg.AssetExecutionContext,
     operation: Operation,
     dataset: Dataset,
-    reports: list[PartitionReport],
+    reports: list["PartitionReport"],
 ) -> dg.MaterializeResult:
     """Return what Dagster keeps of the partitions.
 
@@ -169,7 +176,7 @@ def _observe(
     context: dg.AssetExecutionContext,
     operation: Operation,
     dataset: Dataset,
-    reports: list[PartitionReport],
+    reports: list["PartitionReport"],
 ) -> None:
     """Note what was made for another world beside the asset, as observations."""
     for report in reports:
@@ -184,13 +191,13 @@ def _observe(
 
 def _verify(operation: Operation, dataset: Dataset, days: list[dt.date] | None) -> None:
     """Check another world's partitions in the step itself: results belong to the main world."""
-    for name in integrity.checks_of(dataset.name):
-        for finding in examine(operation, dataset, name, days or [None]):
+    for guard in guards_of(dataset):
+        for finding in examine(operation, guard, days or [None]):
             if not finding.passed:
-                raise TelcoError(f"check {name} failed: {finding.message}; {finding.recover}")
+                raise TelcoError(f"check {guard.name} failed: {finding.message}; {finding.recover}")
 
 
-def _key(report: PartitionReport) -> str:
+def _key(report: "PartitionReport") -> str:
     if report.day is None:
         raise ValueError(f"{report.dataset} is kept by day, but its report names none")
     return partitions.key_of(report.day)

@@ -4,18 +4,22 @@ Belongs here: metadata of a partition that was made. Does not belong here: how a
 (`pictures`), metadata of the definition (`factory`).
 """
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from telco_pipeline import pictures
 from telco_pipeline.contracts import Dataset
-from telco_pipeline.production import PartitionReport
 from telco_pipeline.resources import Operation
+
+if TYPE_CHECKING:
+    from telco_pipeline.production import PartitionReport
 
 PREVIEW_ROWS = 8
 Metadata = dict[str, dg.MetadataValue]
 
 
-def figures(operation: Operation, report: PartitionReport) -> Metadata:
+def figures(operation: Operation, report: "PartitionReport") -> Metadata:
     """Return the figures and the origin of one partition."""
     return {
         "dagster/row_count": dg.MetadataValue.int(report.rows),
@@ -31,7 +35,7 @@ def figures(operation: Operation, report: PartitionReport) -> Metadata:
     }
 
 
-def impressions(operation: Operation, dataset: Dataset, report: PartitionReport) -> Metadata:
+def impressions(operation: Operation, dataset: Dataset, report: "PartitionReport") -> Metadata:
     """Return the first rows of a partition, and the picture of its dataset if it has one."""
     shown: Metadata = {"preview": _preview(operation, dataset, report)}
     picture = pictures.draw(operation.lake, dataset.name, report.day, operation.config.country_tz)
@@ -41,7 +45,7 @@ def impressions(operation: Operation, dataset: Dataset, report: PartitionReport)
 
 
 def _preview(
-    operation: Operation, dataset: Dataset, report: PartitionReport
+    operation: Operation, dataset: Dataset, report: "PartitionReport"
 ) -> dg.TableMetadataValue:
     days = (report.day, report.day) if report.day else ()
     rows = operation.lake.scan(dataset.name, *days, columns=dataset.columns).head(PREVIEW_ROWS)

@@ -42,14 +42,35 @@ _MESSAGE_CLASS = Choice.of([0.93, 0.0, 0.03, 0.04])
 # Numbers abroad: dialling prefix, network, digits that follow; ranges that national plans keep
 # for fiction or have not assigned, so that no row names a real customer.
 _ABROAD: Final = (
-    ("+3363998", "20801", 4), ("+316000", "20408", 5), ("+4915550", "26201", 6),
-    ("+447700900", "23430", 3), ("+349990", "21407", 5), ("+393990", "22201", 6),
-    ("+4850990", "26001", 5), ("+212699", "60400", 6),
+    ("+3363998", "20801", 4),
+    ("+316000", "20408", 5),
+    ("+4915550", "26201", 6),
+    ("+447700900", "23430", 3),
+    ("+349990", "21407", 5),
+    ("+393990", "22201", 6),
+    ("+4850990", "26001", 5),
+    ("+212699", "60400", 6),
 )
 _ABROAD_NUMBERS_EACH: Final = 1000
 # Fixed lines: zone codes; the subscriber number begins with 0, which no real one does.
-_ZONES: Final = ("2", "3", "4", "9", "11", "14", "16", "50", "51", "53", "56", "59", "65", "71",
-                 "81", "87")
+_ZONES: Final = (
+    "2",
+    "3",
+    "4",
+    "9",
+    "11",
+    "14",
+    "16",
+    "50",
+    "51",
+    "53",
+    "56",
+    "59",
+    "65",
+    "71",
+    "81",
+    "87",
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +103,14 @@ class Directory:
         ends = [sum(map(len, numbers))]
         fixed = _fixed_numbers(config, max(population.size // 4, 200))
         abroad, abroad_plmn = _numbers_abroad(config)
-        service = pl.Series([config.numbering.care_number, config.numbering.voicemail_number,
-                             "+3270061061", "+3290061061"])
+        service = pl.Series(
+            [
+                config.numbering.care_number,
+                config.numbering.voicemail_number,
+                "+3270061061",
+                "+3290061061",
+            ]
+        )
         for extra, network in ((fixed, None), (abroad, abroad_plmn), (service, None)):
             numbers.append(extra)
             networks.append(
@@ -91,8 +118,8 @@ class Directory:
             )
             ends.append(ends[-1] + len(extra))
         return cls(
-            number=pl.concat(numbers).rename("number"),
-            plmn=pl.concat(networks).rename("plmn"),
+            number=pl.concat(numbers, rechunk=True).rename("number"),
+            plmn=pl.concat(networks, rechunk=True).rename("plmn"),
             own=population.size,
             first=(population.size, *ends),
         )
@@ -109,9 +136,7 @@ def _mobile_numbers(
 ) -> pl.Series:
     """Return numbers of another operator, as many as wanted or as its ranges hold."""
     capacity = len(ndcs) * 10**6
-    chosen = Permutation(capacity, seed, f"directory/{ndcs[0]}")(
-        np.arange(min(wanted, capacity))
-    )
+    chosen = Permutation(capacity, seed, f"directory/{ndcs[0]}")(np.arange(min(wanted, capacity)))
     return _formatted(
         pl.Series([f"+{config.numbering.country_code}{ndc}" for ndc in ndcs]), chosen, 6
     )
@@ -148,9 +173,7 @@ def _formatted(prefixes: pl.Series, numbers: Rows, digits: int) -> pl.Series:
 class Contacts:
     """Choice of the other party of calls and messages."""
 
-    def __init__(
-        self, config: WorldConfig, population: Population, directory: Directory
-    ) -> None:
+    def __init__(self, config: WorldConfig, population: Population, directory: Directory) -> None:
         """Prepare the books; nothing is drawn yet."""
         self._population = population
         self._directory = directory
@@ -166,9 +189,7 @@ class Contacts:
         contact = draws.events(book, slot)
         no_book = self._mass_caller[self._population.persona[entity]]
         contact = np.where(no_book, draws.bits(event, "contact/anybody"), contact)
-        group = (_MESSAGE_CLASS if messages else _CALL_CLASS).sample(
-            draws.bits(contact, "class")
-        )
+        group = (_MESSAGE_CLASS if messages else _CALL_CLASS).sample(draws.bits(contact, "class"))
         party = self._directory.party(group, draws.bits(contact, "party"))
         # Whom a mobile contact belongs to follows the market shares.
         ours = (group == 0) & draws.chance(draws.bits(contact, "network"), self._own_share)
@@ -182,9 +203,7 @@ class Contacts:
         slot = _SLOT.sample(draws.bits(event, "contact/slot")).astype(np.int64)
         # Slots above the book: the same people whom the subscriber calls, or others.
         contact = draws.events(draws.keys(self._books, entity), slot)
-        group = (_MESSAGE_CLASS if messages else _CALL_CLASS).sample(
-            draws.bits(contact, "class")
-        )
+        group = (_MESSAGE_CLASS if messages else _CALL_CLASS).sample(draws.bits(contact, "class"))
         return self._directory.party(group, draws.bits(contact, "party"))
 
     def _nearby(self, entity: Rows, contact: Bits, otherwise: Rows) -> Rows:
@@ -197,5 +216,3 @@ class Contacts:
         place = self._population.position[entity] + sign * distance
         chosen = neighbours[place % len(neighbours)]
         return np.where(chosen == entity, otherwise, chosen)
-
-

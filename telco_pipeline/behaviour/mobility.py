@@ -1,7 +1,8 @@
 """Where: the cell of any subscriber at any time of a day, or the country visited.
 
-Belongs here: commuting between home and work, days at home, trips abroad, phones that are off. Does not belong here:
-which cell exists (`world.network`), location updates as records (`generators.locations`).
+Belongs here: commuting between home and work, days at home, trips abroad, phones that are off.
+Does not belong here: which cell exists (`world.network`), location updates as records
+(`generators.locations`).
 
 A subscriber is at work between two times of a working day, at home otherwise, and abroad during a
 trip. All is a function of (seed, entity, date), so both ends of a call are asked independently.
@@ -27,15 +28,27 @@ _TRIP_LATEST_START: Final = 3  # days into the week: a trip never leaves its wee
 
 # Countries that Belgians visit: ISO code, network visited, weight (Statbel, order of magnitude).
 COUNTRIES: Final = (
-    ("FR", "20801", 30.0), ("NL", "20408", 16.0), ("ES", "21407", 14.0), ("DE", "26201", 11.0),
-    ("IT", "22201", 8.0), ("GB", "23430", 6.0), ("LU", "27001", 5.0), ("TR", "28601", 3.0),
-    ("MA", "60400", 3.0), ("CH", "22801", 2.0), ("US", "310260", 2.0),
+    ("FR", "20801", 30.0),
+    ("NL", "20408", 16.0),
+    ("ES", "21407", 14.0),
+    ("DE", "26201", 11.0),
+    ("IT", "22201", 8.0),
+    ("GB", "23430", 6.0),
+    ("LU", "27001", 5.0),
+    ("TR", "28601", 3.0),
+    ("MA", "60400", 3.0),
+    ("CH", "22801", 2.0),
+    ("US", "310260", 2.0),
 )
 AT_HOME: Final = -1
 _COUNTRY = Choice.of([weight for _, _, weight in COUNTRIES])
 
-_START = QuantileTable.of(lambda p: max(5.0, min(11.0, 8.2 + 0.8 * STANDARD_NORMAL.inv_cdf(p))) * 3600)
-_STAY = QuantileTable.of(lambda p: max(4.0, min(11.0, 8.7 + 0.9 * STANDARD_NORMAL.inv_cdf(p))) * 3600)
+_START = QuantileTable.of(
+    lambda p: max(5.0, min(11.0, 8.2 + 0.8 * STANDARD_NORMAL.inv_cdf(p))) * 3600
+)
+_STAY = QuantileTable.of(
+    lambda p: max(4.0, min(11.0, 8.7 + 0.9 * STANDARD_NORMAL.inv_cdf(p))) * 3600
+)
 
 # Share of people who switch the phone off at night, and when (local seconds; practice).
 _NIGHT_OFF: Final = 0.12
@@ -76,9 +89,7 @@ class Mobility:
             entities = np.arange(start, min(start + block, population.size))
             self._days[entities] = _day_of(config, population, day, entities)
 
-    def at(
-        self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]
-    ) -> Positions:
+    def at(self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]) -> Positions:
         """Return where each entity is.
 
         Args:

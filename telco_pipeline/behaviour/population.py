@@ -25,8 +25,20 @@ EUTRAN: Final = RATS.index(Rat.EUTRAN)
 NR: Final = RATS.index(Rat.NR)
 
 SUBSCRIBER_COLUMNS: Final = (
-    "subscriber_id", "imsi", "msisdn", "imei", "persona", "kind", "language", "place_id",
-    "plan_id", "device_id", "home_cell_id", "work_cell_id", "activity_level", "satisfaction",
+    "subscriber_id",
+    "imsi",
+    "msisdn",
+    "imei",
+    "persona",
+    "kind",
+    "language",
+    "place_id",
+    "plan_id",
+    "device_id",
+    "home_cell_id",
+    "work_cell_id",
+    "activity_level",
+    "satisfaction",
 )
 """Columns of the registry that records depend on."""
 
@@ -81,12 +93,12 @@ class Cells:
         )
 
 
-def _siblings(
-    frame: pl.DataFrame, rat: npt.NDArray[np.int8], wanted: int
-) -> npt.NDArray[np.int32]:
+def _siblings(frame: pl.DataFrame, rat: npt.NDArray[np.int8], wanted: int) -> npt.NDArray[np.int32]:
     """Return for each cell the cell of the wanted RAT on its site and nearest sector."""
-    rows = frame.select("site_id", "sector").with_row_index("row").with_columns(
-        wanted=pl.Series(rat == wanted)
+    rows = (
+        frame.select("site_id", "sector")
+        .with_row_index("row")
+        .with_columns(wanted=pl.Series(rat == wanted))
     )
     others = rows.filter("wanted").select("site_id", "sector", other="row")
     same_sector = others.unique(["site_id", "sector"], keep="first", maintain_order=True)
@@ -95,27 +107,33 @@ def _siblings(
         rows.join(same_sector, on=["site_id", "sector"], how="left", maintain_order="left")
         .join(
             any_sector.select("site_id", fallback="other"),
-            on="site_id", how="left", maintain_order="left",
+            on="site_id",
+            how="left",
+            maintain_order="left",
         )
-        .select(
-            pl.when("wanted").then("row").otherwise(pl.coalesce("other", "fallback", "row"))
-        )
+        .select(pl.when("wanted").then("row").otherwise(pl.coalesce("other", "fallback", "row")))
     )
     return joined.to_series().cast(pl.Int32).to_numpy()
 
 
 def _access_info(frame: pl.DataFrame) -> pl.Series:
     """Return the P-Access-Network-Info header of each cell (RFC 7315, section 5.4)."""
+    # n78 is time division; the low bands are frequency division (TS 38.101-1).
+    duplex = pl.when(pl.col("band") == "n78").then(pl.lit("TDD")).otherwise(pl.lit("FDD"))
     plmn = pl.col("cell_id").str.split("-").list.slice(0, 2).list.join("")
-    hexa = {"tac4": _hex(frame["tac"], 4), "tac6": _hex(frame["tac"], 6),
-            "eci7": _hex(frame["eci"], 7), "nci9": _hex(frame["eci"], 9),
-            "ci4": _hex(frame["eci"], 4)}
+    hexa = {
+        "tac4": _hex(frame["tac"], 4),
+        "tac6": _hex(frame["tac"], 6),
+        "eci7": _hex(frame["eci"], 7),
+        "nci9": _hex(frame["eci"], 9),
+        "ci4": _hex(frame["eci"], 4),
+    }
     return (
-        frame.select("cell_id", "rat_type")
+        frame.select("cell_id", "rat_type", "band")
         .with_columns(**hexa)
         .select(
             pl.when(pl.col("rat_type") == Rat.NR)
-            .then(pl.format("3GPP-NR-TDD; utran-cell-id-3gpp={}{}{}", plmn, "tac6", "nci9"))
+            .then(pl.format("3GPP-NR-{}; utran-cell-id-3gpp={}{}{}", duplex, plmn, "tac6", "nci9"))
             .when(pl.col("rat_type") == Rat.GERAN)
             .then(pl.format("3GPP-GERAN; cgi-3gpp={}{}{}", plmn, "tac4", "ci4"))
             .otherwise(

@@ -4,6 +4,6 @@ Belongs here: which checks guard which dataset, and how a finding is shown in Da
 belong here: how something is checked (`integrity`, which `telco check` uses too).
 """
 
-from telco_pipeline.checks.factory import build_checks, examine
+from telco_pipeline.checks.factory import build_checks, examine, guards_of
 
-__all__ = ["build_checks", "examine"]
+__all__ = ["build_checks", "examine", "guards_of"]

@@ -7,10 +7,11 @@ finding goes into the metadata. Does not belong here: the checks themselves (`in
 import datetime as dt
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import dagster as dg
 
-from telco_pipeline import integrity, partitions
+from telco_pipeline import integrity, lineage, partitions
 from telco_pipeline.contracts import Dataset
 from telco_pipeline.integrity import Finding
 from telco_pipeline.resources import Operation
@@ -30,6 +31,36 @@ PROMISES = {
 FAILED_DAYS_SHOWN = 20
 
 
+@dataclass(frozen=True)
+class Guard:
+    """One check that guards a dataset.
+
+    Attributes:
+        name: Its name in Dagster.
+        check: Its name in `integrity`.
+        subject: The dataset whose partitions it reads.
+    """
+
+    name: str
+    check: str
+    subject: str
+
+
+def guards_of(dataset: Dataset) -> list[Guard]:
+    """Return the checks that guard a dataset, those of references that come late included."""
+    late = {integrity.CHECK_FOREIGN_KEYS} if lineage.has_late_references(dataset.name) else set()
+    own = [
+        Guard(name, name, dataset.name)
+        for name in integrity.checks_of(dataset.name)
+        if name not in late
+    ]
+    others = [
+        Guard(f"{integrity.CHECK_FOREIGN_KEYS}_of_{name}", integrity.CHECK_FOREIGN_KEYS, name)
+        for name in lineage.late_references_of(dataset.name)
+    ]
+    return own + others
+
+
 def build_checks(dataset: Dataset, pool: str | None) -> dg.AssetChecksDefinition:
     """Build the checks of a dataset.
 
@@ -42,10 +73,7 @@ def build_checks(dataset: Dataset, pool: str | None) -> dg.AssetChecksDefinition
 
     @dg.multi_asset_check(
         name=f"{dataset.name}_checks",
-        specs=[
-            dg.AssetCheckSpec(name, asset=dataset.name, description=PROMISES[name], blocking=True)
-            for name in integrity.checks_of(dataset.name)
-        ],
+        specs=[_spec(dataset, guard) for guard in guards_of(dataset)],
         can_subset=True,
         pool=pool,
     )
@@ -54,27 +82,32 @@ def build_checks(dataset: Dataset, pool: str | None) -> dg.AssetChecksDefinition
     ) -> Iterator[dg.AssetCheckResult]:
         days = _days(context, dataset)
         selected = {key.name for key in context.selected_asset_check_keys}
-        for name in integrity.checks_of(dataset.name):
-            if name in selected:
-                yield result(dataset, name, examine(operator, dataset, name, days))
+        for guard in guards_of(dataset):
+            if guard.name in selected:
+                yield result(dataset, guard, examine(operator, guard, days))
 
     return checks
 
 
-def examine(
-    operator: Operation, dataset: Dataset, name: str, days: list[dt.date] | list[None]
-) -> list[Finding]:
-    """Run one check on each of a dataset's partitions."""
+def _spec(dataset: Dataset, guard: Guard) -> dg.AssetCheckSpec:
+    promise = PROMISES[guard.check]
+    if guard.subject != dataset.name:
+        promise = f"Of `{guard.subject}`, which is made before what it refers to: {promise}"
+    return dg.AssetCheckSpec(guard.name, asset=dataset.name, description=promise, blocking=True)
+
+
+def examine(operator: Operation, guard: Guard, days: list[dt.date] | list[None]) -> list[Finding]:
+    """Run one check on each partition."""
     findings = []
     for day in days:
-        finding = integrity.CHECKS[name](operator.lake, dataset.name, day)
+        finding = integrity.CHECKS[guard.check](operator.lake, guard.subject, day)
         if operator.on_finding:
             operator.on_finding(finding)
         findings.append(finding)
     return findings
 
 
-def result(dataset: Dataset, name: str, findings: list[Finding]) -> dg.AssetCheckResult:
+def result(dataset: Dataset, guard: Guard, findings: list[Finding]) -> dg.AssetCheckResult:
     """Return what Dagster shows of a check: figures, and for failures what and how to recover."""
     failed = [finding for finding in findings if not finding.passed]
     metadata: dict[str, dg.MetadataValue] = {
@@ -87,7 +120,7 @@ def result(dataset: Dataset, name: str, findings: list[Finding]) -> dg.AssetChec
         metadata |= _failure_metadata(dataset, failed)
     return dg.AssetCheckResult(
         passed=not failed,
-        check_name=name,
+        check_name=guard.name,
         asset_key=dataset.name,
         description=failed[0].message if failed else None,
         metadata=metadata,

@@ -13,9 +13,12 @@ from telco_pipeline.cli import options
 from telco_pipeline.errors import TelcoError
 
 if TYPE_CHECKING:
+    from telco_pipeline.lake import Lake
     from telco_pipeline.runs import RunSummary
 
 FAILED_CHECK = 1
+INTERRUPTED = "DagsterExecutionInterruptedError"
+"""What Dagster makes of Ctrl-C during a step."""
 
 
 def generate(
@@ -34,9 +37,9 @@ def generate(
 ) -> None:
     """Make datasets: runs the operator's Dagster assets and their checks in this process.
 
-    What a dataset is made from is made first, unless it is in the lake already. The same world
-    gives the same rows, on any number of workers and from any start. Exit status 1 when a check
-    fails.
+    What a dataset is made from is made first, unless it is in the lake already; days that are
+    there are made again. The same world gives the same rows, on any number of workers and from
+    any start. Exit status 1 when a check fails.
 
     For example:
 
@@ -72,21 +75,23 @@ def run(asked: options.Request) -> "RunSummary":
     Raises:
         TelcoError: When the run could not do what was asked.
         RuntimeError: When a step failed by a fault of the program.
+        KeyboardInterrupt: When Ctrl-C was pressed during a step.
     """
     from telco_pipeline import planning
     from telco_pipeline.cli.display import progress
     from telco_pipeline.lake import Lake
 
     # A lake or world that cannot be is refused before Dagster, which takes its time, is loaded.
-    Lake(asked.lake, asked.world)
-    total = planning.partitions(planning.with_inputs(asked.datasets), asked.days)
-    with progress("partitions", f"Generating into {asked.lake}", total) as meter:
-        from telco_pipeline.runs import run_operator
+    lake = Lake(asked.lake, asked.world)
+    names = _to_make(lake, asked)
+    with progress("partitions", f"Generating into {asked.lake}") as meter:
+        from telco_pipeline.runs import run_operator, with_sources
 
+        meter.total = planning.partitions(with_sources(lake, names), asked.days)
         summary = run_operator(
             asked.config,
             asked.lake,
-            datasets=asked.datasets,
+            datasets=names,
             first=asked.first,
             days=asked.days,
             world=asked.world,
@@ -99,8 +104,39 @@ def run(asked: options.Request) -> "RunSummary":
     return summary
 
 
+def _to_make(lake: "Lake", asked: options.Request) -> list[str] | None:
+    """Return the datasets to make; None for all.
+
+    Days are made as asked. What has no days is left as it is, unless it was named, is to be
+    replaced, or was made from another world, by other code or under another contract.
+    """
+    from telco_pipeline.contracts import DATASETS
+
+    if asked.datasets is not None or asked.replace:
+        return asked.datasets
+    names = [
+        name for name, one in DATASETS.items() if one.daily or not _is_current(lake, asked, name)
+    ]
+    return None if len(names) == len(DATASETS) else names
+
+
+def _is_current(lake: "Lake", asked: options.Request, name: str) -> bool:
+    from telco_pipeline.contracts import DATASETS
+    from telco_pipeline.production import CODE_VERSION
+
+    record = lake.provenance(name)
+    return (
+        record is not None
+        and record.world_hash == asked.config.world_hash
+        and record.code_version == CODE_VERSION
+        and record.contract_fingerprint == DATASETS[name].fingerprint()
+    )
+
+
 def _refuse_failures(summary: "RunSummary") -> None:
     for failure in summary.failures:
+        if INTERRUPTED in failure.message:
+            raise KeyboardInterrupt
         if failure.expected:
             raise TelcoError(failure.message)
         error = RuntimeError(f"{failure.step}: {failure.message}")

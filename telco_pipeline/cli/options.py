@@ -244,6 +244,20 @@ def dataset_names(text: str | None) -> list[str] | None:
     return [name for name in DATASETS if name in names]
 
 
+def with_inputs(names: list[str] | None) -> list[str]:
+    """Return the datasets and all that they are made from, in the order of making."""
+    from telco_pipeline.contracts import DATASETS
+    from telco_pipeline.lineage import sources_of
+
+    wanted = set(DATASETS if names is None else names)
+    queue = list(wanted)
+    while queue:
+        lacking = set(sources_of(queue.pop())) - wanted
+        wanted |= lacking
+        queue.extend(lacking)
+    return [name for name in DATASETS if name in wanted]
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of an error about an unknown word: what is near it, or all there is."""
     names = list(known)

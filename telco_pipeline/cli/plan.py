@@ -58,7 +58,7 @@ def show_plan(asked: options.Request) -> None:
     )
 
     estimate = planning.estimate(
-        asked.config, planning.with_inputs(asked.datasets), asked.first, asked.days, asked.workers
+        asked.config, options.with_inputs(asked.datasets), asked.first, asked.days, asked.workers
     )
     print_table(
         f"Plan: {count(asked.config.subscribers)} subscribers, {asked.days} day(s) from "

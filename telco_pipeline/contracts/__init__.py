@@ -10,10 +10,21 @@ from telco_pipeline.contracts.base import Dataset, ForeignKey, Layout
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
-        world.PLACES, world.SITES, world.NETWORK_ELEMENTS, world.NETWORK_LINKS, world.CELLS,
-        world.DEVICES, world.PLANS, world.SUBSCRIBERS,
-        records.CDRS_VOICE, records.CDRS_SMS, records.CDRS_DATA, records.CDRS_VOIP,
-        records.CDRS_IMS, records.LOCATION_UPDATES, records.NETWORK_LOGS,
+        world.PLACES,
+        world.SITES,
+        world.NETWORK_ELEMENTS,
+        world.NETWORK_LINKS,
+        world.CELLS,
+        world.DEVICES,
+        world.PLANS,
+        world.SUBSCRIBERS,
+        records.CDRS_VOICE,
+        records.CDRS_SMS,
+        records.CDRS_DATA,
+        records.CDRS_VOIP,
+        records.CDRS_IMS,
+        records.LOCATION_UPDATES,
+        records.NETWORK_LOGS,
         records.CUSTOMER_SERVICE,
     )
 }

@@ -81,8 +81,16 @@ class Dataset:
     def fingerprint(self) -> str:
         """Return a hash of everything that the contract promises (not of its prose)."""
         columns = [
-            [name, str(col.dtype), col.nullable, col.primary_key, _meta(col, "unit"),
-             _meta(col, "personal"), _meta(col, "standard"), _rules(col)]
+            [
+                name,
+                str(col.dtype),
+                col.nullable,
+                col.primary_key,
+                _meta(col, "unit"),
+                _meta(col, "personal"),
+                _meta(col, "standard"),
+                _rules(col),
+            ]
             for name, col in self.schema.columns().items()
         ]
         keys = [[key.column, key.target, key.target_column] for key in self.foreign_keys]
@@ -96,7 +104,9 @@ def _meta(column: dy.Column, key: str) -> Any:
 
 def _rules(column: dy.Column) -> list[str]:
     names = ("regex", "min", "max", "min_length", "max_length", "is_in", "unique")
-    return [f"{name}={value}" for name in names if (value := getattr(column, name, None)) is not None]
+    return [
+        f"{name}={value}" for name in names if (value := getattr(column, name, None)) is not None
+    ]
 
 
 def _metadata(unit: str | None, standard: str | None, personal: Personal | None) -> dict[str, Any]:
@@ -115,7 +125,10 @@ def text(
 ) -> dy.String:
     """Return a column of text."""
     return dy.String(
-        description=description, primary_key=key, nullable=nullable, regex=regex,
+        description=description,
+        primary_key=key,
+        nullable=nullable,
+        regex=regex,
         metadata=_metadata(None, standard, personal),
     )
 
@@ -130,7 +143,9 @@ def code(
 ) -> dy.Enum:
     """Return a column whose text values come from a closed list."""
     return dy.Enum(
-        [str(value) for value in values], description=description, nullable=nullable,
+        [str(value) for value in values],
+        description=description,
+        nullable=nullable,
         metadata=_metadata(None, standard, personal),
     )
 
@@ -148,7 +163,11 @@ def big(
 ) -> dy.Int64:
     """Return a 64-bit integer column (ids, microseconds, bytes, micro-units of money)."""
     return dy.Int64(
-        description=description, primary_key=key, nullable=nullable, min=minimum, max=maximum,
+        description=description,
+        primary_key=key,
+        nullable=nullable,
+        min=minimum,
+        max=maximum,
         metadata=_metadata(unit, standard, personal),
     )
 
@@ -165,7 +184,10 @@ def number(
 ) -> dy.Int32:
     """Return a 32-bit integer column."""
     return dy.Int32(
-        description=description, nullable=nullable, min=minimum, max=maximum,
+        description=description,
+        nullable=nullable,
+        min=minimum,
+        max=maximum,
         metadata=_metadata(unit, standard, personal),
     )
 
@@ -182,7 +204,10 @@ def small(
 ) -> dy.Int16:
     """Return a 16-bit integer column (cause codes, counts)."""
     return dy.Int16(
-        description=description, nullable=nullable, min=minimum, max=maximum,
+        description=description,
+        nullable=nullable,
+        min=minimum,
+        max=maximum,
         metadata=_metadata(unit, standard, personal),
     )
 
@@ -199,7 +224,10 @@ def real(
 ) -> dy.Float64:
     """Return a column of fixed decimals, kept as floats (rounded before they are written)."""
     return dy.Float64(
-        description=description, nullable=nullable, min=minimum, max=maximum,
+        description=description,
+        nullable=nullable,
+        min=minimum,
+        max=maximum,
         metadata=_metadata(unit, standard, personal),
     )
 
@@ -220,14 +248,15 @@ def moment(
 ) -> dy.Datetime:
     """Return a column of UTC times in microseconds."""
     return dy.Datetime(
-        description=description, nullable=nullable, time_zone=dt.UTC, time_unit="us",
+        description=description,
+        nullable=nullable,
+        time_zone=dt.UTC,
+        time_unit="us",
         metadata=_metadata("UTC", standard, personal),
     )
 
 
-def date(
-    description: str, *, nullable: bool = False, personal: Personal | None = None
-) -> dy.Date:
+def date(description: str, *, nullable: bool = False, personal: Personal | None = None) -> dy.Date:
     """Return a column of dates."""
     return dy.Date(
         description=description, nullable=nullable, metadata=_metadata(None, None, personal)

@@ -24,9 +24,17 @@ class RecordType(StrEnum):
 
 
 RECORD_TYPE_NUMBERS = {
-    RecordType.MO_CALL: 0, RecordType.MT_CALL: 1, RecordType.MO_SMS: 6, RecordType.MT_SMS: 7,
-    RecordType.MO_MMS: 42, RecordType.MT_MMS: 46, RecordType.S_CSCF: 63, RecordType.P_CSCF: 64,
-    RecordType.MMTEL: 83, RecordType.PGW: 85, RecordType.CHF: 200,
+    RecordType.MO_CALL: 0,
+    RecordType.MT_CALL: 1,
+    RecordType.MO_SMS: 6,
+    RecordType.MT_SMS: 7,
+    RecordType.MO_MMS: 42,
+    RecordType.MT_MMS: 46,
+    RecordType.S_CSCF: 63,
+    RecordType.P_CSCF: 64,
+    RecordType.MMTEL: 83,
+    RecordType.PGW: 85,
+    RecordType.CHF: 200,
 }
 
 
@@ -79,10 +87,17 @@ class Q850(IntEnum):
 
 
 SIP_OF_Q850 = {
-    Q850.UNALLOCATED_NUMBER: 404, Q850.NORMAL_CLEARING: 200, Q850.USER_BUSY: 486,
-    Q850.NO_USER_RESPONDING: 408, Q850.NO_ANSWER: 480, Q850.SUBSCRIBER_ABSENT: 480,
-    Q850.CALL_REJECTED: 603, Q850.NORMAL_UNSPECIFIED: 480, Q850.NO_CIRCUIT: 503,
-    Q850.TEMPORARY_FAILURE: 503, Q850.SWITCH_CONGESTION: 503,
+    Q850.UNALLOCATED_NUMBER: 404,
+    Q850.NORMAL_CLEARING: 200,
+    Q850.USER_BUSY: 486,
+    Q850.NO_USER_RESPONDING: 408,
+    Q850.NO_ANSWER: 480,
+    Q850.SUBSCRIBER_ABSENT: 480,
+    Q850.CALL_REJECTED: 603,
+    Q850.NORMAL_UNSPECIFIED: 480,
+    Q850.NO_CIRCUIT: 503,
+    Q850.TEMPORARY_FAILURE: 503,
+    Q850.SWITCH_CONGESTION: 503,
 }
 """Final SIP response of a call attempt by its Q.850 cause (RFC 3398)."""
 

@@ -25,6 +25,9 @@ from telco_pipeline.contracts.base import (
 )
 from telco_pipeline.contracts.world import IMEI, IMSI, LANGUAGES, PLMN
 
+# A table of one row a line reads better wide.
+# fmt: off
+
 PARTY = r"^\+?\d{3,15}$"
 
 

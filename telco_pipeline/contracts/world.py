@@ -20,6 +20,9 @@ from telco_pipeline.contracts.base import (
     text,
 )
 
+# A table of one row a line reads better wide.
+# fmt: off
+
 IMSI = r"^\d{14,15}$"
 MSISDN = r"^\+[1-9]\d{4,14}$"
 IMEI = r"^\d{15}$"
@@ -164,7 +167,7 @@ class Subscribers(dy.Schema):
     plan_id = text("Plan on the epoch.")
     device_id = text("Device model on the epoch.")
     contract_start = date("First day of the contract.")
-    contract_end = date("Last day of the minimum term; null for prepaid and visitors.", nullable=True)
+    contract_end = date("Last day of the running minimum term; null if there is none.", nullable=True)
     home_cell_id = text("Cell that serves the home (or the machine).", personal="location")
     work_cell_id = text("Cell that serves work or school; null if there is none.", nullable=True, personal="location")
     activity_level = real("Personal level: factor on the persona's rates.", minimum=0.0, personal="profile")

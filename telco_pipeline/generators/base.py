@@ -47,8 +47,16 @@ _VISITED_CELLS: Final = 512
 
 # Numbers of the kinds of events in event ids; never reuse one.
 EVENT_KINDS: Final = {
-    "voice_out": 0, "voice_in": 1, "sms_out": 2, "sms_in": 3, "data": 4, "trunk": 5,
-    "register": 6, "location": 7, "log": 8, "care": 9,
+    "voice_out": 0,
+    "voice_in": 1,
+    "sms_out": 2,
+    "sms_in": 3,
+    "data": 4,
+    "trunk": 5,
+    "register": 6,
+    "location": 7,
+    "log": 8,
+    "care": 9,
 }
 
 # Datasets give each record of one event an index of its own: event index * 16 + number of the
@@ -80,43 +88,61 @@ class Inputs:
                 `home_plmn`.
         """
         self.config = config
-        self.frames = frames
+        # One chunk a column: a gather from many chunks costs ten times as much.
+        self.frames = frames = {name: table.rechunk() for name, table in frames.items()}
         network = Network(
-            sites=frames["sites"], cells=frames["cells"],
-            elements=frames["network_elements"], links=frames["network_links"],
+            sites=frames["sites"],
+            cells=frames["cells"],
+            elements=frames["network_elements"],
+            links=frames["network_links"],
         )
         self.cells = Cells.of(network)
         self.population = Population.of(
-            config, frames["subscribers"], frames["cells"], frames["devices"],
-            frames["plans"], frames["places"],
+            config,
+            frames["subscribers"],
+            frames["cells"],
+            frames["devices"],
+            frames["plans"],
+            frames["places"],
         )
         self.plans = frames["plans"]
         seed = config.seed
-        self.ids = Ids(*(
-            EventIds(seed, aspect)
-            for aspect in ("event_id", "call_reference", "icid", "message_reference",
-                           "charging_id", "session_id")
-        ))
+        self.ids = Ids(
+            *(
+                EventIds(seed, aspect)
+                for aspect in (
+                    "event_id",
+                    "call_reference",
+                    "icid",
+                    "message_reference",
+                    "charging_id",
+                    "session_id",
+                )
+            )
+        )
         self.poisson = PoissonTable()
         self._days: dict[dt.date, Day] = {}
 
     @classmethod
     def load(cls, config: WorldConfig, lake: Lake) -> "Inputs":
         """Load the world from a lake that holds its static datasets."""
-        names = ("places", "sites", "cells", "network_elements", "network_links", "devices",
-                 "plans")
-        frames = {name: lake.read(name) for name in names}
-        frames["subscribers"] = lake.read(
-            "subscribers", columns=[*SUBSCRIBER_COLUMNS, "home_plmn"]
+        names = (
+            "places",
+            "sites",
+            "cells",
+            "network_elements",
+            "network_links",
+            "devices",
+            "plans",
         )
+        frames = {name: lake.read(name) for name in names}
+        frames["subscribers"] = lake.read("subscribers", columns=[*SUBSCRIBER_COLUMNS, "home_plmn"])
         return cls(config, frames)
 
     @cached_property
     def directory(self) -> Directory:
         """Numbers of all parties."""
-        return Directory.of(
-            self.config, self.population, self.frames["subscribers"]["home_plmn"]
-        )
+        return Directory.of(self.config, self.population, self.frames["subscribers"]["home_plmn"])
 
     @cached_property
     def contacts(self) -> Contacts:
@@ -132,7 +158,9 @@ class Inputs:
     def access_texts(self) -> pl.Series:
         """P-Access-Network-Info by cell; then of Wi-Fi; then by country visited."""
         abroad = [f"3GPP-E-UTRAN-FDD; utran-cell-id-3gpp={plmn}" for _, plmn, _ in COUNTRIES]
-        return pl.concat([self.cells.access_info, pl.Series(["IEEE-802.11", *abroad])])
+        return pl.concat(
+            [self.cells.access_info, pl.Series(["IEEE-802.11", *abroad])], rechunk=True
+        )
 
     def day(self, date: dt.date) -> "Day":
         """Return a day; the last three asked for are kept, so that parts share them."""
@@ -203,7 +231,11 @@ class Events:
     def select(self, chosen: npt.NDArray) -> "Events":
         """Return some of the events (mask or row numbers)."""
         return Events(
-            self.day, self.kind, self.entity[chosen], self.index[chosen], self.key[chosen],
+            self.day,
+            self.kind,
+            self.entity[chosen],
+            self.index[chosen],
+            self.key[chosen],
             self.time[chosen],
         )
 
@@ -342,7 +374,7 @@ class Lookups:
 
 
 def _with_null(values: pl.Series) -> pl.Series:
-    return pl.concat([values, pl.Series([None], dtype=values.dtype)])
+    return pl.concat([values, pl.Series([None], dtype=values.dtype)], rechunk=True)
 
 
 def null_where(missing: npt.NDArray[np.bool_], rows: npt.NDArray, values: pl.Series) -> pl.Series:
@@ -352,9 +384,7 @@ def null_where(missing: npt.NDArray[np.bool_], rows: npt.NDArray, values: pl.Ser
 
 def nullable(missing: npt.NDArray[np.bool_], values: npt.NDArray) -> pl.Series:
     """Return a series of `values` with nulls where missing."""
-    return pl.select(
-        pl.when(pl.Series(~missing)).then(pl.Series(values))
-    ).to_series()
+    return pl.select(pl.when(pl.Series(~missing)).then(pl.Series(values))).to_series()
 
 
 def moment(day: Day, time: Rows) -> pl.Series:
@@ -364,14 +394,10 @@ def moment(day: Day, time: Rows) -> pl.Series:
 
 def moment_or_null(day: Day, time: Rows, missing: npt.NDArray[np.bool_]) -> pl.Series:
     """Return UTC times from microseconds of the day, null where missing."""
-    return (
-        nullable(missing, time + day.start).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    )
+    return nullable(missing, time + day.start).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def where_columns(
-    inputs: Inputs, cell: Rows, country: Rows, visited: Rows
-) -> dict[str, pl.Series]:
+def where_columns(inputs: Inputs, cell: Rows, country: Rows, visited: Rows) -> dict[str, pl.Series]:
     """Return the columns that say where: cell at home, network and cell abroad.
 
     Args:
@@ -445,8 +471,28 @@ class Generator:
 
 
 __all__ = [
-    "BLOCK", "Columns", "Day", "Entities", "Events", "Generator", "Inputs", "Positions", "Rows",
-    "blocks", "draw_events", "empty", "enum_of", "frame", "merge", "moment", "moment_or_null",
-    "null_where", "nullable", "served_columns", "time_order", "where_columns", "with_tail",
+    "BLOCK",
+    "Columns",
+    "Day",
+    "Entities",
+    "Events",
+    "Generator",
+    "Inputs",
+    "Positions",
+    "Rows",
+    "blocks",
+    "draw_events",
+    "empty",
+    "enum_of",
+    "frame",
+    "merge",
+    "moment",
+    "moment_or_null",
+    "null_where",
+    "nullable",
+    "served_columns",
+    "time_order",
+    "where_columns",
+    "with_tail",
     "within_day",
 ]

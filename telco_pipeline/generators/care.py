@@ -102,8 +102,7 @@ def _contacts(events: Events) -> Columns:
         "agent": draws.below(events.bits("agent"), _AGENTS),
         "mood": mood,
         "nps": _nps(events, mood),
-        "surveyed": draws.chance(events.bits("survey"), _SURVEYED)
-        & (resolution != _ABANDONED),
+        "surveyed": draws.chance(events.bits("survey"), _SURVEYED) & (resolution != _ABANDONED),
         "note": draws.below(events.bits("note"), 1 << 16),
         "record": events.packed(),
     }

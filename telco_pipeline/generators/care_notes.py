@@ -7,6 +7,9 @@ from typing import Final
 
 from telco_pipeline.contracts.codes import Reason
 
+# A table of one row a line reads better wide.
+# fmt: off
+
 REASONS: Final = [str(reason) for reason in Reason]
 
 _NL: Final = {

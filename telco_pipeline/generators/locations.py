@@ -54,8 +54,15 @@ _CAUSES: Final = np.array([0, 22, 15, 17], dtype=np.int16)
 _STEP: Final = np.array([78, 550, 78, 78, 78, 78, 39])
 
 # Numbers of the events of one subscriber and day, so that ids never collide.
-_FIRST_NUMBER: Final = {"periodic": 0, "to_work": 100, "to_home": 101, "attach": 102,
-                        "detach": 103, "leave": 104, "return": 105}
+_FIRST_NUMBER: Final = {
+    "periodic": 0,
+    "to_work": 100,
+    "to_home": 101,
+    "attach": 102,
+    "detach": 103,
+    "leave": 104,
+    "return": 105,
+}
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
@@ -65,7 +72,9 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
         within_day(batch)
         for entities in blocks(part)
         for batch in (
-            _periodic(day, entities), *_commute(day, entities), *_night(day, entities),
+            _periodic(day, entities),
+            *_commute(day, entities),
+            *_night(day, entities),
             *_trips(day, entities),
         )
     ]
@@ -80,9 +89,7 @@ def _periodic(day: Day, entities: Rows) -> Columns:
     seed = inputs.config.seed
     machine = population.kind[entities] == MACHINE
     timer = np.where(machine, _MACHINE_TIMER, _TIMER)
-    phase_bits = draws.bits(
-        draws.keys(draws.stream(seed, "location/phase"), entities), "phase"
-    )
+    phase_bits = draws.bits(draws.keys(draws.stream(seed, "location/phase"), entities), "phase")
     phase = draws.below(phase_bits, timer // SECOND) * SECOND
     count = DAY // timer
     entity = np.repeat(entities, count)
@@ -110,12 +117,14 @@ def _commute(day: Day, entities: Rows) -> list[Columns]:
         time, free = day.clock.utc_of_local(moves[rows, column] * SECOND)
         number = np.full(len(rows), _FIRST_NUMBER[name])
         # The area's border lies on the way: up to ten minutes from the move.
-        on_way = draws.below(draws.bits(_keys(day, entity, number), "way"), 600) * SECOND
-        time = time + on_way if column == 0 else time + on_way + SECOND
+        on_way = draws.below(draws.bits(_keys(day, entity, number), "way"), 600 * SECOND)
+        time = time + SECOND + on_way
         kept = ~free & ~day.mobility.at(entity, time).abroad
-        batches.append(_batch(
-            day, entity[kept], number[kept], time[kept], new[rows][kept], old[rows][kept], _AREA
-        ))
+        batches.append(
+            _batch(
+                day, entity[kept], number[kept], time[kept], new[rows][kept], old[rows][kept], _AREA
+            )
+        )
     return batches
 
 
@@ -125,12 +134,13 @@ def _night(day: Day, entities: Rows) -> list[Columns]:
     entity, off, on = entities[sleeper], off[sleeper], on[sleeper]
     batches = []
     for name, local, kind in (("detach", off, _DETACH), ("attach", on, _ATTACH)):
-        time, _ = day.clock.utc_of_local(local * SECOND)
+        number = np.full(len(entity), _FIRST_NUMBER[name])
+        drift = draws.below(draws.bits(_keys(day, entity, number), "switch"), SECOND)
+        time = day.clock.utc_of_local(local * SECOND)[0] + drift
         where = day.mobility.at(entity, time)
         kept = ~where.abroad
-        number = np.full(int(kept.sum()), _FIRST_NUMBER[name])
         cell = where.cell[kept]
-        batches.append(_batch(day, entity[kept], number, time[kept], cell, cell, kind))
+        batches.append(_batch(day, entity[kept], number[kept], time[kept], cell, cell, kind))
     return batches
 
 
@@ -142,7 +152,10 @@ def _trips(day: Day, entities: Rows) -> list[Columns]:
         rows = np.flatnonzero((time >= 0) & (time < DAY))
         entity, when = entities[rows], time[rows]
         # A second before the border and a second behind it, the phone is still or again ours.
-        when = np.clip(when - SECOND if kind == _DETACH else when + SECOND, 0, DAY - 1)
+        drift = draws.below(draws.bits(_keys(day, entity, rows), "border"), SECOND)
+        when = np.clip(
+            when - SECOND - drift if kind == _DETACH else when + SECOND + drift, 0, DAY - 1
+        )
         cell = day.mobility.at(entity, when).cell
         number = np.full(len(rows), _FIRST_NUMBER[name])
         batches.append(_batch(day, entity, number, when, cell, cell, kind))
@@ -165,9 +178,7 @@ def _batch(
         "previous": np.asarray(previous, dtype=np.int64),
         "kind": np.full(len(entity), kind, dtype=np.int8),
         "key": _keys(day, entity, number),
-        "record": pack(
-            EVENT_KINDS["location"], day.number, entity, number * RECORDS_PER_EVENT
-        ),
+        "record": pack(EVENT_KINDS["location"], day.number, entity, number * RECORDS_PER_EVENT),
     }
 
 
@@ -179,9 +190,7 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
     rat = np.where(narrow & (cells.rat[cell] == EUTRAN), device, cells.rat[cell])
     rejected = _CAUSES[_CAUSE.sample(draws.bits(rows["key"], "cause"))]
     cause = np.where(kind == _DETACH, np.int16(0), rejected)
-    entity = np.where(
-        rat == GERAN, cells.serving["msc"][cell], cells.serving["mme"][cell]
-    )
+    entity = np.where(rat == GERAN, cells.serving["msc"][cell], cells.serving["mme"][cell])
     return {
         **served_columns(inputs, rows["entity"]),
         "event_id": pl.Series(inputs.ids.event.of(rows["record"])),

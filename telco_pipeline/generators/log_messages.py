@@ -12,6 +12,9 @@ from typing import Final
 
 from telco_pipeline.contracts.codes import ElementType
 
+# A table of one row a line reads better wide.
+# fmt: off
+
 _LOCAL0, _LOCAL4, _LOCAL7, _DAEMON, _AUTH = 16, 20, 23, 3, 4
 
 
@@ -107,7 +110,7 @@ _BY_TYPE: Final = {
 
 # Core elements serve many and write more.
 _LINES: Final = {
-    **{element: 6.0 for element in ElementType},
+    **dict.fromkeys(ElementType, 6.0),
     **dict.fromkeys(_RADIO_TYPES, 1.0),
     ElementType.SITE_ROUTER: 0.5,
 }

@@ -60,9 +60,9 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
 def _lines(day: Day, elements: pl.DataFrame, part: Part) -> pl.DataFrame:
     inputs, config = day.inputs, day.inputs.config
     catalogue, choice = _catalogue()
-    kind = np.array([
-        _TYPES.index(ElementType(name)) for name in elements["element_type"].cast(pl.String)
-    ])
+    kind = np.array(
+        [_TYPES.index(ElementType(name)) for name in elements["element_type"].cast(pl.String)]
+    )
     factor = np.array([lines_factor(element) for element in _TYPES])[kind]
     mean = factor * config.network.log_lines_per_element_day * config.record_weights.network_logs
     entities = np.arange(part.start, part.stop)
@@ -75,19 +75,19 @@ def _lines(day: Day, elements: pl.DataFrame, part: Part) -> pl.DataFrame:
     order = time_order(time)
     row, index, key, time = row[order], index[order], key[order], time[order]
     message = choice.sample(draws.bits(key, "message"), kind[row])
-    number = pack(
-        EVENT_KINDS["log"], day.number, part.start + row, index * RECORDS_PER_EVENT
+    number = pack(EVENT_KINDS["log"], day.number, part.start + row, index * RECORDS_PER_EVENT)
+    lines = pl.DataFrame(
+        {
+            "event_id": inputs.ids.event.of(number),
+            "event_time": moment(day, time),
+            "element_id": elements["element_id"].gather(row),
+            "hostname": elements["name"].gather(row),
+            "cell": _some_cell(inputs, elements).gather(row),
+            "peer": _peers(inputs, key),
+            "template": message,
+            "bits": (draws.bits(key, "numbers") >> np.uint64(1)).astype(np.int64),
+        }
     )
-    lines = pl.DataFrame({
-        "event_id": inputs.ids.event.of(number),
-        "event_time": moment(day, time),
-        "element_id": elements["element_id"].gather(row),
-        "hostname": elements["name"].gather(row),
-        "cell": _some_cell(inputs, elements).gather(row),
-        "peer": _peers(inputs, key),
-        "template": message,
-        "bits": (draws.bits(key, "numbers") >> np.uint64(1)).astype(np.int64),
-    })
     return _composed(lines, catalogue)
 
 
@@ -121,23 +121,24 @@ def _composed(lines: pl.DataFrame, catalogue: list[Template]) -> pl.DataFrame:
     by_template = pl.col("template")
     message = pl.lit(None, dtype=pl.String)
     for number in used:
-        message = (
-            pl.when(by_template == number).then(_text(catalogue[number])).otherwise(message)
-        )
-    facts = pl.DataFrame({
-        "template": pl.Series(used, dtype=pl.UInt8),
-        "facility": pl.Series([catalogue[n].facility for n in used], dtype=pl.Int16),
-        "severity": pl.Series([catalogue[n].severity for n in used], dtype=pl.Int16),
-        "app_name": [catalogue[n].app for n in used],
-        "msg_id": [catalogue[n].msg_id for n in used],
-    })
+        message = pl.when(by_template == number).then(_text(catalogue[number])).otherwise(message)
+    facts = pl.DataFrame(
+        {
+            "template": pl.Series(used, dtype=pl.UInt8),
+            "facility": pl.Series([catalogue[n].facility for n in used], dtype=pl.Int16),
+            "severity": pl.Series([catalogue[n].severity for n in used], dtype=pl.Int16),
+            "app_name": [catalogue[n].app for n in used],
+            "msg_id": [catalogue[n].msg_id for n in used],
+        }
+    )
     return (
         lines.with_columns(message=message)
         .join(facts, on="template", how="left", maintain_order="left")
         .with_columns(
             structured_data=pl.format(
                 '[meta@32473 sequenceId="{}" resource="{}"]',
-                pl.col("event_id") % 10**6, pl.col("element_id"),
+                pl.col("event_id") % 10**6,
+                pl.col("element_id"),
             ),
             process=pl.col("bits") % 30000 + 300,
         )
@@ -146,7 +147,12 @@ def _composed(lines: pl.DataFrame, catalogue: list[Template]) -> pl.DataFrame:
                 "<{}>1 {} {} {} {} {} {} {}",
                 pl.col("facility") * 8 + pl.col("severity"),
                 pl.col("event_time").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
-                "hostname", "app_name", "process", "msg_id", "structured_data", "message",
+                "hostname",
+                "app_name",
+                "process",
+                "msg_id",
+                "structured_data",
+                "message",
             )
         )
     )
@@ -159,7 +165,8 @@ def _text(template: Template) -> pl.Expr:
     limits = dict(zip("abc", template.limits, strict=True))
     pattern = template.text
     for name, value in (
-        ("{cell}", pl.col("cell")), ("{peer}", pl.col("peer")),
+        ("{cell}", pl.col("cell")),
+        ("{peer}", pl.col("peer")),
         *((f"{{{n}}}", (pl.col("bits") // shifts[n]) % limits[n]) for n in "abc"),
     ):
         if name in pattern:

@@ -29,8 +29,24 @@ _NUMBERS_PER_NDC: Final = 1_000_000  # nine national digits, three of them the p
 _NUMBERS_USED: Final = 0.9  # the rest for ported, quarantined and new numbers
 # Proposals: 4[5-9]x and 48x prefixes for which our list of BIPT's holders names nobody. Only 461,
 # 462, 481 and 482 are known to be free; the others were not looked up one by one.
-_FREE_NDCS: Final = ("461", "462", "463", "464", "467", "480", "481", "482", "450", "451", "452",
-                     "453", "454", "457", "458", "459")
+_FREE_NDCS: Final = (
+    "461",
+    "462",
+    "463",
+    "464",
+    "467",
+    "480",
+    "481",
+    "482",
+    "450",
+    "451",
+    "452",
+    "453",
+    "454",
+    "457",
+    "458",
+    "459",
+)
 
 _SHARES_TOLERANCE: Final = 1e-6
 
@@ -221,21 +237,20 @@ def _size(config: "WorldConfig") -> Iterator[Problem]:
             "write fewer subscribers or a larger sample_of",
             related=("sample_of",),
         )
-    total = math.fsum(persona.share for persona in config.personas.values())
-    human = math.fsum(p.share for p in config.personas.values() if p.kind != "machine")
     own = [operator for operator in config.operators if operator.own]
-    if total <= 0 or len(own) != 1:
+    if len(own) != 1:
         return
-    needed = math.ceil(config.subscribers * (human / total))
+    # A number is a permutation of the SIM's own number, machines included: no rank is taken.
+    needed = config.subscribers
     per_ndc = int(_NUMBERS_PER_NDC * _NUMBERS_USED)
     missing = math.ceil(needed / per_ndc) - len(own[0].ndcs)
     if missing > 0:
         yield Problem(
             ("subscribers",),
-            f"{config.subscribers:,} SIM cards need {needed:,} numbers for people, but "
+            f"{config.subscribers:,} SIM cards need as many numbers, but "
             f"{own[0].name} has {len(own[0].ndcs) * per_ndc:,} to give: write fewer subscribers "
             f"or add {missing} ndcs to it{_proposal(config, missing)}",
-            related=("operators", "personas"),
+            related=("operators",),
         )
 
 

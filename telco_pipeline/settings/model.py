@@ -59,8 +59,9 @@ class Operator(_Strict):
         tuple[
             Annotated[
                 str,
-                BeforeValidator(values.pattern("text of 3 digits of which the first is 4",
-                                               r"4[0-9]{2}")),
+                BeforeValidator(
+                    values.pattern("text of 3 digits of which the first is 4", r"4[0-9]{2}")
+                ),
             ],
             ...,
         ],

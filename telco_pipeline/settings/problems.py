@@ -65,9 +65,7 @@ def others(count: int) -> str:
     return f" (and {more:,} more problem{'s' if more > 1 else ''})" if more > 0 else ""
 
 
-def _all(
-    error: ValidationError, model: type[BaseModel], source: WorldFile
-) -> Iterator[_Found]:
+def _all(error: ValidationError, model: type[BaseModel], source: WorldFile) -> Iterator[_Found]:
     details = error.errors(include_url=False)
     misspelt: set[Location] = set()
     for detail in details:

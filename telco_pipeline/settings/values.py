@@ -51,7 +51,8 @@ class Rule:
             return self.convert(value)
         except RefusedError as refused:
             raise PydanticCustomError(
-                RULE_ERROR, "must be {expects}",
+                RULE_ERROR,
+                "must be {expects}",
                 {"expects": self.expects, "rule": self, "hint": str(refused)},
             ) from None
 
@@ -200,8 +201,9 @@ def _epoch(value: Any) -> dt.date:
 
 def _zone(value: Any) -> str:
     # Only names with an area: others, such as "localtime", differ from machine to machine.
-    if not isinstance(value, str) or not re.fullmatch(r"UTC|[A-Z][A-Za-z0-9_+/-]+/[A-Za-z0-9_+-]+",
-                                                      value):
+    if not isinstance(value, str) or not re.fullmatch(
+        r"UTC|[A-Z][A-Za-z0-9_+/-]+/[A-Za-z0-9_+-]+", value
+    ):
         raise RefusedError
     try:
         ZoneInfo(value)

@@ -126,8 +126,10 @@ class _Loader(yaml.SafeLoader):
         event = self.peek_event()
         mark = event.start_mark
         if getattr(event, "anchor", None) is not None:
-            raise _Refused(problem="anchors (&) and aliases (*) are not allowed: write the "
-                                   "value out", problem_mark=mark)
+            raise _Refused(
+                problem="anchors (&) and aliases (*) are not allowed: write the value out",
+                problem_mark=mark,
+            )
         if self._depth >= _MAX_DEPTH:
             raise _Refused(problem=f"more than {_MAX_DEPTH} levels deep", problem_mark=mark)
         self._depth += 1
@@ -237,7 +239,7 @@ def _scalar(node: yaml.ScalarNode, file: WorldFile) -> Any:
     except ValueError:
         line = node.start_mark.line + 1
         raise TelcoError(
-            f"{file.name}:{line}: \"{_one_line(text)}\" cannot be read as a number"
+            f'{file.name}:{line}: "{_one_line(text)}" cannot be read as a number'
         ) from None
     if kind == "null":
         return None

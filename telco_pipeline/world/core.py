@@ -136,6 +136,11 @@ _BASE_STATION: Final = {"gsm": ElementType.BTS, "lte": ElementType.ENB, "nr": El
 _SITE_OCTET: Final = {"site router": 64, "gsm": 112, "lte": 160, "nr": 208}
 _PER_OCTET: Final = 254 * 256
 
+_CORE_5G: Final = frozenset(
+    {ElementType.AMF, ElementType.SMF, ElementType.UPF, ElementType.UDM, ElementType.CHF}
+)
+_LEGACY: Final = frozenset({ElementType.RNC, ElementType.BSC})
+
 _RELEASES: Final = ("25.1", "25.3")
 """Software releases in use: most have the newer, by tracking area as roll-outs go."""
 
@@ -257,9 +262,7 @@ def _aggregation_routers(
         count[centre] += 1
         key = f"AR-{DATA_CENTRES[centre].code}-{count[centre]}"
         place_id = place_ids[radio.place[site]]
-        routers.append(
-            _Station(key, ElementType.ROUTER, "AR", centre, _ROUTING_VENDOR, place_id)
-        )
+        routers.append(_Station(key, ElementType.ROUTER, "AR", centre, _ROUTING_VENDOR, place_id))
     return routers
 
 
@@ -268,14 +271,17 @@ def _core_frame(config: WorldConfig, stations: list[_Station]) -> pl.DataFrame:
     slug = operator_slug(config)
     number = np.arange(len(stations))
     key = draws.keys(draws.stream(config.seed, "core element"), number)
-    age = 200 + draws.below(draws.bits(key, "age"), 3000)
-    legacy = {ElementType.RNC, ElementType.BSC}
-    age += np.array([3000 if station.kind in legacy else 0 for station in stations])
+    kinds = [station.kind for station in stations]
+    # The 5G core came with the first 5G sites; what is left of GSM and UMTS is old.
+    age = 200 + draws.below(
+        draws.bits(key, "age"), np.array([1700 if kind in _CORE_5G else 3000 for kind in kinds])
+    )
+    age += np.array([3000 if kind in _LEGACY else 0 for kind in kinds])
     newer = draws.chance(draws.bits(key, "release"), 0.7)
     return pl.DataFrame(
         {
             "element_id": [station.element_id for station in stations],
-            "element_type": [str(station.kind) for station in stations],
+            "element_type": [str(kind) for kind in kinds],
             "name": [_host_name(station.element_id, slug) for station in stations],
             "vendor": [station.vendor for station in stations],
             "site_id": pl.Series([None] * len(stations), dtype=pl.String),
@@ -389,9 +395,7 @@ def _access_links(radio: Radio, routers: list[str]) -> list[pl.DataFrame]:
     return frames
 
 
-def _ran_links(
-    radio: Radio, stations: list[_Station], site_centre: Integers
-) -> list[pl.DataFrame]:
+def _ran_links(radio: Radio, stations: list[_Station], site_centre: Integers) -> list[pl.DataFrame]:
     """Link base stations to the pools of their data centre; a BTS to one BSC."""
     pools = _by_pool(stations)
     frames = []

@@ -28,7 +28,7 @@ NODE_PREFIX: Final = {"gsm": "BTS", "lte": "ENB", "nr": "GNB"}
 
 _SUBSCRIBERS_PER_SITE: Final = 2500
 _AUTO_SITES: Final = (160, 5000)
-_SITES_PER_AREA: Final = 30  # in one tracking area
+_SITES_PER_AREA: Final = 20  # in one tracking area
 
 _CANDIDATES_PER_SITE: Final = 6
 _MIN_CANDIDATES: Final = 6000

@@ -26,19 +26,19 @@ Floats = npt.NDArray[np.float64]
 
 _ROW_TOTAL_LOG2: Final = 30  # draws.below takes bounds of up to 2**31
 
-# Sites that serve one place: its share of all sites, half as many again for its edges, and at
-# least these.
+# Sites that may serve one place: those that its inhabitants would fill alone, half as many again
+# for its edges, and at least these.
 _SITE_MARGIN: Final = 1.5
-_MIN_SITES: Final = 4
+_MIN_SITES: Final = 5
 
 # Commuting: a work place attracts by its inhabitants and by how dense it is (jobs gather in
 # cities), and its pull falls with the 2.5th power of the distance beyond a scale. The scales were
 # set so that the median distance between the cells of home and work is about 12 km, the mean
-# about 19 km as the crow flies (Belgium: about 22 km by road, Beldam 2012 and later surveys), and
-# about 8 km for students.
+# about 20 km as the crow flies (Belgium: about 22 km by road, Beldam 2012 and later surveys), and
+# about 8 km (median) for students.
 _JOBS_BY_DENSITY: Final = {"dense": 1.6, "suburban": 1.0, "sparse": 0.6}
-_COMMUTE_SCALE_KM: Final = 5.5
-_STUDENT_SCALE_KM: Final = 1.2
+_COMMUTE_SCALE_KM: Final = 8.0
+_STUDENT_SCALE_KM: Final = 3.5
 
 # Where visitors stay: cities first (Statbel, overnight stays: Brussels alone has a fifth).
 _STAYS_BY_DENSITY: Final = {"dense": 3.0, "suburban": 0.7, "sparse": 0.5}
@@ -205,15 +205,15 @@ def _sites_by_place(
         usable = np.flatnonzero(sites["site_id"].is_in(carrying.unique().implode()).to_numpy())
         if not usable.size:  # a network without that generation: any site must do
             usable = np.arange(len(sites))
-        wanted_sites = np.ceil(share * (_SITE_MARGIN * usable.size)).astype(np.int64) + _MIN_SITES
-        counts = np.minimum(wanted_sites, usable.size)
-        for place, count in enumerate(counts):
+        for place, fills in enumerate(share * usable.size):
             km = _distance(site_east[usable], site_north[usable], east[place], north[place])
-            farthest = np.partition(km, count - 1)[count - 1]
-            near = np.flatnonzero(km <= farthest)
-            # Half of the way to the farthest site a site has half of the weight of the nearest.
-            ratio = km[near] / max(farthest / 2, 0.5)
-            rows.append((usable[near], 1.0 / (1.0 + ratio * ratio)))
+            count = min(max(int(fills * _SITE_MARGIN) + 1, _MIN_SITES), usable.size)
+            nearest = np.sort(km)[:count]
+            near = np.flatnonzero(km <= nearest[-1])
+            # Those that it would fill alone have at least half of the weight of the nearest.
+            reach = max(nearest[min(int(fills), count - 1)], 0.5)
+            square = (km[near] / reach) * (km[near] / reach)
+            rows.append((usable[near], 1.0 / (1.0 + square * square)))
     return RaggedChoice.of(rows)
 
 

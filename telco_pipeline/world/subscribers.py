@@ -307,9 +307,7 @@ def _check_capacity(config: WorldConfig) -> None:
     hold as many as there are SIMs of all kinds.
     """
     own, reserved = config.own_operator, _reserved(config)
-    capacity = min(
-        numbering.msisdn_capacity(own.ndcs, reserved), numbering.imsi_capacity(own.plmn)
-    )
+    capacity = min(numbering.msisdn_capacity(own.ndcs, reserved), numbering.imsi_capacity(own.plmn))
     if config.subscribers > capacity:
         raise TelcoError(
             f"subscribers: {config.subscribers:,} SIMs, but the number ranges of {own.name} hold "
@@ -445,9 +443,7 @@ def _people(config: WorldConfig, inputs: SubscriberInputs, holders: _Holders) ->
         birth=birth.astype("datetime64[D]"),
         age=age,
         student=draws.chance(holders.bits("student"), chance),
-        language=np.where(
-            holders.kind == _VISITOR, visitor_language[holders.country], language
-        ),
+        language=np.where(holders.kind == _VISITOR, visitor_language[holders.country], language),
     )
 
 
@@ -513,9 +509,7 @@ def _imei(config: WorldConfig, inputs: SubscriberInputs, holders: _Holders) -> I
     return numbering.imei(first[holders.device], block * variants + variant, serial)
 
 
-def _names(
-    inputs: SubscriberInputs, holders: _Holders, people: _People
-) -> dict[str, pl.Series]:
+def _names(inputs: SubscriberInputs, holders: _Holders, people: _People) -> dict[str, pl.Series]:
     """Return names, birth date, student flag, language and street; null for machines."""
     words, human = inputs.words, holders.kind != _MACHINE
     culture = inputs.culture_choice.sample(holders.bits("culture"), people.language)
@@ -531,9 +525,7 @@ def _names(
     bilingual = inputs.place_group[holders.place] == 0
     own_language = _STREET_LANGUAGE[people.language]
     local = _STREET_LANGUAGE[inputs.place_language[holders.place]]
-    street = words.streets.sample(
-        holders.bits("street"), np.where(bilingual, own_language, local)
-    )
+    street = words.streets.sample(holders.bits("street"), np.where(bilingual, own_language, local))
     uniform = draws.uniform(holders.bits("house number"))
     house = 1 + (uniform * uniform * uniform * _MAX_HOUSE_NUMBER).astype(np.int64)
 

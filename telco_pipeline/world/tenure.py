@@ -172,7 +172,7 @@ def _eve(start: Days, months: Integers) -> Days:
     later = month + months.astype("timedelta64[M]")
     first, one = later.astype("datetime64[D]"), np.timedelta64(1, "D")
     last = (later + np.timedelta64(1, "M")).astype("datetime64[D]") - one
-    return np.minimum(first + day, last) - one
+    return (np.minimum(first + day, last) - one).astype("datetime64[D]")
 
 
 def _hazard(group: Integers, satisfaction: Floats, to_end: npt.NDArray[np.timedelta64]) -> Floats:

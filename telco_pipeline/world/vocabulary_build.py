@@ -10,6 +10,7 @@ The result is checked in, because a new release of Faker must not change the row
 
 import importlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -18,11 +19,21 @@ TARGET: Final = Path(__file__).with_name("vocabulary.json")
 MAX_NAMES: Final = 600
 _RARE: Final = 1_000  # of a word behind a hand-written head, whose own weigh 10,000 to 40,000
 
+_CLEAN: Final = re.compile(r"[\w'’ -]+")
+
 Weighted = dict[str, int]
 
 _LOCALES: Final = {
-    "nl": "nl_BE", "fr": "fr_BE", "de": "de_DE", "en": "en_GB", "nld": "nl_NL", "fra": "fr_FR",
-    "es": "es_ES", "it": "it_IT", "pl": "pl_PL", "tr": "tr_TR",
+    "nl": "nl_BE",
+    "fr": "fr_BE",
+    "de": "de_DE",
+    "en": "en_GB",
+    "nld": "nl_NL",
+    "fra": "fr_FR",
+    "es": "es_ES",
+    "it": "it_IT",
+    "pl": "pl_PL",
+    "tr": "tr_TR",
 }
 
 # First names of Belgium by the generation that mostly bears them: born before 1962 ...
@@ -335,8 +346,11 @@ _TRADES: Final = {
         |Elektro|Steuerkanzlei|Apotheke|Friseursalon|Gasthaus|Bauunternehmen|Spedition|Immobilien
         |Versicherungen|Optik|Fahrräder|Druckerei|Blumen|Möbel|Zahnarztpraxis|Tiefbau|Fliesen""",
 }
-_FORMS: Final = {"nl": ("BV", "BV", "NV", "VOF"), "fr": ("SRL", "SRL", "SA", "SNC"),
-                 "de": ("GmbH", "GmbH", "AG", "OHG")}
+_FORMS: Final = {
+    "nl": ("BV", "BV", "NV", "VOF"),
+    "fr": ("SRL", "SRL", "SA", "SNC"),
+    "de": ("GmbH", "GmbH", "AG", "OHG"),
+}
 # Contact centres: invented, one set for the country, as such firms serve all of it.
 _CENTRE_NAMES: Final = """Zenobe Helvora Callidus Nestora Voxelle Amarant Dialora Brabocall Lumio
     Antwoordpunt Servoxa Contacto Meridiaan Telora Clarivox Respondo Sonavox Ardenline Scaldis
@@ -360,7 +374,8 @@ def _weighted(source: Any, head: list[str]) -> Weighted:
     if isinstance(source, dict) and max(source.values()) > 1:  # counts of people, not shares
         ordered = sorted(source.items(), key=lambda item: (-item[1], item[0]))
         return {word: int(count) for word, count in ordered[:MAX_NAMES]}
-    rest = [word for word in source if word not in set(head)]
+    # Some of Faker's words are broken (N˜zamett˜n).
+    rest = [word for word in source if word not in set(head) and _CLEAN.fullmatch(word)]
     if not head:
         return _by_rank(dict.fromkeys(rest[:MAX_NAMES]), spread=200)
     return _by_rank(head) | dict.fromkeys(rest[: MAX_NAMES - len(head)], _RARE)

@@ -1,7 +1,7 @@
 """What the command's tests share: a way to call it, and an environment of its own."""
 
 import json
-import signal
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,6 +47,7 @@ class LakeOnDisk:
     path: Path
     subscribers: int
     days: int
+    stderr: str
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,7 @@ def small_lake(tmp_path_factory: pytest.TempPathFactory) -> LakeOnDisk:
         cwd=path.parent,
     )
     assert result.returncode == 0, result.stderr
-    return LakeOnDisk(path, subscribers, days)
+    return LakeOnDisk(path, subscribers, days, result.stderr)
 
 
 def run_process(
@@ -99,8 +100,6 @@ def start_process(*arguments: object, cwd: Path, **environment: str) -> subproce
 
 
 def _environment(extra: dict[str, str]) -> dict[str, str]:
-    import os
-
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TELCO_")}
     kept.pop("DAGSTER_HOME", None)
     return {**kept, **extra}
@@ -109,6 +108,3 @@ def _environment(extra: dict[str, str]) -> dict[str, str]:
 def provenances(lake: Path) -> list[dict]:
     """Return the provenance of every partition in a lake."""
     return [json.loads(path.read_text()) for path in lake.rglob("_provenance.json")]
-
-
-SIGINT = signal.SIGINT

@@ -1,5 +1,7 @@
 """`telco generate` and `telco demo`: runs the real assets; every end has its exit status."""
 
+import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -145,24 +147,35 @@ class TestRealRun:
             if dataset.daily:
                 assert len(lake.days(name)) == small_lake.days
 
-    def test_what_is_there_is_kept_and_told_without_a_terminal(
-        self, small_lake: LakeOnDisk
+    def test_days_are_made_again_alike_and_the_world_is_kept(
+        self, small_lake: LakeOnDisk, tmp_path: Path
     ) -> None:
-        before = {path: path.stat().st_mtime_ns for path in small_lake.path.rglob("*.parquet")}
+        copy = Path(shutil.copytree(small_lake.path, tmp_path / "lake"))
+        world = (copy / "subscribers" / "_provenance.json").read_text()
+        before = {record["dataset"]: record for record in provenances(copy / "cdrs_voice")}
 
         result = run_process(
-            *("generate", "--subscribers", small_lake.subscribers, "--lake", small_lake.path),
-            *("--datasets", "cdrs_voice", "--workers", 1),
-            cwd=small_lake.path.parent,
+            *("generate", "--subscribers", small_lake.subscribers, "--lake", copy),
+            *("--days", small_lake.days, "--shards", 2),
+            cwd=tmp_path,
         )
 
         assert result.returncode == 0, result.stderr
-        after = {path: path.stat().st_mtime_ns for path in small_lake.path.rglob("*.parquet")}
-        assert after == before
-        assert "cdrs_voice" in result.stdout
-        assert result.stderr.startswith("Generating into")
-        assert "\x1b" not in result.stdout + result.stderr
-        assert len(result.stderr.splitlines()) <= 4
+        assert (copy / "subscribers" / "_provenance.json").read_text() == world
+        after = {record["dataset"]: record for record in provenances(copy / "cdrs_voice")}
+        for name, record in after.items():
+            assert record["content_hash"] == before[name]["content_hash"]
+            assert record["created_at"] > before[name]["created_at"]
+
+    def test_progress_without_a_terminal_is_a_few_plain_lines(self, small_lake: LakeOnDisk) -> None:
+        lines = small_lake.stderr.splitlines()
+
+        assert lines[0].startswith("Generating into")
+        partitions = sum(small_lake.days if one.daily else 1 for one in DATASETS.values())
+        assert lines[-1].startswith(f"{partitions}/{partitions} partitions")
+        assert "rows/s" in lines[-1]
+        assert len(lines) < 20
+        assert "\x1b" not in small_lake.stderr
 
     def test_another_world_in_the_same_lake_is_refused(
         self, telco: Telco, small_lake: LakeOnDisk
@@ -191,22 +204,15 @@ class TestRealRun:
 def test_ctrl_c_leaves_only_whole_partitions(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     process = start_process(
-        "generate",
-        "--subscribers",
-        3000,
-        "--days",
-        30,
-        "--lake",
-        lake,
-        "--workers",
-        2,
+        *("generate", "--subscribers", 3000, "--days", 30, "--lake", lake, "--workers", 2),
         cwd=tmp_path,
     )
     deadline = time.monotonic() + 120
     while not (lake / "cdrs_voice").is_dir() and time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    # As a terminal does it: to the command and its workers.
+    os.killpg(process.pid, signal.SIGINT)
     out, error = process.communicate(timeout=60)
 
     assert process.returncode == 130, error

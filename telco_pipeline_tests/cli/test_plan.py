@@ -7,6 +7,7 @@ import pytest
 
 from telco_pipeline import planning
 from telco_pipeline.behaviour.rhythm import WEEKDAY_WEIGHT
+from telco_pipeline.cli import options
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.lake import Lake
 from telco_pipeline.settings import load_world
@@ -55,7 +56,7 @@ def test_rows_grow_with_subscribers_days_and_weights() -> None:
 
 def test_more_workers_take_less_time_and_more_memory() -> None:
     config = load_world(subscribers=1_000_000)
-    names = planning.with_inputs(None)
+    names = options.with_inputs(None)
     one = planning.estimate(config, names, EPOCH, 1, workers=1)
     four = planning.estimate(config, names, EPOCH, 1, workers=4)
 

@@ -14,8 +14,8 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from telco_pipeline import integrity
-from telco_pipeline.assets import factory, metadata
+from telco_pipeline import integrity, production
+from telco_pipeline.assets import metadata
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.integrity import Finding
 from telco_pipeline.lake import Lake
@@ -75,7 +75,7 @@ class Recorder:
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """Put a recorder where rows would be made; every check passes."""
     recorder = Recorder()
-    monkeypatch.setattr(factory, "produce", recorder.produce)
+    monkeypatch.setattr(production, "produce", recorder.produce)
     monkeypatch.setattr(metadata, "impressions", lambda *_: {})
     fail_checks(monkeypatch, {})
     return recorder

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 LAYERS: list[set[str]] = [
     {"cli", "benchmarking"},
     {"definitions", "runs"},
-    {"assets", "checks", "jobs", "schedules", "partitions", "resources", "pictures"},
+    {"assets", "checks", "jobs", "schedules", "partitions", "resources", "pictures", "lineage"},
     {"planning"},
     {"production", "integrity"},
     {"generators"},

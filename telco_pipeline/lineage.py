@@ -1,0 +1,55 @@
+"""Lineage: what must be there, and checked, before a dataset is made.
+
+Belongs here: order between datasets, worked out from the contracts. Does not belong here: the
+contracts themselves, how anything is made (`production`).
+"""
+
+from functools import cache
+
+from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
+
+
+def sources_of(name: str) -> list[str]:
+    """Return what a dataset is made from or refers to.
+
+    What it refers to must be there when its references are checked, unless that is itself made
+    from the dataset: see `late_references_of`. A day's records look at the whole world, because
+    production loads it as one: its last datasets stand for all.
+    """
+    dataset = DATASETS[name]
+    referred = [key.target for key in dataset.foreign_keys if key.target != name]
+    in_time = [target for target in referred if name not in ancestors_of(target)]
+    return list(dict.fromkeys([*dataset.depends, *in_time, *(_last() if dataset.daily else ())]))
+
+
+def late_references_of(name: str) -> list[str]:
+    """Return the datasets whose references can be checked only when this one is made.
+
+    A site names its router, and the router its site: `sites` comes first, so its references are
+    checked with `network_elements`.
+    """
+    return [other for other in DATASETS if _last_target_made_from(other) == name]
+
+
+def has_late_references(name: str) -> bool:
+    """Whether a dataset refers to one that is made from it."""
+    return _last_target_made_from(name) is not None
+
+
+def _last_target_made_from(name: str) -> str | None:
+    targets = {key.target for key in DATASETS[name].foreign_keys}
+    late = [other for other in DATASETS if other in targets and name in ancestors_of(other)]
+    return late[-1] if late else None
+
+
+@cache
+def ancestors_of(name: str) -> frozenset[str]:
+    """Return all that a dataset is made from, directly or not."""
+    direct = DATASETS[name].depends
+    return frozenset(direct).union(*(ancestors_of(each) for each in direct))
+
+
+def _last() -> list[str]:
+    """Return the static datasets from which no other one is made."""
+    used = {each for name in STATIC_DATASETS for each in DATASETS[name].depends}
+    return [name for name in STATIC_DATASETS if name not in used]
