@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 Written = tuple[int, int]
-Round = Callable[[dt.date], Written]
+Round = Callable[[Sequence[dt.date]], Written]
 
 
 @contextmanager
@@ -33,11 +33,13 @@ def ours(task: dict[str, Any]) -> Iterator[Round]:
     config = load_world(Path(task["world_file"]), subscribers=task["subscribers"])
     lake = Lake(task["lake"])
 
-    def make(day: dt.date) -> Written:
+    def make(days: Sequence[dt.date]) -> Written:
         rows = size = 0
         for name in task["datasets"]:
-            days = [day] if DATASETS[name].daily else None
-            for report in produce(config, lake, name, days, workers=task["workers"], replace=True):
+            wanted = days if DATASETS[name].daily else None
+            for report in produce(
+                config, lake, name, wanted, workers=task["workers"], replace=True
+            ):
                 rows, size = rows + report.rows, size + report.bytes
         return rows, size
 
@@ -55,11 +57,11 @@ def random_rows(task: dict[str, Any]) -> Iterator[Round]:
     files = [(profile, number, out) for profile in profiles for number in range(len(profile.files))]
     with _executor(workers) as executor:
 
-        def make(day: dt.date) -> Written:
-            tasks = [(*file, day) for file in files]
+        def make(days: Sequence[dt.date]) -> Written:
+            tasks = [(*file, day) for day in days for file in files]
             run = executor.map if executor else map
             sizes = list(run(_write_random, tasks))
-            return sum(profile.rows for profile in profiles), sum(sizes)
+            return len(days) * sum(profile.rows for profile in profiles), sum(sizes)
 
         yield make
 
@@ -97,37 +99,35 @@ def _write(frame: Any, path: Path) -> int:
 
 
 @contextmanager
-def faker(task: dict[str, Any]) -> Iterator[Round]:
-    """Fill call records row by row with Faker."""
-    from benchmarks.peers import faker_rows
+def row_loop(task: dict[str, Any]) -> Iterator[Round]:
+    """Fill call records row by row with Faker or mimesis."""
+    from benchmarks import peers
 
-    yield lambda day: (
-        task["rows"],
-        _write(faker_rows(task["rows"], day), Path(task["out"]) / f"faker-{day}.parquet"),
-    )
+    fill = getattr(peers, task["fill"])
 
+    def make(days: Sequence[dt.date]) -> Written:
+        sizes = [
+            _write(fill(task["rows"], day), Path(task["out"]) / f"loop-{day}.parquet")
+            for day in days
+        ]
+        return len(days) * task["rows"], sum(sizes)
 
-@contextmanager
-def mimesis(task: dict[str, Any]) -> Iterator[Round]:
-    """Fill call records row by row with mimesis."""
-    from benchmarks.peers import mimesis_rows
-
-    yield lambda day: (
-        task["rows"],
-        _write(mimesis_rows(task["rows"], day), Path(task["out"]) / f"mimesis-{day}.parquet"),
-    )
+    yield make
 
 
-CONTENDERS = {"ours": ours, "random": random_rows, "faker": faker, "mimesis": mimesis}
+CONTENDERS = {"ours": ours, "random": random_rows, "loop": row_loop}
+WARM_DAYS = 3
 
 
 def main(name: str, task: dict[str, Any]) -> None:
-    """Run a contender's cold round and its warm one (the next day)."""
+    """Run a contender's cold round, one day, and its warm one, the three days after it."""
     first = dt.date.fromisoformat(task["day"])
+    # A static dataset has no days: a warm round makes it once more.
+    later = WARM_DAYS if task.get("daily", True) else 1
     with CONTENDERS[name](task) as make:
-        for offset in range(2):
+        for days in ([first], [first + dt.timedelta(days=1 + day) for day in range(later)]):
             started = time.perf_counter()
-            rows, size = make(first + dt.timedelta(days=offset))
+            rows, size = make(days)
             seconds = time.perf_counter() - started
             print(json.dumps({"rows": rows, "bytes": size, "seconds": seconds}), flush=True)
 

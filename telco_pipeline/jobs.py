@@ -25,7 +25,8 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
             OPERATE,
             selection=dg.AssetSelection.all(),
             description="The main job: the world and every record of a day or a range of days, "
-            "each dataset checked before anything is made from it. What is already there stays.",
+            "each dataset checked before anything is made from it. Safe to repeat: equal rows come "
+            "out.",
             tags=TEAM_TAG,
         ),
         dg.define_asset_job(
@@ -37,7 +38,8 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
         dg.define_asset_job(
             MAKE_RECORDS,
             selection=dg.AssetSelection.assets(*DAILY_DATASETS),
-            description="The records of a day or a range of days, in a world that is built.",
+            description="The records of a day or a range of days, in a world that is built. The "
+            "schedules run it.",
             tags=TEAM_TAG,
         ),
         dg.define_asset_job(

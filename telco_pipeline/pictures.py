@@ -8,13 +8,14 @@ assets.
 import base64
 import datetime as dt
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from telco_pipeline.contracts.codes import Q850
 from telco_pipeline.lake import Lake
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def draw(lake: Lake, dataset: str, day: dt.date | None, zone: ZoneInfo) -> str |
         zone: Time zone of the operator's country.
     """
     panels = PANELS.get(dataset)
-    days = (day, day) if day else ()
-    rows = lake.scan(dataset, *days)
+    rows = lake.scan(dataset, day, day)
     if not panels or rows.head(1).collect().is_empty():
         return None
     title = f"{dataset} {day}" if day else dataset
@@ -111,9 +111,11 @@ def _map(colour_by: str, title: str, size_by: str | None = None) -> Panel:
         columns = ["longitude", "latitude", colour_by, *([size_by] if size_by else [])]
         points = view.sample(columns, POINTS_DRAWN).with_columns(pl.col(colour_by).cast(pl.String))
         values = points[colour_by].value_counts(sort=True)[colour_by].to_list()
-        for value, colour in zip(values, _cycle(len(values)), strict=True):
+        for number, (value, colour) in enumerate(zip(values, _cycle(len(values)), strict=True)):
             some = points.filter(pl.col(colour_by) == value)
-            sizes = (some[size_by].to_numpy() ** 0.5 / 12).clip(0.5, 60) if size_by else 4
+            # Values that share a place lie on top of each other as rings.
+            ring = 20 / (number + 1) ** 1.5
+            sizes = (some[size_by].to_numpy() ** 0.5 / 12).clip(0.5, 60) if size_by else ring
             axis.scatter(
                 some["longitude"],
                 some["latitude"],
@@ -130,14 +132,23 @@ def _map(colour_by: str, title: str, size_by: str | None = None) -> Panel:
     return panel
 
 
-def _bars(by: str, title: str, measure: pl.Expr | None = None, top: int = 14) -> Panel:
+def _bars(
+    by: str,
+    title: str,
+    measure: pl.Expr | None = None,
+    *,
+    top: int = 14,
+    names: Mapping[str, str] | None = None,
+) -> Panel:
     """Draw one bar for each value of a column: how many rows, or a measure of them."""
+    known = names or {}
 
     def panel(axis: "Axes", view: View) -> None:
         length = (pl.len() if measure is None else measure).alias("length")
         bars = view.rows.group_by(pl.col(by).cast(pl.String)).agg(length).collect()
         bars = bars.sort("length", by, descending=[True, False]).head(top).reverse()
-        axis.barh([str(value) for value in bars[by]], bars["length"].to_list(), color=COLOURS[0])
+        labels = [known.get(str(value), str(value)) for value in bars[by]]
+        axis.barh(labels, bars["length"].to_list(), color=COLOURS[0])
         axis.set_title(title)
 
     return panel
@@ -199,8 +210,12 @@ def _histogram(
 
 def _ages(axis: "Axes", view: View) -> None:
     births = view.rows.select(pl.col("birth_date").dt.year().alias("year")).drop_nulls().collect()
-    axis.hist(births["year"].to_numpy(), bins=35, color=COLOURS[2])
     axis.set_title("people by year of birth")
+    if births.is_empty():
+        return
+    years = births["year"].to_numpy()
+    # Whole steps of five years: other bins would cover now five, now six of them.
+    axis.hist(years, bins=list(range(years.min() // 5 * 5, years.max() + 6, 5)), color=COLOURS[2])
 
 
 def _prices(axis: "Axes", view: View) -> None:
@@ -221,6 +236,14 @@ def _cycle(count: int) -> list[str]:
     return [COLOURS[number % len(COLOURS)] for number in range(count)]
 
 
+CAUSES = {str(cause.value): cause.name.replace("_", " ").lower() for cause in Q850}
+SEVERITIES = dict(
+    zip(
+        "01234567",
+        ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"),
+        strict=True,
+    )
+)
 GIGABYTES = (pl.col("data_volume_uplink") + pl.col("data_volume_downlink")).sum() / 1e9
 
 PANELS: dict[str, tuple[Panel, ...]] = {
@@ -238,7 +261,7 @@ PANELS: dict[str, tuple[Panel, ...]] = {
     "cdrs_voice": (
         _hours("records by local hour", "record_type"),
         _histogram("call_duration", "duration of answered calls", log=True, unit="s"),
-        _bars("diagnostics", "release cause (Q.850)"),
+        _bars("diagnostics", "release cause (Q.850)", names=CAUSES),
     ),
     "cdrs_sms": (
         _hours("records by local hour", "record_type"),
@@ -264,7 +287,7 @@ PANELS: dict[str, tuple[Panel, ...]] = {
     ),
     "network_logs": (
         _hours("lines by local hour"),
-        _bars("severity", "lines by severity"),
+        _bars("severity", "lines by severity", names=SEVERITIES),
     ),
     "customer_service": (
         _hours("contacts by local hour", "channel"),

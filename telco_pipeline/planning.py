@@ -84,7 +84,7 @@ class _Size:
     bytes_in_memory: float = 600.0
 
 
-# Measured with `telco generate --subscribers 20000 --days 7` on 2 cores of a Xeon at 2.6 GHz.
+# Measured with `telco generate --subscribers 20000 --days 7` on 2 shared cores of an AMD EPYC.
 _SIZES: Final[dict[str, _Size]] = {
     "places": _Size(38, 8_000),
     "sites": _Size(57, 600),

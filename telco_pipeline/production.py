@@ -3,44 +3,28 @@
 Belongs here: which inputs a dataset needs, the loop over days, parts, shards and workers, the
 commit. Does not belong here: what is in a row (`world`, `generators`), Dagster.
 
-The main process only plans and commits; parts are made by worker processes, or in this process
-when one worker is asked for. A worker loads the world once and writes each part it makes into the
-staging directory of the partition, so no row ever travels between processes.
+The main process only plans and commits; parts are made by `workers`.
 """
 
 import datetime as dt
-import multiprocessing
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import polars as pl
-
 from telco_pipeline import __version__
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS, Dataset
-from telco_pipeline.engine.memory import keep_freed_memory
-from telco_pipeline.engine.parts import Part, parts, shards
+from telco_pipeline.engine.parts import Part, parts
+from telco_pipeline.engine.parts import shards as dealt_shards
 from telco_pipeline.errors import TelcoError
-from telco_pipeline.generators import GENERATORS, Inputs
-from telco_pipeline.lake import FileStats, Lake, Origin, PendingPartition, write_part
-from telco_pipeline.lake.layout import part_name
+from telco_pipeline.generators import GENERATORS
+from telco_pipeline.lake import FileStats, Lake, Origin, PendingPartition
 from telco_pipeline.settings import WorldConfig, check_day
-from telco_pipeline.world.catalogue import build_devices, build_plans
-from telco_pipeline.world.network import Network, build_network
-from telco_pipeline.world.places import build_places
-from telco_pipeline.world.subscribers import SubscriberInputs, build_subscribers
+from telco_pipeline.workers import Crew, Task, crew_for
 
 CODE_VERSION: Final = __version__
 """Version of the code that makes rows; goes into provenance and Dagster's code versions."""
-
-# Partitions that are being made at the same time: enough to keep workers busy at a day's end.
-_AHEAD: Final = 3
 
 
 @dataclass(frozen=True)
@@ -69,16 +53,6 @@ class PartitionReport:
 
 
 Progress = Callable[[PartitionReport], None]
-
-
-@dataclass(frozen=True)
-class _Task:
-    """Parts of one partition that one worker makes."""
-
-    dataset: str
-    day: dt.date | None
-    parts: tuple[Part, ...]
-    directory: Path
 
 
 @dataclass
@@ -147,8 +121,8 @@ def produce(
     else:
         _check_inputs(config, lake, dataset)
     pool = workers if len(_parts(config, lake, dataset)) * len(wanted) > 1 else 1
-    with _Crew(config, lake, pool) as run:
-        made = _produce(config, lake, dataset, wanted, shards or workers, run, progress)
+    with crew_for(config, lake, pool) as crew:
+        made = _produce(config, lake, dataset, wanted, shards or workers, crew, progress)
     return sorted(made, key=lambda report: report.day or config.epoch)
 
 
@@ -158,7 +132,7 @@ def _produce(
     dataset: Dataset,
     days: Sequence[dt.date | None],
     shard_count: int,
-    run: "Runner",
+    crew: Crew,
     progress: Progress | None,
 ) -> list[PartitionReport]:
     """Make partitions, a few at a time, and commit each when all its parts are there."""
@@ -168,15 +142,15 @@ def _produce(
     with ExitStack() as stack:
         opened: dict[dt.date | None, _Open] = {}
 
-        def tasks() -> Iterator[_Task]:
+        def tasks() -> Iterator[Task]:
             for day in days:
                 pending = stack.enter_context(lake.begin(dataset.name, day, origin))
-                dealt = shards(all_parts, shard_count)
+                dealt = dealt_shards(all_parts, shard_count)
                 opened[day] = _Open(pending, len(dealt))
                 for share in dealt:
-                    yield _Task(dataset.name, day, tuple(share), pending.directory)
+                    yield Task(dataset.name, day, tuple(share), pending.directory)
 
-        for task, stats, seconds in run(tasks()):
+        for task, stats, seconds in crew.make(tasks()):
             partition = opened[task.day]
             partition.stats.extend(stats)
             partition.seconds += seconds
@@ -262,134 +236,3 @@ def _parts(config: WorldConfig, lake: Lake, dataset: Dataset) -> list[Part]:
     entities = GENERATORS[dataset.name].entities
     count = config.subscribers if entities == "subscribers" else lake.rows(entities)
     return parts(count, config.part_size)
-
-
-# Workers. A runner makes tasks and gives back what was written, in any order.
-
-Runner = Callable[[Iterable[_Task]], Iterator[tuple[_Task, list[FileStats], float]]]
-
-
-class _Crew:
-    """Context manager of a runner: this process, or a pool of processes."""
-
-    def __init__(self, config: WorldConfig, lake: Lake, workers: int) -> None:
-        self._config, self._lake, self._workers = config, lake, workers
-        self._pool: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Runner:
-        if self._workers == 1:
-            keep_freed_memory()
-            worker = Worker(self._config, self._lake)
-            return lambda tasks: (worker.make(task) for task in tasks)
-        # Spawned, not forked: Polars' threads do not survive a fork.
-        self._pool = ProcessPoolExecutor(
-            self._workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(self._config, self._lake.root, self._lake.world),
-        )
-        return self._in_pool
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-
-    def _in_pool(self, tasks: Iterable[_Task]) -> Iterator[tuple[_Task, list[FileStats], float]]:
-        assert self._pool is not None
-        waiting: set[Future[tuple[_Task, list[FileStats], float]]] = set()
-        try:
-            for task in tasks:
-                waiting.add(self._pool.submit(_make_in_worker, task))
-                if len(waiting) >= self._workers * _AHEAD:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        except BrokenProcessPool as error:
-            raise TelcoError(
-                "a worker process died (out of memory?): try again with fewer --workers"
-            ) from error
-
-
-class Worker:
-    """Makes parts; loads the world once, when the first part needs it."""
-
-    def __init__(self, config: WorldConfig, lake: Lake) -> None:
-        """Remember the world; nothing is loaded yet."""
-        self._config = config
-        self._lake = lake
-        self._inputs: Inputs | None = None
-        self._subscriber_inputs: SubscriberInputs | None = None
-
-    def make(self, task: _Task) -> tuple[_Task, list[FileStats], float]:
-        """Make the parts of a task and write them into its staging directory."""
-        started = time.perf_counter()
-        dataset = DATASETS[task.dataset]
-        stats = [
-            write_part(
-                self._frame(task.dataset, task.day, part),
-                task.directory / part_name(part.number),
-                dataset,
-            )
-            for part in task.parts
-        ]
-        return task, stats, time.perf_counter() - started
-
-    def _frame(self, name: str, day: dt.date | None, part: Part) -> pl.DataFrame:
-        if day is not None:
-            if self._inputs is None:
-                self._inputs = Inputs.load(self._config, self._lake)
-            return GENERATORS[name].make(self._inputs, day, part)
-        if name == "subscribers":
-            if self._subscriber_inputs is None:
-                read = self._lake.read
-                self._subscriber_inputs = SubscriberInputs.of(
-                    self._config,
-                    read("places"),
-                    read("sites"),
-                    read("cells"),
-                    read("devices"),
-                    read("plans"),
-                )
-            return build_subscribers(self._config, self._subscriber_inputs, part)
-        return _static_frame(self._config, self._lake, name)
-
-
-def _static_frame(config: WorldConfig, lake: Lake, name: str) -> pl.DataFrame:
-    """Make a static dataset other than the subscribers."""
-    if name == "places":
-        return build_places(config)
-    if name == "devices":
-        return build_devices(config)
-    if name == "plans":
-        return build_plans(config)
-    network: Network = build_network(config, build_places(config))
-    return {
-        "sites": network.sites,
-        "cells": network.cells,
-        "network_elements": network.elements,
-        "network_links": network.links,
-    }[name]
-
-
-_worker: Worker | None = None
-
-
-def _start_worker(config: WorldConfig, root: Path, world: str) -> None:
-    """Prepare this process to make parts."""
-    keep_freed_memory()
-    global _worker  # one worker a process, by the protocol of process pools
-    _worker = Worker(config, Lake(root, world))
-
-
-def _make_in_worker(task: _Task) -> tuple[_Task, list[FileStats], float]:
-    assert _worker is not None
-    return _worker.make(task)
-
-
-def default_workers() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -35,7 +35,7 @@ class Operation:
         layers: Scenario layers that are on.
         workers: Processes that make records.
         shards: Parts of a day's work; None leaves the choice to production.
-        replace: Make partitions again that are already there.
+        replace: Remove the partitions of another world that lies in the lake.
         on_progress: Told of each partition as it is made, in this process.
         on_finding: Told of each result of a check, in this process.
     """
@@ -82,7 +82,7 @@ class OperatorConfig(dg.Config):
         default=None, description="Parts of a day's work; changes no row. Empty: as many as fit."
     )
     replace: bool = Field(
-        default=False, description="Make partitions again that are already there."
+        default=False, description="Remove the partitions of another world that lies in the lake."
     )
 
     def operation(self) -> Operation:

@@ -50,10 +50,10 @@ class DatasetSummary:
 
     Attributes:
         dataset: Its name.
-        partitions: Partitions made or found already there.
+        partitions: Partitions made.
         rows: Rows in them.
         bytes: Size of their files.
-        seconds: Wall time of their making.
+        seconds: Time of their making, summed over workers.
     """
 
     dataset: str
@@ -168,7 +168,7 @@ def run_operator(
         layers: Scenario layers that are on.
         workers: Processes that make records.
         shards: Parts of a day's work; None leaves the choice to production.
-        replace: Make partitions again that are already there.
+        replace: Remove the partitions of another world that lies in the lake.
         instance: Where Dagster keeps its book; by default the one of DAGSTER_HOME, or a
             temporary one if that is not set.
         on_progress: Told of each partition as it is made.

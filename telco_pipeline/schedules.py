@@ -14,14 +14,15 @@ from dagster._core.storage.tags import (
 )
 
 from telco_pipeline import partitions
-from telco_pipeline.contracts import DAILY_DATASETS
-from telco_pipeline.jobs import OPERATE
+from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
+from telco_pipeline.jobs import BUILD_WORLD, MAKE_RECORDS
 
 DAILY = "daily"
 RUNNING_DAY = "running_day"
 FILL_GAPS = "fill_gaps"
 GAP_HORIZON_DAYS = 30
 
+NO_WORLD = f"there is no world yet to make records in: run the job `{BUILD_WORLD}` once"
 DONE_OR_COMING = {dg.AssetPartitionStatus.MATERIALIZED, dg.AssetPartitionStatus.IN_PROGRESS}
 
 
@@ -39,7 +40,7 @@ def build_schedules(
 
     @dg.schedule(
         name=DAILY,
-        job_name=OPERATE,
+        job_name=MAKE_RECORDS,
         cron_schedule="30 1 * * *",
         execution_timezone="UTC",
         default_status=status,
@@ -48,11 +49,11 @@ def build_schedules(
     def every_night(
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        return request_day(_tick_day(context) - dt.timedelta(days=1), epoch)
+        return request_day(context.instance, _tick_day(context) - dt.timedelta(days=1), epoch)
 
     @dg.schedule(
         name=RUNNING_DAY,
-        job_name=OPERATE,
+        job_name=MAKE_RECORDS,
         cron_schedule="5 0 * * *",
         execution_timezone="UTC",
         default_status=status,
@@ -62,11 +63,11 @@ def build_schedules(
     def every_midnight(
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        return request_day(_tick_day(context), epoch)
+        return request_day(context.instance, _tick_day(context), epoch)
 
     @dg.schedule(
         name=FILL_GAPS,
-        job_name=OPERATE,
+        job_name=MAKE_RECORDS,
         cron_schedule="45 */6 * * *",
         execution_timezone="UTC",
         default_status=status,
@@ -81,8 +82,12 @@ def build_schedules(
     return [every_night, every_midnight, every_six_hours]
 
 
-def request_day(day: dt.date, epoch: dt.date) -> dg.RunRequest | dg.SkipReason:
-    """Ask for a day, unless the world does not exist yet on it."""
+def request_day(
+    instance: dg.DagsterInstance, day: dt.date, epoch: dt.date
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a day, unless there is no world for it."""
+    if not world_is_built(instance):
+        return dg.SkipReason(NO_WORLD)
     if day < epoch:
         return dg.SkipReason(f"{day} is before the epoch {epoch}")
     return dg.RunRequest(run_key=day.isoformat(), partition_key=partitions.key_of(day))
@@ -95,6 +100,9 @@ def fill_gaps(
     tick: dt.datetime,
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Ask for the days up to yesterday that are missing, or say that there are none."""
+    if not world_is_built(instance):
+        yield dg.SkipReason(NO_WORLD)
+        return
     yesterday = tick.astimezone(dt.UTC).date() - dt.timedelta(days=1)
     first = max(epoch, yesterday - dt.timedelta(days=GAP_HORIZON_DAYS - 1))
     wanted = partitions.days_from(first, (yesterday - first).days + 1)
@@ -115,6 +123,12 @@ def request_span(first: dt.date, last: dt.date, tick: dt.datetime) -> dg.RunRequ
             ASSET_PARTITION_RANGE_END_TAG: partitions.key_of(last),
         },
     )
+
+
+def world_is_built(instance: dg.DagsterInstance) -> bool:
+    """Whether every static dataset was made once, as far as Dagster knows."""
+    keys = [dg.AssetKey(name) for name in STATIC_DATASETS]
+    return all(instance.get_latest_materialization_event(key) for key in keys)
 
 
 def missing_days(

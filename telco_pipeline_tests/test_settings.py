@@ -157,7 +157,7 @@ NUMBERED = [
      "sample_of"),
     ("subscribers: 5000", "subscribers: 4000000",
      "6: subscribers: 4,000,000 SIM cards need as many numbers, but Alpha has "
-     "1,800,000 to give: write fewer subscribers or add 3 ndcs to it, such as 463, 464, 465"),
+     "1,800,000 to give: write fewer subscribers or add 3 ndcs to it, such as 463, 464, 467"),
     ("part_size: 32768", "part_size: 30000",
      "8: part_size: must be a power of two from 1,024 to 1,048,576, not 30000"),
     ("part_size: 32768", "part_size: 512",

@@ -38,7 +38,9 @@ def column_schema(dataset: Dataset) -> dg.TableSchema:
 
 def _type(column: dy.Column) -> str:
     # An enum's polars type spells out all of its values, which stand among the constraints.
-    return "Enum" if isinstance(column, dy.Enum) else str(column.dtype)
+    if isinstance(column, dy.Enum):
+        return "Enum"
+    return "Datetime (us, UTC)" if isinstance(column, dy.Datetime) else str(column.dtype)
 
 
 def _description(dataset: Dataset, name: str, column: dy.Column) -> str:

@@ -102,7 +102,14 @@ def _definition_metadata(dataset: Dataset) -> dict[str, object]:
 
 
 def _require_job_of_world(context: dg.AssetExecutionContext, operation: Operation) -> None:
-    if not operation.main and context.run.tags.get(OTHER_WORLD_TAG) != "true":
+    """Keep the main world out of runs that Dagster keeps no book of, and the others in them."""
+    unbooked = context.run.tags.get(OTHER_WORLD_TAG) == "true"
+    if operation.main and unbooked:
+        raise TelcoError(
+            "this job makes another world beside the main one: give it a name in the run "
+            "configuration, such as `resources: {operator: {config: {world: calm, seed: 7}}}`"
+        )
+    if not operation.main and not unbooked:
         raise TelcoError(
             f"world {operation.lake.world!r} is not the main one: launch it from the job "
             "`what_if`, which keeps it out of the main world's partitions"
@@ -161,13 +168,13 @@ def _materialised(
     code version (world and contract included) and the versions of what they are made from: that
     is the same whether a day is made alone or in a range, and the content hash is in the metadata.
     """
-    last = metadata.impressions(operation, dataset, reports[-1])
+    last = reports[-1]
+    shown = metadata.impressions(operation, dataset, last)
     if not dataset.daily:
-        content = dg.DataVersion(reports[-1].content_hash)
-        told = metadata.figures(operation, reports[-1]) | last
-        return dg.MaterializeResult(metadata=told, data_version=content)
+        content = dg.DataVersion(last.content_hash)
+        return dg.MaterializeResult(metadata=shown, data_version=content)
     for report in reports:
-        told = metadata.figures(operation, report) | (last if report is reports[-1] else {})
+        told = shown if report is last else metadata.figures(operation, report)
         context.add_asset_metadata(told, partition_key=_key(report))
     return dg.MaterializeResult()
 

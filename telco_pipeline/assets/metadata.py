@@ -36,19 +36,17 @@ def figures(operation: Operation, report: "PartitionReport") -> Metadata:
 
 
 def impressions(operation: Operation, dataset: Dataset, report: "PartitionReport") -> Metadata:
-    """Return the first rows of a partition, and the picture of its dataset if it has one."""
-    shown: Metadata = {"preview": _preview(operation, dataset, report)}
+    """Return the picture of a partition if it has one, its figures, and its first rows."""
     picture = pictures.draw(operation.lake, dataset.name, report.day, operation.config.country_tz)
-    if picture:
-        shown["picture"] = dg.MetadataValue.md(picture)
-    return shown
+    shown: Metadata = {"picture": dg.MetadataValue.md(picture)} if picture else {}
+    return shown | figures(operation, report) | {"preview": _preview(operation, dataset, report)}
 
 
 def _preview(
     operation: Operation, dataset: Dataset, report: "PartitionReport"
 ) -> dg.TableMetadataValue:
-    days = (report.day, report.day) if report.day else ()
-    rows = operation.lake.scan(dataset.name, *days, columns=dataset.columns).head(PREVIEW_ROWS)
+    day = report.day
+    rows = operation.lake.scan(dataset.name, day, day, dataset.columns).head(PREVIEW_ROWS)
     records = [
         dg.TableRecord({name: _plain(value) for name, value in row.items()})
         for row in rows.collect().iter_rows(named=True)

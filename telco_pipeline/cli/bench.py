@@ -128,7 +128,7 @@ def _show(report: "Report") -> None:
             Column("cold rows/s", True),
             Column("warm rows/s", True),
             Column("cells/row", True),
-            Column("warm M cells/s", True),
+            Column("M cells/s", True),
             Column("peak MB", True),
         ],
         [
@@ -139,7 +139,7 @@ def _show(report: "Report") -> None:
                 str(r.workers),
                 count(r.rows),
                 count(r.cold_rate),
-                count(r.warm_rate),
+                count(r.warm_rate) if r.warm_seconds else "-",
                 f"{r.cells_per_row:.1f}",
                 f"{r.cell_rate / 1e6:.1f}",
                 count(r.peak / 1e6),
@@ -176,4 +176,5 @@ def _show(report: "Report") -> None:
         )
     if report.left_out:
         print_line(f"Left out, not installed: {', '.join(report.left_out)}.")
+    print_line("Cold: a new process and one day. Warm: three more days; M cells/s are warm ones.")
     print_line("Row loops are measured on few rows; their rate does not depend on the number.")

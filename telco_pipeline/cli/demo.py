@@ -47,7 +47,7 @@ def demo(
     _refuse_other_world(asked)
     summary = generate.run(asked)
     generate.show(asked, summary)
-    for line in _ways_on(asked):
+    for line in ways_on(asked):
         print_line(line)
     if not summary.success:
         raise typer.Exit(FAILED)
@@ -64,12 +64,12 @@ def _refuse_other_world(asked: options.Request) -> None:
         )
 
 
-def _ways_on(asked: options.Request) -> list[str]:
+def ways_on(asked: options.Request) -> list[str]:
     """Return what to do next: the UI, and three queries."""
     lake = asked.lake
     day = f"{lake}/cdrs_voice/day={asked.first}"
-    here = Path(lake).resolve() != Path("data/lake").resolve()
-    ui = f"TELCO_LAKE={lake} make ui" if here else "make ui"
+    elsewhere = Path(lake).resolve() != Path("data/lake").resolve()
+    ui = f"TELCO_LAKE={Path(lake).resolve()} make ui" if elsewhere else "make ui"
     home = os.environ.get("DAGSTER_HOME")
     known = "" if home else " (run by `make demo`, its runs would show there too)"
     return [

@@ -384,17 +384,33 @@ def null_where(missing: npt.NDArray[np.bool_], rows: npt.NDArray, values: pl.Ser
 
 def nullable(missing: npt.NDArray[np.bool_], values: npt.NDArray) -> pl.Series:
     """Return a series of `values` with nulls where missing."""
-    return pl.select(pl.when(pl.Series(~missing)).then(pl.Series(values))).to_series()
+    return pl.Series(values).set(pl.Series(missing), None)
 
 
 def moment(day: Day, time: Rows) -> pl.Series:
     """Return UTC times from microseconds of the day."""
-    return pl.Series(time + day.start).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return pl.Series(time + day.start).cast(pl.Datetime("us", "UTC"))
 
 
 def moment_or_null(day: Day, time: Rows, missing: npt.NDArray[np.bool_]) -> pl.Series:
     """Return UTC times from microseconds of the day, null where missing."""
-    return nullable(missing, time + day.start).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return nullable(missing, time + day.start).cast(pl.Datetime("us", "UTC"))
+
+
+def parties(
+    inputs: Inputs, entity: Rows, party: Rows, terminating: npt.NDArray[np.bool_]
+) -> tuple[pl.Series, pl.Series]:
+    """Return the calling and the called number of each record.
+
+    Args:
+        inputs: The world.
+        entity: Who is served; our subscribers come first in the directory.
+        party: The other party in the directory.
+        terminating: Whether the other party called.
+    """
+    number = inputs.directory.number
+    calling = number.gather(np.where(terminating, party, entity))
+    return calling, number.gather(np.where(terminating, entity, party))
 
 
 def where_columns(inputs: Inputs, cell: Rows, country: Rows, visited: Rows) -> dict[str, pl.Series]:
@@ -490,6 +506,7 @@ __all__ = [
     "moment_or_null",
     "null_where",
     "nullable",
+    "parties",
     "served_columns",
     "time_order",
     "where_columns",

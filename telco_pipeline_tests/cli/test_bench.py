@@ -84,18 +84,23 @@ def test_rates_are_medians_of_the_rounds() -> None:
     for cold, warm in ((4.0, 1.0), (2.0, 2.0), (5.0, 4.0)):
         reports = [
             {"rows": 90, "bytes": 1, "seconds": cold, "at": cold + 1},
-            {"rows": 100, "bytes": 1, "seconds": warm, "at": 9.0},
+            {"rows": 300, "bytes": 1, "seconds": 3 * warm, "at": 9.0},
         ]
         result.add(Measured(reports, 9.0, 1000), contender)
 
-    assert result.cold_rate == 100 / 5
+    assert result.cold_rate == 90 / 5
     assert result.warm_rate == 100 / 2
     assert result.cell_rate == 20 * 100 / 2
 
 
 def test_report_compares_ours_with_the_peer_and_small_with_large() -> None:
     def result(name: str, size: int, seconds: float, rows: int, peak: int) -> suite.Result:
-        return suite.Result(name, "cdrs_voice", size, 1, 20, rows, 1, [seconds], [seconds], [peak])
+        return suite.Result(
+            *(name, "cdrs_voice", size, 1, 20, rows, rows, 1),
+            cold_seconds=[seconds],
+            warm_seconds=[seconds],
+            peak_bytes=[peak],
+        )
 
     report = suite.Report(
         {},

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from telco_pipeline import runs
+from telco_pipeline.cli import demo, options
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.integrity import Finding
 from telco_pipeline.lake import Lake
@@ -139,6 +140,18 @@ class TestOutcomes:
 
 
 class TestRealRun:
+    def test_the_queries_that_the_demo_proposes_work(
+        self, small_lake: LakeOnDisk, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        asked = options.request(lake=str(small_lake.path), subscribers=small_lake.subscribers)
+        code = [line.strip() for line in demo.ways_on(asked) if line.startswith("  ")]
+
+        exec("\n".join(code))
+
+        shown = capsys.readouterr().out
+        assert "cause_for_term" in shown
+        assert "persona" in shown
+
     def test_the_lake_holds_every_dataset_and_day(self, small_lake: LakeOnDisk) -> None:
         lake = Lake(small_lake.path)
 

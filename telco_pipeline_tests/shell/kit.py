@@ -76,7 +76,9 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """Put a recorder where rows would be made; every check passes."""
     recorder = Recorder()
     monkeypatch.setattr(production, "produce", recorder.produce)
-    monkeypatch.setattr(metadata, "impressions", lambda *_: {})
+    monkeypatch.setattr(
+        metadata, "impressions", lambda operation, _, report: metadata.figures(operation, report)
+    )
     fail_checks(monkeypatch, {})
     return recorder
 

@@ -10,7 +10,7 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from telco_pipeline import partitions
 from telco_pipeline.definitions import build_defs
-from telco_pipeline.schedules import fill_gaps, missing_days
+from telco_pipeline.schedules import fill_gaps, missing_days, request_day
 from telco_pipeline_tests.shell.kit import (
     RANGE,
     Recorder,
@@ -63,36 +63,36 @@ def reason(asked: Sequence[dg.RunRequest | dg.SkipReason]) -> str:
     return only.skip_message or ""
 
 
-def test_the_schedule_fills_gaps(defs: dg.Definitions) -> None:
+def test_schedules_wait_for_a_world(defs: dg.Definitions) -> None:
     with dg.instance_for_test() as instance:
-        data = tick(defs, "fill_gaps", instance)
-    assert spans(data.run_requests or []) == [("2026-01-01", "2026-01-10")]
+        for name in ("daily", "running_day", "fill_gaps"):
+            data = tick(defs, name, instance)
+            assert not data.run_requests
+            assert "build_world" in (data.skip_message or "")
 
 
-def test_every_night_makes_the_day_that_is_over(defs: dg.Definitions) -> None:
+def test_schedules_ask_for_their_days(defs: dg.Definitions, recorder: Recorder) -> None:
+    with dg.instance_for_test() as instance:
+        run_job(defs, "build_world", instance)
+        (night,) = tick(defs, "daily", instance).run_requests or []
+        (midnight,) = tick(defs, "running_day", instance).run_requests or []
+        filled = tick(defs, "fill_gaps", instance).run_requests or []
+    assert (night.partition_key, night.run_key) == ("2026-01-10", "2026-01-10")
+    assert midnight.partition_key == "2026-01-11"
+    assert spans(filled) == [("2026-01-01", "2026-01-10")]
+
+
+def test_nothing_is_made_before_the_epoch(defs: dg.Definitions, recorder: Recorder) -> None:
     with ephemeral() as instance:
-        (request,) = tick(defs, "daily", instance).run_requests or []
-    assert request.partition_key == "2026-01-10"
-    assert request.run_key == "2026-01-10"
-
-
-def test_every_midnight_makes_the_day_that_begins(defs: dg.Definitions) -> None:
-    midnight = dt.datetime(2026, 1, 11, 0, 5, tzinfo=dt.UTC)
-    with ephemeral() as instance:
-        (request,) = tick(defs, "running_day", instance, midnight).run_requests or []
-    assert request.partition_key == "2026-01-11"
-
-
-def test_nothing_is_made_before_the_epoch(defs: dg.Definitions) -> None:
-    with ephemeral() as instance:
-        data = tick(defs, "daily", instance, dt.datetime(2026, 1, 1, 1, 30, tzinfo=dt.UTC))
-        assert not data.run_requests
-        assert "before the epoch" in (data.skip_message or "")
+        run_job(defs, "build_world", instance)
+        asked = request_day(instance, dt.date(2025, 12, 31), EPOCH)
+        assert "before the epoch" in reason([asked])
         assert reason(gaps(instance, dt.datetime(2026, 1, 1, 0, 45, tzinfo=dt.UTC)))
 
 
-def test_all_days_are_a_gap_at_first() -> None:
+def test_all_days_are_a_gap_at_first(defs: dg.Definitions, recorder: Recorder) -> None:
     with ephemeral() as instance:
+        run_job(defs, "build_world", instance)
         assert spans(gaps(instance)) == [("2026-01-01", "2026-01-10")]
         later = dt.datetime(2026, 6, 30, 0, 45, tzinfo=dt.UTC)
         assert spans(gaps(instance, later)) == [("2026-05-31", "2026-06-29")]
@@ -135,8 +135,9 @@ def test_a_day_without_one_dataset_is_a_gap(defs: dg.Definitions, recorder: Reco
         assert missing_days(instance, daily, wanted) == wanted
 
 
-def test_a_span_that_failed_is_asked_for_again() -> None:
+def test_a_span_that_failed_is_asked_for_again(defs: dg.Definitions, recorder: Recorder) -> None:
     with ephemeral() as instance:
+        run_job(defs, "build_world", instance)
         (first,) = gaps(instance)
         (second,) = gaps(instance, TICK + dt.timedelta(hours=6))
     assert isinstance(first, dg.RunRequest)

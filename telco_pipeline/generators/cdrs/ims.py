@@ -38,6 +38,7 @@ from telco_pipeline.generators.base import (
     moment_or_null,
     null_where,
     nullable,
+    parties,
     within_day,
 )
 from telco_pipeline.generators.cdrs.calls import (
@@ -47,7 +48,6 @@ from telco_pipeline.generators.cdrs.calls import (
     call_legs,
     record_number,
 )
-from telco_pipeline.generators.cdrs.voice import choose
 from telco_pipeline.generators.cdrs.voip import (
     CODECS,
     SIP_RESPONSES,
@@ -166,13 +166,11 @@ def _packet_cell(inputs: Inputs, cell: Rows) -> Rows:
 
 
 def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
-    population, directory = inputs.population, inputs.directory
+    population = inputs.population
     register = rows["method"] == 1
     terminating = rows["role"] == TERMINATING
-    own = population.msisdn.gather(rows["entity"])
-    party = np.where(register, 0, rows["party"])
-    other = directory.number.gather(party)
-    called = choose(terminating, own, other)
+    party = np.where(register, rows["entity"], rows["party"])
+    calling, called = parties(inputs, rows["entity"], party, terminating)
     abroad = rows["country"] >= 0
     return {
         "event_id": pl.Series(inputs.ids.event.of(rows["record"])),
@@ -184,10 +182,10 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
         "role_of_node": enum_of(["originating", "terminating"], rows["role"]),
         "session_id": pl.Series(inputs.ids.session.of(rows["session"])),
         "icid": pl.Series(inputs.ids.icid.of(rows["call"])),
-        "calling_party_address": choose(terminating & ~register, other, own),
-        "called_party_address": choose(
-            register, pl.Series([None], dtype=pl.String).new_from_index(0, len(called)), called
-        ),
+        "calling_party_address": calling,
+        "called_party_address": called.to_frame("called").select(
+            pl.when(pl.Series(~register)).then("called")
+        )["called"],
         "recording_entity": _recording_entity(inputs, rows),
         "cell_id": null_where(abroad, rows["cell"], inputs.lookups.cell_id),
         "access_network_information": _access_info(inputs, rows, abroad),

@@ -29,12 +29,12 @@ from telco_pipeline.generators.base import (
     frame,
     merge,
     moment,
+    parties,
     served_columns,
     where_columns,
     with_tail,
     within_day,
 )
-from telco_pipeline.generators.cdrs.voice import choose
 
 _TYPES: Final = [
     str(RecordType.MO_SMS), str(RecordType.MT_SMS), str(RecordType.MO_MMS), str(RecordType.MT_MMS)
@@ -196,8 +196,7 @@ def _access(
 def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
     directory, serving = inputs.directory, inputs.cells.serving
     terminating, mms = rows["terminating"], rows["mms"]
-    own = inputs.population.msisdn.gather(rows["entity"])
-    other = directory.number.gather(rows["party"])
+    calling, called = parties(inputs, rows["entity"], rows["party"], terminating)
     centre = np.where(mms, serving["mmsc"][rows["cell"]], serving["smsc"][rows["cell"]])
     circuit = (rows["rat"] == GERAN) & ~mms
     entity = np.where(circuit, serving["msc"][rows["cell"]], centre)
@@ -210,8 +209,8 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
         "event_id": pl.Series(inputs.ids.event.of(rows["record"])),
         "event_time": moment(day, rows["time"]),
         "record_type": enum_of(_TYPES, terminating + 2 * mms.astype(np.int8)),
-        "calling_number": choose(terminating, other, own),
-        "called_number": choose(terminating, own, other),
+        "calling_number": calling,
+        "called_number": called,
         "other_plmn": directory.plmn.gather(rows["party"]),
         "message_reference": pl.Series(inputs.ids.message.of(rows["message"])),
         "service_centre": element_id.gather(centre),

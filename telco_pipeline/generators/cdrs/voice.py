@@ -22,6 +22,7 @@ from telco_pipeline.generators.base import (
     moment,
     moment_or_null,
     nullable,
+    parties,
     served_columns,
     where_columns,
     within_day,
@@ -48,8 +49,7 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
     legs = merge(batches)
     party = inputs.directory
     terminating = legs["role"] == TERMINATING
-    own = inputs.population.msisdn.gather(legs["entity"])
-    other = party.number.gather(legs["party"])
+    calling, called = parties(inputs, legs["entity"], legs["party"], terminating)
     answered, abroad = legs["answered"], legs["country"] >= 0
     circuit = ~legs["ims"]
     return frame(records.CDRS_VOICE, {
@@ -58,8 +58,8 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
         "event_id": pl.Series(inputs.ids.event.of(record_number(legs, VOICE_RECORD))),
         "event_time": moment(day, legs["time"]),
         "record_type": enum_of(_RECORD_TYPES, legs["role"]),
-        "calling_number": choose(terminating, other, own),
-        "called_number": choose(terminating, own, other),
+        "calling_number": calling,
+        "called_number": called,
         "other_plmn": party.plmn.gather(legs["party"]),
         "call_reference": pl.Series(inputs.ids.call.of(legs["call"])),
         "icid": nullable(circuit, inputs.ids.icid.of(legs["call"])),
@@ -95,11 +95,6 @@ def _cause_for_term(legs: Columns) -> np.ndarray:
         ],
         np.int16(CauseForTerm.UNSUCCESSFUL_CALL_ATTEMPT),
     )
-
-
-def choose(mask: np.ndarray, when: pl.Series, otherwise: pl.Series) -> pl.Series:
-    """Return `when` where the mask holds, else `otherwise`."""
-    return when.zip_with(pl.Series(mask), otherwise)
 
 
 def _recording_entity(inputs: Inputs, legs: Columns) -> pl.Series:

@@ -42,6 +42,7 @@ from telco_pipeline.generators.base import (
     moment_or_null,
     null_where,
     nullable,
+    parties,
     with_tail,
     within_day,
 )
@@ -55,7 +56,7 @@ from telco_pipeline.generators.cdrs.calls import (
     draw_outcome,
     record_number,
 )
-from telco_pipeline.generators.cdrs.voice import choose, duration
+from telco_pipeline.generators.cdrs.voice import duration
 
 CODECS: Final = list(Codec)
 _EVS, _AMR_WB, _AMR, _OPUS, _PCMA = (CODECS.index(codec) for codec in Codec)
@@ -155,10 +156,9 @@ def _trunk_legs(events: Events, shift: int) -> Columns:
 
 
 def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, pl.Series]:
-    population, directory = inputs.population, inputs.directory
+    population = inputs.population
     terminating = legs["role"] == TERMINATING
-    own = population.msisdn.gather(legs["entity"])
-    other = directory.number.gather(legs["party"])
+    calling, called = parties(inputs, legs["entity"], legs["party"], terminating)
     trunk = legs["access"] == _TRUNK
     hidden = trunk | (legs["country"] >= 0)
     codec = leg_codec(legs["key"], legs["access"])
@@ -170,9 +170,9 @@ def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, pl.Series]:
         "record_type": enum_of([str(RecordType.MMTEL)], np.zeros(len(trunk))),
         "subscriber_id": pl.Series(population.subscriber_id[legs["entity"]]),
         "imsi": population.imsi.gather(legs["entity"]),
-        "msisdn": own,
-        "calling_party_address": choose(terminating, other, own),
-        "called_party_address": choose(terminating, own, other),
+        "msisdn": population.msisdn.gather(legs["entity"]),
+        "calling_party_address": calling,
+        "called_party_address": called,
         "role": enum_of(["originating", "terminating"], legs["role"]),
         "icid": pl.Series(inputs.ids.icid.of(legs["call"])),
         "chargeable": pl.Series(trunk & legs["answered"]),

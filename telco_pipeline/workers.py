@@ -1,0 +1,251 @@
+"""Workers: processes that make parts of partitions and write them into staging.
+
+Belongs here: the pool of processes, what a worker loads and keeps, one part's making. Does not
+belong here: which parts are made and when a partition is whole (`production`).
+
+A worker loads the world once and writes each part that it makes into the staging directory of the
+partition, so no row ever travels between processes.
+"""
+
+import datetime as dt
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import polars as pl
+
+from telco_pipeline.contracts import DATASETS
+from telco_pipeline.engine.memory import keep_freed_memory
+from telco_pipeline.engine.parts import Part
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.generators import GENERATORS, Inputs
+from telco_pipeline.lake import FileStats, Lake, write_part
+from telco_pipeline.lake.layout import part_name
+from telco_pipeline.settings import WorldConfig
+from telco_pipeline.world.catalogue import build_devices, build_plans
+from telco_pipeline.world.network import Network, build_network
+from telco_pipeline.world.places import build_places
+from telco_pipeline.world.subscribers import SubscriberInputs, build_subscribers
+
+# Tasks that wait for each worker: enough to keep it busy while a partition is committed.
+_AHEAD: Final = 3
+_POLARS_THREADS: Final = "POLARS_MAX_THREADS"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Parts of one partition that one worker makes."""
+
+    dataset: str
+    day: dt.date | None
+    parts: tuple[Part, ...]
+    directory: Path
+
+
+Made = tuple[Task, list[FileStats], float]
+"""A task that is done, the files written and the seconds it took."""
+
+
+class Crew:
+    """Makes tasks: in this process if there is one worker, else in a pool of processes.
+
+    Use it as a context manager. Processes start with the first task and keep the world that they
+    loaded until the crew is dismissed.
+    """
+
+    def __init__(self, config: WorldConfig, lake: Lake, workers: int) -> None:
+        """Hire workers for a world and a lake."""
+        self._config, self._lake, self._workers = config, lake, workers
+        self._here: Worker | None = None
+        self._pool: ProcessPoolExecutor | None = None
+
+    def make(self, tasks: Iterable[Task]) -> Iterator[Made]:
+        """Make tasks, in any order, as they are asked for."""
+        if self._workers == 1:
+            if self._here is None:
+                keep_freed_memory()
+                self._here = Worker(self._config, self._lake)
+            yield from map(self._here.make, tasks)
+        else:
+            with _one_polars_thread():
+                yield from self._in_pool(tasks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _in_pool(self, tasks: Iterable[Task]) -> Iterator[Made]:
+        if self._pool is None:
+            # Spawned, not forked: Polars' threads do not survive a fork.
+            self._pool = ProcessPoolExecutor(
+                self._workers,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_start_worker,
+                initargs=(self._config, self._lake.root, self._lake.world),
+            )
+        waiting: set[Future[Made]] = set()
+        try:
+            for task in tasks:
+                waiting.add(self._pool.submit(_make_in_worker, task))
+                if len(waiting) >= self._workers * _AHEAD:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            self._pool = None
+            raise TelcoError(
+                "a worker process died (out of memory?): try again with fewer --workers"
+            ) from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+@contextmanager
+def _one_polars_thread() -> Iterator[None]:
+    """Let the processes that start inherit one thread for Polars.
+
+    Its own threads would fight the other workers for the cores. Polars reads the variable when it
+    starts, so this process is not touched.
+    """
+    before = os.environ.get(_POLARS_THREADS)
+    os.environ[_POLARS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_POLARS_THREADS, None)
+        else:
+            os.environ[_POLARS_THREADS] = before
+
+
+_shared: ContextVar[dict[tuple[str, str, str, int], Crew] | None] = ContextVar(
+    "shared crews", default=None
+)
+
+
+@contextmanager
+def shared_crews() -> Iterator[None]:
+    """Keep crews from one dataset to the next while this lasts, instead of hiring anew."""
+    crews: dict[tuple[str, str, str, int], Crew] = {}
+    token = _shared.set(crews)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+        for crew in crews.values():
+            crew.__exit__()
+
+
+@contextmanager
+def crew_for(config: WorldConfig, lake: Lake, workers: int) -> Iterator[Crew]:
+    """Hire a crew, or take the shared one if crews are shared."""
+    crews = _shared.get()
+    if crews is None:
+        with Crew(config, lake, workers) as crew:
+            yield crew
+    else:
+        key = (config.world_hash, str(lake.root), lake.world, workers)
+        yield crews.setdefault(key, Crew(config, lake, workers))
+
+
+class Worker:
+    """Makes parts; loads the world once, when the first part needs it."""
+
+    def __init__(self, config: WorldConfig, lake: Lake) -> None:
+        """Remember the world; nothing is loaded yet."""
+        self._config = config
+        self._lake = lake
+        self._inputs: Inputs | None = None
+        self._subscriber_inputs: SubscriberInputs | None = None
+
+    def make(self, task: Task) -> tuple[Task, list[FileStats], float]:
+        """Make the parts of a task and write them into its staging directory."""
+        started = time.perf_counter()
+        dataset = DATASETS[task.dataset]
+        stats = [
+            write_part(
+                self._frame(task.dataset, task.day, part),
+                task.directory / part_name(part.number),
+                dataset,
+            )
+            for part in task.parts
+        ]
+        return task, stats, time.perf_counter() - started
+
+    def _frame(self, name: str, day: dt.date | None, part: Part) -> pl.DataFrame:
+        if day is not None:
+            if self._inputs is None:
+                self._inputs = Inputs.load(self._config, self._lake)
+            return GENERATORS[name].make(self._inputs, day, part)
+        if name == "subscribers":
+            if self._subscriber_inputs is None:
+                read = self._lake.read
+                self._subscriber_inputs = SubscriberInputs.of(
+                    self._config,
+                    read("places"),
+                    read("sites"),
+                    read("cells"),
+                    read("devices"),
+                    read("plans"),
+                )
+            return build_subscribers(self._config, self._subscriber_inputs, part)
+        return _static_frame(self._config, self._lake, name)
+
+
+def _static_frame(config: WorldConfig, lake: Lake, name: str) -> pl.DataFrame:
+    """Make a static dataset other than the subscribers."""
+    if name == "places":
+        return build_places(config)
+    if name == "devices":
+        return build_devices(config)
+    if name == "plans":
+        return build_plans(config)
+    network: Network = build_network(config, build_places(config))
+    return {
+        "sites": network.sites,
+        "cells": network.cells,
+        "network_elements": network.elements,
+        "network_links": network.links,
+    }[name]
+
+
+_worker: Worker | None = None
+
+
+def _start_worker(config: WorldConfig, root: Path, world: str) -> None:
+    """Prepare this process to make parts."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_freed_memory()
+    global _worker  # one worker a process, by the protocol of process pools
+    _worker = Worker(config, Lake(root, world))
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, also after a kill -9 of the parent."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _make_in_worker(task: Task) -> tuple[Task, list[FileStats], float]:
+    assert _worker is not None
+    return _worker.make(task)
