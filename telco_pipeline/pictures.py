@@ -90,7 +90,7 @@ def _png(panels: tuple[Panel, ...], view: View, title: str) -> str:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.4 * len(panels), 3.2), dpi=90, layout="constrained")
+    figure = Figure(figsize=(4.1 * len(panels), 3.1), dpi=90, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, panel in zip(axes, panels, strict=True):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from telco_pipeline.behaviour.population import Population
+from telco_pipeline.behaviour.population import MACHINE, Population
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.identifiers import Permutation
@@ -52,6 +52,8 @@ _ABROAD: Final = (
     ("+212699", "60400", 6),
 )
 _ABROAD_NUMBERS_EACH: Final = 1000
+# The short code of the platform that machines send their messages to and get them from.
+_M2M_PLATFORM: Final = "80770"
 # Fixed lines: zone codes; the subscriber number begins with 0, which no real one does.
 _ZONES: Final = (
     "2",
@@ -81,7 +83,8 @@ class Directory:
         number: Number of each party; the first `own` are ours by entity number.
         plmn: Network that serves it; null for fixed lines and services.
         own: Number of our own subscribers.
-        first: First party of each class of `_CLASSES`, and the end of the last one.
+        first: First party of each class of `_CLASSES`, and the end of the last one, where the
+            platform lies that machines write to.
     """
 
     number: pl.Series
@@ -101,6 +104,7 @@ class Directory:
             numbers.append(made)
             networks.append(pl.Series([operator.plmn]).new_from_index(0, len(made)))
         ends = [sum(map(len, numbers))]
+        platform = pl.Series([_M2M_PLATFORM])
         fixed = _fixed_numbers(config, max(population.size // 4, 200))
         abroad, abroad_plmn = _numbers_abroad(config)
         service = pl.Series(
@@ -111,7 +115,10 @@ class Directory:
                 "+3290061061",
             ]
         )
-        for extra, network in ((fixed, None), (abroad, abroad_plmn), (service, None)):
+        others_of_class = (
+            (fixed, None), (abroad, abroad_plmn), (service, None), (platform, None),
+        )
+        for extra, network in others_of_class:
             numbers.append(extra)
             networks.append(
                 network if network is not None else pl.Series([None] * len(extra), dtype=pl.String)
@@ -121,7 +128,7 @@ class Directory:
             number=pl.concat(numbers, rechunk=True).rename("number"),
             plmn=pl.concat(networks, rechunk=True).rename("plmn"),
             own=population.size,
-            first=(population.size, *ends),
+            first=(population.size, *ends[:-1]),
         )
 
     def party(self, group: npt.NDArray[np.uint8], random_bits: Bits) -> Rows:
@@ -179,6 +186,7 @@ class Contacts:
         self._directory = directory
         self._own_share = config.own_operator.share
         self._books = draws.stream(config.seed, "contacts/book")
+        self._machine = population.kind == MACHINE
         calls = np.array([persona.calls for persona in config.personas.values()])
         self._mass_caller = calls > _MASS_CALLER
 
@@ -196,7 +204,7 @@ class Contacts:
         rows = np.flatnonzero(ours)
         if rows.size:
             party[rows] = self._nearby(entity[rows], contact[rows], party[rows])
-        return party
+        return self._of_machines(entity, party)
 
     def incoming(self, entity: Rows, event: Bits, *, messages: bool = False) -> Rows:
         """Return the party of another network that each incoming event comes from."""
@@ -204,7 +212,12 @@ class Contacts:
         # Slots above the book: the same people whom the subscriber calls, or others.
         contact = draws.events(draws.keys(self._books, entity), slot)
         group = (_MESSAGE_CLASS if messages else _CALL_CLASS).sample(draws.bits(contact, "class"))
-        return self._directory.party(group, draws.bits(contact, "party"))
+        party = self._directory.party(group, draws.bits(contact, "party"))
+        return self._of_machines(entity, party)
+
+    def _of_machines(self, entity: Rows, party: Rows) -> Rows:
+        """Return the parties, of machines always their platform."""
+        return np.where(self._machine[entity], self._directory.first[-1], party)
 
     def _nearby(self, entity: Rows, contact: Bits, otherwise: Rows) -> Rows:
         """Return an own subscriber who lives near; `otherwise` where that would be oneself."""

@@ -23,7 +23,7 @@ from telco_pipeline.settings import WorldConfig
 
 # Share of working days that a worker spends at home (practice after 2020).
 _HOME_OFFICE: Final = 0.18
-_WEEK: Final = 7
+WEEK: Final = 7
 _TRIP_LATEST_START: Final = 3  # days into the week: a trip never leaves its week
 
 # Countries that Belgians visit: ISO code, network visited, weight (Statbel, order of magnitude).
@@ -118,9 +118,25 @@ class Mobility:
     def until_on(
         self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:
-        """Return the microseconds until phones that are switched off are on again, about."""
-        local = self._clock.local(time_of_day)[0]
-        return (self._days[entity, _ON_AT] * np.int64(SECOND) - local) % DAY
+        """Return the microseconds until phones that are switched off are on again."""
+        on = self._days[entity, _ON_AT] * np.int64(SECOND)
+        wait = (on - self._clock.local(time_of_day)[0]) % DAY
+        # The clock may change in between: put right what is missing then.
+        missing = (on - self._clock.local(time_of_day + wait)[0]) % DAY
+        return wait + np.where(missing < DAY // 2, missing, missing - DAY)
+
+    def until_gone(
+        self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Return the microseconds until a phone that is on is switched off or crosses a border.
+
+        A day or more stands for "not today".
+        """
+        days = self._days[entity].astype(np.int64)
+        off = days[:, _OFF_AT] * SECOND - self._clock.local(time_of_day)[0]
+        off = np.where(days[:, _ON_AT] > 0, off, DAY)
+        borders = (days[:, [_LEAVE, _RETURN]] * SECOND) - time_of_day[:, None]
+        return np.minimum(off, np.where(borders > 0, borders, DAY).min(axis=1))
 
     def nights(
         self, entity: npt.NDArray[np.integer]
@@ -194,13 +210,14 @@ def _add_trips(
     table: npt.NDArray[np.int32],
 ) -> None:
     """Write the week's trip abroad into the table, in seconds of this UTC day."""
-    week = today // _WEEK
+    week = today // WEEK
     per_week = np.array([p.trips_per_year / 52 for p in config.personas.values()])
     key = draws.keys(draws.stream(config.seed, "mobility/trip", week), entities)
     travels = draws.chance(draws.bits(key, "goes"), per_week[population.persona[entities]])
-    start = draws.below(draws.bits(key, "start"), _TRIP_LATEST_START * DAY // SECOND)
+    # Not in the first minute, whose detach would belong to the week before.
+    start = 60 + draws.below(draws.bits(key, "start"), _TRIP_LATEST_START * DAY // SECOND - 60)
     length = 6 * 3600 + draws.below(draws.bits(key, "length"), (4 * DAY - 7 * HOUR) // SECOND)
-    leave = (week * _WEEK - today) * (DAY // SECOND) + start
+    leave = (week * WEEK - today) * (DAY // SECOND) + start
     never = -10 * DAY // SECOND
     table[:, _LEAVE] = np.where(travels, leave, never)
     table[:, _RETURN] = np.where(travels, leave + length, never)

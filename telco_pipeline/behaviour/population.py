@@ -55,7 +55,8 @@ class Cells:
         tac: Tracking area code.
         range_m: Radius in metres.
         lte_sibling: LTE cell of the same site, or the cell itself where there is none.
-        gsm_sibling: GERAN cell of the same site, or the cell itself where there is none.
+        gsm_sibling: GERAN cell of the same site, else of the nearest site that has one; the
+            cell itself in a network without GERAN.
         access_info: P-Access-Network-Info header of a session on the cell.
         serving: Row of the serving element by role ("msc", "mme", "sgw", "pgw", "p_cscf",
             "s_cscf", "mmtel", "smsc", "mmsc").
@@ -84,7 +85,7 @@ class Cells:
             tac=frame["tac"].to_numpy(),
             range_m=frame["range_m"].to_numpy(),
             lte_sibling=_siblings(frame, rat, EUTRAN),
-            gsm_sibling=_siblings(frame, rat, GERAN),
+            gsm_sibling=_nearest(frame, rat, GERAN, _siblings(frame, rat, GERAN)),
             access_info=_access_info(frame),
             serving={
                 role: rows.astype(np.int32) for role, rows in serving_elements(network).items()
@@ -114,6 +115,34 @@ def _siblings(frame: pl.DataFrame, rat: npt.NDArray[np.int8], wanted: int) -> np
         .select(pl.when("wanted").then("row").otherwise(pl.coalesce("other", "fallback", "row")))
     )
     return joined.to_series().cast(pl.Int32).to_numpy()
+
+
+def _nearest(
+    frame: pl.DataFrame,
+    rat: npt.NDArray[np.int8],
+    wanted: int,
+    siblings: npt.NDArray[np.int32],
+) -> npt.NDArray[np.int32]:
+    """Return the siblings, with the nearest cell of the wanted RAT where the site has none.
+
+    A phone that speaks over GERAN only must find a GERAN cell, also from a site without one.
+    """
+    lost = np.flatnonzero(rat[siblings] != wanted)
+    there = np.flatnonzero(rat == wanted)
+    if not lost.size or not there.size:
+        return siblings
+    # A degree of longitude is 0.64 of one of latitude at 50 degrees; whole units of 1e-5 degrees
+    # keep the order of distances the same on any processor.
+    north = np.round(frame["latitude"].to_numpy() * 1e5).astype(np.int64)
+    east = np.round(frame["longitude"].to_numpy() * 0.64e5).astype(np.int64)
+    places, place_of = np.unique(np.stack([north[lost], east[lost]]), axis=1, return_inverse=True)
+    nearest = [
+        there[np.argmin((north[there] - place[0]) ** 2 + (east[there] - place[1]) ** 2)]
+        for place in places.T
+    ]
+    found = siblings.copy()
+    found[lost] = np.array(nearest)[place_of.reshape(-1)]
+    return found
 
 
 def _access_info(frame: pl.DataFrame) -> pl.Series:

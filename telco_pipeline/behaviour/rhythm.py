@@ -102,6 +102,8 @@ def _quantiles(intensity: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float
     # Trapezes between the borders, in hours.
     mass = (intensity[1:] + intensity[:-1]) / (2 * _SLOTS_PER_HOUR)
     total = float(f"{mass.sum():.9g}")
+    if total == 0.0:  # all of the profile's hours are skipped: no events, at whatever time
+        mass = np.ones_like(mass)
     cumulative = np.concatenate([[0.0], np.cumsum(mass)])
     cumulative /= cumulative[-1]
     slots = np.arange(len(cumulative)) * (DAY / (len(cumulative) - 1))

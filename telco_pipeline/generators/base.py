@@ -19,8 +19,10 @@ import numpy.typing as npt
 import polars as pl
 
 from telco_pipeline.behaviour.contacts import Contacts, Directory
-from telco_pipeline.behaviour.mobility import COUNTRIES, Mobility, Positions
+from telco_pipeline.behaviour.mobility import COUNTRIES, WEEK, Mobility, Positions
 from telco_pipeline.behaviour.population import (
+    EUTRAN,
+    GERAN,
     RATS,
     SUBSCRIBER_COLUMNS,
     Cells,
@@ -28,6 +30,7 @@ from telco_pipeline.behaviour.population import (
 )
 from telco_pipeline.behaviour.rhythm import DayRhythm, Kind, day_rhythm
 from telco_pipeline.contracts import DATASETS, Dataset
+from telco_pipeline.contracts.codes import Rat
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, DayClock, day_number, day_start
 from telco_pipeline.engine.draws import Bits
@@ -44,6 +47,9 @@ Columns = dict[str, npt.NDArray]
 # Entities whose events are drawn at a time: arrays of a few ten thousand values stay in the cache.
 BLOCK: Final = 4096
 _VISITED_CELLS: Final = 512
+_CELLS_OF_A_TRIP: Final = 6
+# Device classes that ride inside an LTE carrier.
+NARROW: Final = np.isin(RATS, [Rat.NB_IOT, Rat.LTE_M])
 
 # Numbers of the kinds of events in event ids; never reuse one.
 EVENT_KINDS: Final = {
@@ -57,6 +63,8 @@ EVENT_KINDS: Final = {
     "location": 7,
     "log": 8,
     "care": 9,
+    # Data sessions of more than 16 records; `cdrs.data` goes on from here.
+    "data_more": 10,
 }
 
 # Datasets give each record of one event an index of its own: event index * 16 + number of the
@@ -197,6 +205,21 @@ class Day:
         """The day before."""
         return self.inputs.day(self.date - dt.timedelta(days=1))
 
+    def positions(self, entity: Rows, time: Rows) -> Positions:
+        """Return where each entity is, after midnight by the plans of the next day.
+
+        Args:
+            entity: Entity numbers.
+            time: Microseconds since the start of this day, below two days.
+        """
+        where = self.mobility.at(entity, time)
+        rows = np.flatnonzero(time >= DAY)
+        if rows.size:
+            after = self.inputs.day(self.date + dt.timedelta(days=1))
+            later = after.mobility.at(entity[rows], time[rows] - DAY)
+            where.cell[rows], where.country[rows] = later.cell, later.country
+        return where
+
     def rhythm(self, kind: Kind) -> DayRhythm:
         """When activity of a kind happens."""
         if kind not in self._rhythms:
@@ -259,6 +282,8 @@ def draw_events(
     kind: str,
     rhythm: Kind,
     rates: npt.NDArray[np.float64],
+    *,
+    even_if_off: bool = False,
 ) -> Events:
     """Draw the events that entities start on a day.
 
@@ -267,7 +292,8 @@ def draw_events(
         entities: Entity numbers.
         kind: Kind of event, a key of `EVENT_KINDS`; the aspect of the draws.
         rhythm: Which rhythm of the day they follow.
-        rates: Mean number of events a day, by persona. Nobody starts anything with the phone off.
+        rates: Mean number of events a day, by persona.
+        even_if_off: Keep what happens while the phone is off: it comes from elsewhere.
     """
     inputs, population = day.inputs, day.inputs.population
     keys = draws.keys(draws.stream(inputs.config.seed, kind, day.number), entities)
@@ -279,6 +305,8 @@ def draw_events(
     key = draws.events(np.repeat(keys, counts), index)
     time = when.times(draws.bits(key, "time"), population.persona[entity])
     drawn = Events(day, kind, entity, index, key, time)
+    if even_if_off:
+        return drawn
     off = day.mobility.switched_off(entity, time)
     return drawn.select(np.flatnonzero(~off)) if off.any() else drawn
 
@@ -413,26 +441,48 @@ def parties(
     return calling, number.gather(np.where(terminating, entity, party))
 
 
-def where_columns(inputs: Inputs, cell: Rows, country: Rows, visited: Rows) -> dict[str, pl.Series]:
+def where_columns(
+    day: Day, entity: Rows, cell: Rows, country: Rows, key: Bits
+) -> dict[str, pl.Series]:
     """Return the columns that say where: cell at home, network and cell abroad.
 
     Args:
-        inputs: The world.
+        day: The day of the records.
+        entity: Who is served.
         cell: Row of the cell.
         country: Row of the country, -1 at home.
-        visited: Any number that chooses the cell abroad.
+        key: Hash of the event, which chooses among the cells near the place of the trip.
     """
+    inputs = day.inputs
     texts = inputs.lookups
     home = country < 0
+    abroad = np.flatnonzero(~home)
+    visited = np.full(len(country), len(texts.visited_cell) - 1)
+    if abroad.size:
+        # A trip lies within a week and has a place of its own: some cells next to each other.
+        week = draws.stream(inputs.config.seed, "visited_cell", day.number // WEEK)
+        place = draws.below(draws.keys(week, entity[abroad]), _VISITED_CELLS - _CELLS_OF_A_TRIP)
+        near = draws.below(draws.bits(key[abroad], "visited_cell"), _CELLS_OF_A_TRIP)
+        visited[abroad] = country[abroad] * np.int64(_VISITED_CELLS) + place + near
     return {
         "cell_id": null_where(~home, cell, texts.cell_id),
         "roaming": pl.Series(~home),
         "visited_plmn": null_where(home, country, texts.visited_plmn),
         "roaming_country": null_where(home, country, texts.country),
-        "visited_cell": null_where(
-            home, country * _VISITED_CELLS + visited % _VISITED_CELLS, texts.visited_cell
-        ),
+        "visited_cell": texts.visited_cell.gather(visited),
     }
+
+
+def packet_access(
+    inputs: Inputs, entity: Rows, cell: Rows, abroad: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int8]:
+    """Return the radio access (position in `RATS`) of devices on a cell, or abroad.
+
+    Narrow-band devices ride on LTE carriers; abroad everybody but a GERAN device is on LTE.
+    """
+    device, rat = inputs.population.rat[entity], inputs.cells.rat[cell]
+    rat = np.where(NARROW[device] & (rat == EUTRAN), device, rat)
+    return np.where(abroad, np.where(device == GERAN, GERAN, EUTRAN), rat).astype(np.int8)
 
 
 def served_columns(inputs: Inputs, entity: Rows) -> dict[str, pl.Series]:
@@ -488,6 +538,7 @@ class Generator:
 
 __all__ = [
     "BLOCK",
+    "NARROW",
     "Columns",
     "Day",
     "Entities",
@@ -506,6 +557,7 @@ __all__ = [
     "moment_or_null",
     "null_where",
     "nullable",
+    "packet_access",
     "parties",
     "served_columns",
     "time_order",

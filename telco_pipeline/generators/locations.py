@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from telco_pipeline.behaviour.population import EUTRAN, GERAN, MACHINE, RATS
+from telco_pipeline.behaviour.population import GERAN, MACHINE
 from telco_pipeline.contracts import records
-from telco_pipeline.contracts.codes import Rat, UpdateType
+from telco_pipeline.contracts.codes import UpdateType
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, SECOND
 from telco_pipeline.engine.identifiers import pack
@@ -35,6 +35,7 @@ from telco_pipeline.generators.base import (
     merge,
     moment,
     nullable,
+    packet_access,
     served_columns,
     within_day,
 )
@@ -44,6 +45,8 @@ _ATTACH, _DETACH, _AREA, _CELL, _PERIODIC = range(5)
 # Timer of the periodic update (T3412): three hours for phones, twelve for machines (practice).
 _TIMER: Final = 3 * HOUR
 _MACHINE_TIMER: Final = 12 * HOUR
+# The border of the tracking area lies at most this long after the move.
+_LONGEST_WAY: Final = 600 * SECOND
 # Every call or session restarts the timer, so part of the updates is never due.
 _DUE: Final = 0.55
 # Rejects (EMM causes of TS 24.301): 0 accepted, 22 congestion, 15 no suitable cells, 17 network
@@ -67,6 +70,8 @@ _FIRST_NUMBER: Final = {
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
     """Return the location updates of a day and a part, sorted by event time."""
+    if inputs.config.record_weights.location_updates == 0:
+        return empty("location_updates")
     day = inputs.day(date)
     batches = [
         within_day(batch)
@@ -99,7 +104,11 @@ def _periodic(day: Day, entities: Rows) -> Columns:
     due = draws.chance(draws.bits(key, "due"), _DUE * inputs.config.record_weights.location_updates)
     time = time + draws.below(draws.bits(key, "jitter"), SECOND)
     home = day.mobility.at(entity, time)
-    kept = np.flatnonzero(due & ~home.abroad & ~day.mobility.switched_off(entity, time))
+    # An update on the way to work, or the attach behind the border, has just restarted the timer.
+    before = day.mobility.at(entity, time - _LONGEST_WAY - 2 * SECOND)
+    settled = (before.cell == home.cell) & ~before.abroad
+    off = day.mobility.switched_off(entity, time)
+    kept = np.flatnonzero(due & settled & ~home.abroad & ~off)
     cell = home.cell[kept]
     return _batch(day, entity[kept], index[kept], time[kept], cell, cell, _PERIODIC)
 
@@ -117,9 +126,13 @@ def _commute(day: Day, entities: Rows) -> list[Columns]:
         time, free = day.clock.utc_of_local(moves[rows, column] * SECOND)
         number = np.full(len(rows), _FIRST_NUMBER[name])
         # The area's border lies on the way: up to ten minutes from the move.
-        on_way = draws.below(draws.bits(_keys(day, entity, number), "way"), 600 * SECOND)
+        on_way = draws.below(draws.bits(_keys(day, entity, number), "way"), _LONGEST_WAY)
+        # Who is abroad or has the phone off at the move attaches at its end later.
+        kept = ~free
+        for moment_of in (time, time + SECOND + on_way):
+            kept &= ~day.mobility.at(entity, moment_of).abroad
+            kept &= ~day.mobility.switched_off(entity, moment_of)
         time = time + SECOND + on_way
-        kept = ~free & ~day.mobility.at(entity, time).abroad
         batches.append(
             _batch(
                 day, entity[kept], number[kept], time[kept], new[rows][kept], old[rows][kept], _AREA
@@ -149,15 +162,16 @@ def _trips(day: Day, entities: Rows) -> list[Columns]:
     leave, back = day.mobility.trip(entities)
     batches = []
     for name, time, kind in (("leave", leave, _DETACH), ("return", back, _ATTACH)):
-        rows = np.flatnonzero((time >= 0) & (time < DAY))
+        rows = np.flatnonzero((time >= -2 * SECOND) & (time < DAY + 2 * SECOND))
         entity, when = entities[rows], time[rows]
         # A second before the border and a second behind it, the phone is still or again ours.
-        drift = draws.below(draws.bits(_keys(day, entity, rows), "border"), SECOND)
-        when = np.clip(
-            when - SECOND - drift if kind == _DETACH else when + SECOND + drift, 0, DAY - 1
-        )
-        cell = day.mobility.at(entity, when).cell
         number = np.full(len(rows), _FIRST_NUMBER[name])
+        drift = draws.below(draws.bits(_keys(day, entity, number), "border"), SECOND)
+        when = when - SECOND - drift if kind == _DETACH else when + SECOND + drift
+        # A phone that is switched off is detached already, and attaches in the morning.
+        on = (when >= 0) & (when < DAY) & ~day.mobility.switched_off(entity, when)
+        entity, number, when = entity[on], number[on], when[on]
+        cell = day.mobility.at(entity, when).cell
         batches.append(_batch(day, entity, number, when, cell, cell, kind))
     return batches
 
@@ -185,9 +199,7 @@ def _batch(
 def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
     cells = inputs.cells
     cell, kind = rows["cell"], rows["kind"]
-    device = inputs.population.rat[rows["entity"]]
-    narrow = (device == RATS.index(Rat.NB_IOT)) | (device == RATS.index(Rat.LTE_M))
-    rat = np.where(narrow & (cells.rat[cell] == EUTRAN), device, cells.rat[cell])
+    rat = packet_access(inputs, rows["entity"], cell, np.zeros(len(cell), dtype=np.bool_))
     rejected = _CAUSES[_CAUSE.sample(draws.bits(rows["key"], "cause"))]
     cause = np.where(kind == _DETACH, np.int16(0), rejected)
     entity = np.where(rat == GERAN, cells.serving["msc"][cell], cells.serving["mme"][cell])
@@ -197,7 +209,7 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
         "event_time": moment(day, rows["time"]),
         "update_type": enum_of(_TYPES, kind),
         "cell_id": cells.cell_id.gather(cell),
-        "rat_type": inputs.lookups.rat.gather(rat.astype(np.int8)),
+        "rat_type": inputs.lookups.rat.gather(rat),
         "tac": pl.Series(cells.tac[cell]),
         "previous_tac": nullable(kind == _ATTACH, cells.tac[rows["previous"]]),
         "timing_advance": pl.Series(_timing_advance(inputs, rows, cell, rat)),

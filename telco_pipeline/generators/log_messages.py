@@ -4,7 +4,7 @@ Belongs here: texts, facilities and severities by type of element. Does not belo
 element writes (`logs`); what faults make it write, which comes with the network's state.
 
 In a message, `{cell}` stands for a cell of the element (or its own name), `{peer}` for an
-address, `{a}`, `{b}` and `{c}` for numbers below the limits given.
+address, `{a}`, `{b}` and `{c}` for numbers from 1 to the limits given.
 """
 
 from dataclasses import dataclass
@@ -49,8 +49,8 @@ _ANY: Final = (
 _RADIO: Final = (
     Template(14.0, _LOCAL0, 6, "rrm", "CELL_LOAD", "cell {cell} mean active users {a}, PRB use {b} %", (60, 85, 1)),
     Template(8.0, _LOCAL0, 6, "x2ap", "HO_STATS", "cell {cell} outgoing handovers {a}, failed {b}", (400, 5, 1)),
-    Template(5.0, _LOCAL0, 5, "son", "NEIGHBOUR_ADDED", "cell {cell} new neighbour relation pci {a}", (504, 1, 1)),
-    Template(3.0, _LOCAL0, 4, "rru", "VSWR_HIGH", "cell {cell} antenna port {a} VSWR 1.{b}", (4, 90, 1)),
+    Template(5.0, _LOCAL0, 5, "son", "NEIGHBOUR_ADDED", "cell {cell} new neighbour relation pci {a}", (503, 1, 1)),
+    Template(3.0, _LOCAL0, 4, "rru", "VSWR_HIGH", "cell {cell} antenna port {a} VSWR 2.{b}", (4, 9, 1)),
     Template(1.5, _LOCAL0, 4, "sctp", "ASSOC_RETRANS", "association to {peer} path retransmissions {a}", (8, 1, 1)),
     Template(0.6, _LOCAL0, 3, "rru", "TX_POWER_DEV", "cell {cell} transmit power off by {a}.{b} dB", (4, 10, 1)),
     Template(0.15, _LOCAL0, 2, "bbu", "BOARD_RESET", "baseband board {a} reset by watchdog", (6, 1, 1)),
@@ -65,7 +65,7 @@ _USER_PLANE: Final = (
     Template(12.0, _LOCAL4, 6, "gtpu", "TUNNEL_STATS", "active tunnels {a}00, throughput {b}.{c} Gbit/s", (400, 40, 10)),
     Template(4.0, _LOCAL4, 5, "pfcp", "SESSION_REPORT", "usage reports sent {a}0, resent {b}", (900, 30, 1)),
     Template(1.2, _LOCAL4, 4, "gtpu", "ERROR_INDICATION", "error indication from {peer} for unknown TEID", (1, 1, 1)),
-    Template(0.4, _LOCAL4, 3, "ippool", "POOL_HIGH", "address pool {a} use {b} %", (8, 99, 1)),
+    Template(0.4, _LOCAL4, 3, "ippool", "POOL_HIGH", "address pool {a} use 9{b} %", (8, 9, 1)),
 )
 _SUBSCRIBER_DATA: Final = (
     Template(10.0, _LOCAL4, 6, "diameter", "PEER_STATS", "peer {peer} answers {a}00, mean {b} ms", (90, 20, 1)),
@@ -73,7 +73,7 @@ _SUBSCRIBER_DATA: Final = (
     Template(0.3, _LOCAL4, 3, "repl", "REPLICA_LAG", "replica lag {a} s", (30, 1, 1)),
 )
 _VOICE_CORE: Final = (
-    Template(12.0, _LOCAL4, 6, "sipd", "CALL_STATS", "calls {a}0, answered {b} %, in the last minute", (90, 80, 1)),
+    Template(12.0, _LOCAL4, 6, "sipd", "CALL_STATS", "calls {a}0, answered 7{b} %, in the last minute", (90, 9, 1)),
     Template(4.0, _LOCAL4, 5, "sipd", "REG_EXPIRED", "registrations expired {a}", (300, 1, 1)),
     Template(2.0, _LOCAL4, 4, "sipd", "SIP_RETRANS", "retransmissions to {peer} {a}", (60, 1, 1)),
     Template(0.6, _LOCAL4, 3, "sipd", "SIP_503", "503 Service Unavailable from {peer}, retry after {a} s", (30, 1, 1)),
@@ -84,11 +84,11 @@ _MESSAGING: Final = (
     Template(0.5, _LOCAL4, 3, "smpp", "BIND_LOST", "bind to {peer} lost, rebound after {a} s", (60, 1, 1)),
 )
 _TRANSPORT: Final = (
-    Template(10.0, _LOCAL7, 6, "ifmgr", "IF_STATS", "interface ge-0/0/{a} in {b} Mbit/s, out {c} Mbit/s", (24, 900, 400)),
+    Template(10.0, _LOCAL7, 6, "ifmgr", "IF_STATS", "interface ge-0/0/{a} in {b} Mbit/s, out {c} Mbit/s", (23, 900, 400)),
     Template(3.0, _LOCAL7, 5, "ospf", "ADJ_CHANGE", "neighbour {peer} state Full, {a} ms", (900, 1, 1)),
-    Template(1.2, _LOCAL7, 4, "ifmgr", "CRC_ERRORS", "interface ge-0/0/{a} input errors {b}", (24, 60, 1)),
-    Template(0.5, _LOCAL7, 3, "ifmgr", "LINK_FLAP", "interface ge-0/0/{a} down for {b} ms", (24, 900, 1)),
-    Template(0.1, _LOCAL7, 2, "envd", "TEMP_HIGH", "temperature {a} C at slot {b}", (30, 12, 1)),
+    Template(1.2, _LOCAL7, 4, "ifmgr", "CRC_ERRORS", "interface ge-0/0/{a} input errors {b}", (23, 60, 1)),
+    Template(0.5, _LOCAL7, 3, "ifmgr", "LINK_FLAP", "interface ge-0/0/{a} down for {b} ms", (23, 900, 1)),
+    Template(0.1, _LOCAL7, 2, "envd", "TEMP_HIGH", "temperature 8{a} C at slot {b}", (9, 12, 1)),
 )
 
 _RADIO_TYPES = (ElementType.BTS, ElementType.ENB, ElementType.GNB, ElementType.RNC, ElementType.BSC)

@@ -137,7 +137,7 @@ def _composed(lines: pl.DataFrame, catalogue: list[Template]) -> pl.DataFrame:
         .with_columns(
             structured_data=pl.format(
                 '[meta@32473 sequenceId="{}" resource="{}"]',
-                pl.col("event_id") % 10**6,
+                pl.col("event_id") % 10**6 + 1,
                 pl.col("element_id"),
             ),
             process=pl.col("bits") % 30000 + 300,
@@ -167,7 +167,7 @@ def _text(template: Template) -> pl.Expr:
     for name, value in (
         ("{cell}", pl.col("cell")),
         ("{peer}", pl.col("peer")),
-        *((f"{{{n}}}", (pl.col("bits") // shifts[n]) % limits[n]) for n in "abc"),
+        *((f"{{{n}}}", (pl.col("bits") // shifts[n]) % limits[n] + 1) for n in "abc"),
     ):
         if name in pattern:
             pieces.append(value.alias(name))

@@ -16,7 +16,7 @@ LAYERS: list[set[str]] = [
     {"definitions", "runs"},
     {"assets", "checks", "jobs", "schedules", "partitions", "resources", "pictures", "lineage"},
     {"planning"},
-    {"production", "integrity"},
+    {"production", "integrity", "workers"},
     {"generators"},
     {"behaviour"},
     {"world"},

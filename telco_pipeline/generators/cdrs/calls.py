@@ -15,7 +15,7 @@ import numpy as np
 from telco_pipeline.behaviour.population import EUTRAN, GERAN, MACHINE, NR, WLAN
 from telco_pipeline.contracts.codes import Q850
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import SECOND
+from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice, QuantileTable
@@ -34,6 +34,7 @@ _NO_ANSWER: Final = 1
 _BUSY: Final = 2
 _ABSENT: Final = 3
 _REJECTED: Final = 4
+_UNALLOCATED: Final = 5
 # Outcomes in which the call reached the callee's side, which then writes a record too.
 _REACHED: Final = np.isin(np.arange(len(OUTCOMES)), [ANSWERED, _NO_ANSWER, _BUSY, _REJECTED])
 
@@ -104,7 +105,7 @@ def _legs(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
     seized = events.time + paging
     outcome = draw_outcome(events)
     if not incoming:
-        outcome = _absent_at_night(events.day, party, seized, outcome)
+        outcome = _outcome_of_own(events.day, party, seized, outcome)
     answer, release, dropped = call_times(events, outcome)
     call = {
         "outcome": outcome, "dropped": dropped,
@@ -123,11 +124,14 @@ def _legs(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
     ]
 
 
-def _absent_at_night(day: Day, party: Rows, time: Rows, outcome: np.ndarray) -> np.ndarray:
-    """Return the outcomes, with callees of ours absent whose phone is off."""
+def _outcome_of_own(day: Day, party: Rows, time: Rows, outcome: np.ndarray) -> np.ndarray:
+    """Return the outcomes, put right for callees of ours.
+
+    Whose phone is off is absent; and the number of a subscriber is not unallocated.
+    """
     own = np.flatnonzero(party < day.inputs.directory.own)
-    off = own[day.mobility.switched_off(party[own], time[own])]
-    outcome[off] = _ABSENT
+    off = day.mobility.switched_off(party[own], time[own])
+    outcome[own[off | (outcome[own] == _UNALLOCATED)]] = _ABSENT
     return outcome
 
 
@@ -166,9 +170,12 @@ def _leg(
     rows: Rows, served: Rows, other: Rows, seized: Rows, role: int,
 ) -> Columns:
     """Return the columns of one side of some calls."""
+    if shift == 0:
+        # What is seized after midnight is the next day's, which draws it as its tail.
+        rows = rows[seized[rows] < DAY]
     entity, time = served[rows], seized[rows]
     key = draws.bits(events.key[rows], "leg/terminating" if role else "leg/originating")
-    where = events.day.mobility.at(entity, time)
+    where = events.day.positions(entity, time)
     cell, rat = _access(events.day, entity, key, where.cell, where.abroad)
     answered = answer[rows] >= 0
     return {

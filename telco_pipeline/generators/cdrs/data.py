@@ -16,16 +16,18 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from telco_pipeline.behaviour.population import EUTRAN, GERAN, MACHINE, NR, RATS
+from telco_pipeline.behaviour.population import MACHINE, NR
 from telco_pipeline.contracts import records
-from telco_pipeline.contracts.codes import CauseForRecClosing, Rat, RecordType
+from telco_pipeline.contracts.codes import CauseForRecClosing, RecordType
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import SECOND
 from telco_pipeline.engine.draws import Bits
-from telco_pipeline.engine.identifiers import Permutation
+from telco_pipeline.engine.identifiers import DAY_BITS, ENTITY_BITS, INDEX_BITS, Permutation
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import STANDARD_NORMAL, Choice, QuantileFamily, QuantileTable
 from telco_pipeline.generators.base import (
+    EVENT_KINDS,
+    RECORDS_PER_EVENT,
     Columns,
     Day,
     Events,
@@ -38,6 +40,7 @@ from telco_pipeline.generators.base import (
     merge,
     moment,
     null_where,
+    packet_access,
     served_columns,
     where_columns,
     with_tail,
@@ -57,6 +60,7 @@ _SCATTER = QuantileTable.log_normal(1.0, 0.45)
 _UPLINK_SCATTER = QuantileTable.log_normal(1.0, 0.4)
 _MOST_UPLINK: Final = 0.95
 _MAX_VOLUME: Final = 40e9
+_LEAST_VOLUME: Final = 64.0
 
 # What machines send, by how many reports a day they make: service, median bytes, sigma, seconds.
 _REPORT: Final = "telemetry"
@@ -66,6 +70,7 @@ _REPORT_UPLINK: Final = 0.74
 _NR_SHARE: Final = 0.85
 _ABNORMAL: Final = 0.004
 _ADDRESSES: Final = 1 << 22  # 100.64.0.0/10
+_KIND_SHIFT: Final = DAY_BITS + ENTITY_BITS + INDEX_BITS
 
 
 @dataclass(frozen=True)
@@ -150,9 +155,10 @@ def _sessions(events: Events, shift: int) -> Columns:
     service = table.choice.sample(events.bits("service"))
     service = np.where(machine, table.report, service).astype(np.int64)
     volume_bits = events.bits("volume")
-    volume = np.maximum(table.volume.sample(volume_bits, service), 64.0)
+    volume = np.maximum(table.volume.sample(volume_bits, service), _LEAST_VOLUME)
     duration = _duration(events, table, service, volume_bits)
     uplink = table.uplink[service] * _UPLINK_SCATTER.sample(events.bits("uplink"))
+    volume = _cut_off(events, duration, volume)
     up = volume * np.minimum(uplink, _MOST_UPLINK)
     where = events.day.mobility.at(events.entity, events.time)
     cell, rat = _access(events, where.cell, where.abroad)
@@ -169,7 +175,23 @@ def _sessions(events: Events, shift: int) -> Columns:
         "rat": rat,
         "abnormal": abnormal,
         "session": events.packed(),
+        "carried": np.full(len(events), shift < 0),
     }
+
+
+def _cut_off(events: Events, duration: Rows, volume: np.ndarray) -> np.ndarray:
+    """Cut sessions (in place) where the phone is switched off or crosses a border.
+
+    Returns:
+        The volumes, of cut sessions only what was sent until then.
+    """
+    left = events.day.mobility.until_gone(events.entity, events.time)
+    cut = np.flatnonzero(left < duration)
+    if cut.size:
+        kept = np.maximum(left[cut], SECOND // 1000)
+        volume[cut] = np.maximum(volume[cut] * (kept / duration[cut]), _LEAST_VOLUME)
+        duration[cut] = kept
+    return volume
 
 
 def _duration(events: Events, table: Services, service: Rows, volume_bits: Bits) -> Rows:
@@ -184,15 +206,13 @@ def _access(
     events: Events, camped: Rows, abroad: np.ndarray
 ) -> tuple[Rows, np.ndarray]:
     """Return the cell and the radio access of each session."""
-    population, cells = events.day.inputs.population, events.day.inputs.cells
+    inputs, cells = events.day.inputs, events.day.inputs.cells
     falls_back = ~draws.chance(events.bits("layer"), _NR_SHARE)
     on_nr = cells.rat[camped] == NR
     cell = np.where(on_nr & falls_back, cells.lte_sibling[camped], camped).astype(np.int64)
-    device = population.rat[events.entity]
-    narrow = (device == RATS.index(Rat.NB_IOT)) | (device == RATS.index(Rat.LTE_M))
-    rat = np.where(narrow & (cells.rat[cell] == EUTRAN), device, cells.rat[cell])
-    rat = np.where(abroad, np.where(device == GERAN, GERAN, EUTRAN), rat)
-    return cell, rat.astype(np.int8)
+    # Abroad the records of the home network come from the EPC, which the LTE cell leads to.
+    cell = np.where(abroad, cells.lte_sibling[camped], cell).astype(np.int64)
+    return cell, packet_access(inputs, events.entity, cell, abroad)
 
 
 def _partial_records(sessions: Columns, config: WorldConfig) -> Columns:
@@ -242,6 +262,7 @@ def _records(sessions: Columns, number: Rows, duration: Rows, limit: int) -> Col
         "country": sessions["country"],
         "rat": sessions["rat"],
         "session": sessions["session"],
+        "carried": sessions["carried"],
     }
 
 
@@ -261,8 +282,8 @@ def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, p
     slices = pl.concat([plans["s_nssai"], pl.Series([None], dtype=pl.String)])
     return {
         **served_columns(inputs, entity),
-        **where_columns(inputs, cell, country, rows["session"] >> 4),
-        "event_id": pl.Series(inputs.ids.event.of(rows["session"] + rows["number"] - 1)),
+        **where_columns(day, entity, cell, country, _session_key(rows)),
+        "event_id": pl.Series(inputs.ids.event.of(_record(rows))),
         "event_time": moment(day, rows["time"]),
         "record_type": enum_of(_TYPES, on_nr),
         "charging_id": pl.Series(inputs.ids.charging.of(rows["session"])),
@@ -272,7 +293,9 @@ def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, p
             country >= 0, serving["sgw"][cell], inputs.lookups.element_id
         ),
         "access_point_name": plans["access_point_name"].gather(plan),
-        "served_pdp_address": _addresses(inputs, day, part).gather(entity - part.start),
+        "served_pdp_address": _addresses(day, part).gather(
+            entity - part.start + np.where(rows["carried"], part.size, 0)
+        ),
         "service": services(inputs.config).names.gather(rows["service"]),
         "duration": pl.Series(rows["seconds"]),
         "data_volume_uplink": pl.Series(rows["up"]),
@@ -284,11 +307,32 @@ def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, p
     }
 
 
-def _addresses(inputs: Inputs, day: Day, part: Part) -> pl.Series:
-    """Return each subscriber's address of the day in the shared space 100.64.0.0/10 (RFC 6598)."""
-    shuffle = Permutation(_ADDRESSES, inputs.config.seed, f"address/{day.number}")
-    host = shuffle(np.arange(part.start, part.stop) % _ADDRESSES)
-    octets = pl.DataFrame({
-        "b": 64 + (host >> 16), "c": (host >> 8) & 255, "d": host & 255,
-    })
+def _record(rows: Columns) -> Rows:
+    """Return the packed number of each record: beyond 16 of a session it goes on in other kinds."""
+    block, place = np.divmod(rows["number"].astype(np.int64) - 1, RECORDS_PER_EVENT)
+    first = EVENT_KINDS["data_more"] - EVENT_KINDS["data"] - 1
+    further = np.where(block > 0, (first + block) << _KIND_SHIFT, 0)
+    return rows["session"] + place + further
+
+
+def _session_key(rows: Columns) -> Bits:
+    """Return a hash of each session, the same in all its records."""
+    return draws.mix(rows["session"].astype(np.uint64))
+
+
+def _addresses(day: Day, part: Part) -> pl.Series:
+    """Return each subscriber's address in the shared space 100.64.0.0/10 (RFC 6598).
+
+    An address is kept for a day, and by a session until it ends: those of the day come first,
+    then those of the day before.
+    """
+    entities = np.arange(part.start, part.stop)
+    seed = day.inputs.config.seed
+    host = np.concatenate(
+        [
+            Permutation(_ADDRESSES, seed, f"address/{number}")(entities % _ADDRESSES)
+            for number in (day.number, day.number - 1)
+        ]
+    )
+    octets = pl.DataFrame({"b": 64 + (host >> 16), "c": (host >> 8) & 255, "d": host & 255})
     return octets.select(pl.format("100.{}.{}.{}", "b", "c", "d")).to_series()

@@ -19,6 +19,7 @@ from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import RecordType
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND
+from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.identifiers import pack
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice
@@ -65,6 +66,9 @@ _NO_CODEC: Final = -1
 # asleep it is refreshed less often, so that some refreshes are left out.
 _EXPIRY: Final = 2 * 3600 * SECOND
 _REFRESHED: Final = 0.65
+# Numbers of the registrations behind an attach; the refreshes of a day lie below.
+_MORNING: Final = 100
+_BACK: Final = 101
 _REGISTER_RESPONSE = Choice.of([97.6, 1.4, 0.5, 0.5])
 _REGISTER_RESPONSES: Final = np.array([200, 401, 403, 504], dtype=np.int16)
 
@@ -133,7 +137,15 @@ def _registrations(day: Day, entities: Rows) -> Columns:
     entity, index, key = entity[kept], index[kept], key[kept]
     jitter = draws.below(draws.bits(key, "jitter"), 4_000_000)
     time = np.repeat(phase, slots)[kept] + index * _EXPIRY + jitter
-    time = np.minimum(time, DAY - 1)
+    # The jitter of the day's last refresh reaches over midnight; the day before's does so, too.
+    time %= DAY
+    on = ~day.mobility.switched_off(entity, time)
+    entity, index, key, time = entity[on], index[on], key[on], time[on]
+    attached = _attaches(day, entities, keys)
+    entity, index, key, time = (
+        np.concatenate([refreshed, first])
+        for refreshed, first in zip((entity, index, key, time), attached, strict=True)
+    )
     where = day.mobility.at(entity, time)
     cell = _packet_cell(inputs, where.cell)
     number = pack(EVENT_KINDS["register"], day.number, entity, index * RECORDS_PER_EVENT)
@@ -157,6 +169,34 @@ def _registrations(day: Day, entities: Rows) -> Columns:
         "call": number,
         "record": number,
     }
+
+
+def _attaches(day: Day, entities: Rows, keys: Bits) -> tuple[Rows, Rows, Bits, Rows]:
+    """Return entity, index, key and time of the registrations that follow an attach.
+
+    Phones attach in the morning after a night switched off, and behind the border after a trip.
+    """
+    _, on, sleeper = day.mobility.nights(entities)
+    morning = day.clock.utc_of_local(on * SECOND)[0]
+    back = day.mobility.trip(entities)[1]
+    found = []
+    for number, time, applies in (
+        (_MORNING, morning, sleeper),
+        (_BACK, back, (back >= 0) & (back < DAY - 5 * SECOND)),
+    ):
+        rows = np.flatnonzero(applies)
+        index = np.full(len(rows), number)
+        key = draws.events(keys[rows], index)
+        when = time[rows] + 2 * SECOND + draws.below(draws.bits(key, "jitter"), 3_000_000)
+        weight = min(day.inputs.config.record_weights.ims, 1.0)
+        kept = draws.chance(draws.bits(key, "kept"), weight)
+        kept &= ~day.mobility.switched_off(entities[rows], when)
+        found.append((entities[rows][kept], index[kept], key[kept], when[kept]))
+    morning_rows, back_rows = found
+    entity, index, key, time = (
+        np.concatenate(pair) for pair in zip(morning_rows, back_rows, strict=True)
+    )
+    return entity, index, key, time
 
 
 def _packet_cell(inputs: Inputs, cell: Rows) -> Rows:

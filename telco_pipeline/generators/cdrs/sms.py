@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from telco_pipeline.behaviour.population import EUTRAN, GERAN, MACHINE
+from telco_pipeline.behaviour.population import GERAN, MACHINE
 from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import RecordType
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import HOUR, SECOND
+from telco_pipeline.engine.calendar import DAY, HOUR, SECOND
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice, QuantileTable
 from telco_pipeline.generators.base import (
@@ -29,6 +29,7 @@ from telco_pipeline.generators.base import (
     frame,
     merge,
     moment,
+    packet_access,
     parties,
     served_columns,
     where_columns,
@@ -51,8 +52,9 @@ _DELIVERY = QuantileTable.log_normal(2.6, 0.35)
 _LATE_SHARE: Final = 0.025
 _LATE = QuantileTable.log_normal(1500.0, 1.2)
 _LONGEST_DELAY: Final = 4 * HOUR
-# A phone that is off for the night takes its messages in the morning.
-TAIL: Final = 13 * HOUR
+# A phone that is off for the night takes its messages in the morning: at worst a delayed one
+# that comes just after it was switched off, in the night in which the clock goes back.
+TAIL: Final = 14 * HOUR
 # Result of submission and of delivery: TP-FCS of TS 23.040: 0 none, 0xD0 (208) SIM storage full,
 # 0xC0 (192) SC busy, 0xC3 (195) invalid SME address.
 _SUBMIT = Choice.of([99.2, 0.5, 0.3])
@@ -88,7 +90,8 @@ def _outgoing(day: Day, entities: Rows) -> Events:
 
 
 def _incoming(day: Day, entities: Rows) -> Events:
-    return draw_events(day, entities, "sms_in", "messages", _rates(day) * _INCOMING_SHARE)
+    rates = _rates(day) * _INCOMING_SHARE
+    return draw_events(day, entities, "sms_in", "messages", rates, even_if_off=True)
 
 
 def _messages(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
@@ -147,7 +150,11 @@ def _side(
     entity, when = served[rows], time[rows]
     if terminating:
         when = _when_on(events.day, entity, when)
-    where = events.day.mobility.at(entity, when)
+    if shift == 0 and when.size and int(when.max()) >= DAY:
+        # What is delivered after midnight is the next day's, which draws it as its tail.
+        today = np.flatnonzero(when < DAY)
+        rows, entity, when = rows[today], entity[today], when[today]
+    where = events.day.positions(entity, when)
     key = draws.bits(events.key[rows], "side/terminating" if terminating else "side/originating")
     result = (
         _DELIVER_RESULTS[_DELIVER.sample(draws.bits(key, "result"))]
@@ -188,9 +195,8 @@ def _access(
     population, cells = inputs.population, inputs.cells
     packet = population.volte[entity] | (population.kind[entity] == MACHINE)
     cell = np.where(packet, camped, cells.gsm_sibling[camped]).astype(np.int64)
-    rat = cells.rat[cell]
-    rat = np.where(abroad, np.where(packet, EUTRAN, GERAN), rat)
-    return cell, rat.astype(np.int8)
+    rat = packet_access(inputs, entity, cell, abroad)
+    return cell, np.where(abroad & ~packet, GERAN, rat).astype(np.int8)
 
 
 def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
@@ -203,9 +209,7 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
     element_id = inputs.cells.element_id
     return {
         **served_columns(inputs, rows["entity"]),
-        **where_columns(
-            inputs, rows["cell"], rows["country"], (rows["key"] >> np.uint64(32)).astype(np.int64)
-        ),
+        **where_columns(day, rows["entity"], rows["cell"], rows["country"], rows["key"]),
         "event_id": pl.Series(inputs.ids.event.of(rows["record"])),
         "event_time": moment(day, rows["time"]),
         "record_type": enum_of(_TYPES, terminating + 2 * mms.astype(np.int8)),

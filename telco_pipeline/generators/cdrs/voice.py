@@ -54,7 +54,7 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
     circuit = ~legs["ims"]
     return frame(records.CDRS_VOICE, {
         **served_columns(inputs, legs["entity"]),
-        **where_columns(inputs, legs["cell"], legs["country"], _visited(legs)),
+        **where_columns(day, legs["entity"], legs["cell"], legs["country"], legs["key"]),
         "event_id": pl.Series(inputs.ids.event.of(record_number(legs, VOICE_RECORD))),
         "event_time": moment(day, legs["time"]),
         "record_type": enum_of(_RECORD_TYPES, legs["role"]),
@@ -80,10 +80,6 @@ def duration(legs: Columns) -> np.ndarray:
     """Return the talk time of each leg in whole seconds, half a second rounded up."""
     talk = np.where(legs["answered"], legs["release"] - legs["answer"], 0)
     return ((talk + SECOND // 2) // SECOND).astype(np.int32)
-
-
-def _visited(legs: Columns) -> np.ndarray:
-    return (legs["key"] >> np.uint64(32)).astype(np.int64)
 
 
 def _cause_for_term(legs: Columns) -> np.ndarray:

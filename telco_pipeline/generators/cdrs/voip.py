@@ -128,7 +128,7 @@ def _trunk_calls(day: Day, entities: Rows) -> Events:
         if persona.kind == "business" else 0.0
         for persona in config.personas.values()
     ])
-    return draw_events(day, entities, "trunk", "calls", rates)
+    return draw_events(day, entities, "trunk", "calls", rates, even_if_off=True)
 
 
 def _trunk_legs(events: Events, shift: int) -> Columns:
@@ -143,7 +143,8 @@ def _trunk_legs(events: Events, shift: int) -> Columns:
         "answered": answered,
         "release": release + shift,
         "entity": events.entity,
-        "party": inputs.contacts.outgoing(events.entity, events.key),
+        # To other networks: inside ours, businesses speak over their mobile extensions.
+        "party": inputs.contacts.incoming(events.entity, events.key),
         "role": np.zeros(count, dtype=np.int8),
         "cell": np.full(count, -1),
         "country": np.full(count, -1),
