@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-from telco_pipeline import __version__
+from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS, Dataset
 from telco_pipeline.engine.parts import Part, parts
 from telco_pipeline.engine.parts import shards as dealt_shards
@@ -22,9 +21,6 @@ from telco_pipeline.generators import GENERATORS
 from telco_pipeline.lake import FileStats, Lake, Origin, PendingPartition
 from telco_pipeline.settings import WorldConfig, check_day
 from telco_pipeline.workers import Crew, Task, crew_for
-
-CODE_VERSION: Final = __version__
-"""Version of the code that makes rows; goes into provenance and Dagster's code versions."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +61,14 @@ class _Open:
     seconds: float = 0.0
 
 
-def origin_of(config: WorldConfig, lake: Lake) -> Origin:
-    """Return where rows of this world come from."""
+def origin_of(config: WorldConfig, lake: Lake, dataset: Dataset) -> Origin:
+    """Return where a dataset's rows of this world come from."""
     return Origin(
         seed=config.seed,
         world_hash=config.world_hash,
         world_name=lake.world,
         layers={},
-        code_version=CODE_VERSION,
+        code_version=code_version(daily=dataset.daily),
     )
 
 
@@ -115,7 +111,7 @@ def produce(
         raise TelcoError(f"--workers: must be 1 or more, not {workers}")
     if shards is not None and shards < 1:
         raise TelcoError(f"--shards: must be 1 or more, not {shards}")
-    lake.bind(origin_of(config, lake), config.to_dict(), replace=replace)
+    lake.bind(origin_of(config, lake, dataset), config.to_dict(), replace=replace)
     if dataset.daily:
         _check_static(config, lake)
     else:
@@ -137,7 +133,7 @@ def _produce(
 ) -> list[PartitionReport]:
     """Make partitions, a few at a time, and commit each when all its parts are there."""
     all_parts = _parts(config, lake, dataset)
-    origin = origin_of(config, lake)
+    origin = origin_of(config, lake, dataset)
     reports: list[PartitionReport] = []
     with ExitStack() as stack:
         opened: dict[dt.date | None, _Open] = {}

@@ -29,6 +29,7 @@ from telco_pipeline.jobs import BUILD_WORLD, OPERATE, WHAT_IF
 from telco_pipeline.lake import Lake
 from telco_pipeline.resources import MAIN_WORLD, Operation
 from telco_pipeline.settings import WorldConfig, check_day
+from telco_pipeline.workers import shared_crews
 
 if TYPE_CHECKING:
     from telco_pipeline.production import PartitionReport
@@ -194,7 +195,8 @@ def run_operator(
         on_finding=tally.findings.append,
     )
     started = time.monotonic()
-    with _book(instance) as book:
+    # Every dataset's step would otherwise hire and dismiss processes of its own.
+    with _book(instance) as book, shared_crews():
         result = _execute(operation, names, span, book)
     return _summary(result, operation, names, tally, time.monotonic() - started)
 

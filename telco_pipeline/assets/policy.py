@@ -8,7 +8,7 @@ import datetime as dt
 
 import dagster as dg
 
-from telco_pipeline import __version__
+from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import Dataset
 from telco_pipeline.settings import WorldConfig
 
@@ -60,4 +60,4 @@ def code_version_of(dataset: Dataset, config: WorldConfig) -> str:
 
     The world is part of it: a changed world.yaml makes what the old one made stale.
     """
-    return f"{__version__}-contract{dataset.version}-world{config.world_hash}"
+    return f"{code_version(daily=dataset.daily)}-contract{dataset.version}-world{config.world_hash}"

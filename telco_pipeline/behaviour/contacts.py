@@ -116,7 +116,10 @@ class Directory:
             ]
         )
         others_of_class = (
-            (fixed, None), (abroad, abroad_plmn), (service, None), (platform, None),
+            (fixed, None),
+            (abroad, abroad_plmn),
+            (service, None),
+            (platform, None),
         )
         for extra, network in others_of_class:
             numbers.append(extra)

@@ -50,10 +50,13 @@ _STAY = QuantileTable.of(
     lambda p: max(4.0, min(11.0, 8.7 + 0.9 * STANDARD_NORMAL.inv_cdf(p))) * 3600
 )
 
-# Share of people who switch the phone off at night, and when (local seconds; practice).
+# Share of people who switch the phone off at night (practice), from an hour late in the evening to
+# one in the morning: two triangular spreads, in local seconds.
 _NIGHT_OFF: Final = 0.12
-_OFF: Final = 23 * 3600 + 1800
-_ON: Final = 6 * 3600 + 1800
+_OFF: Final = 22 * 3600
+_OFF_SPREAD: Final = 3590
+_ON: Final = 5 * 3600 + 1800
+_ON_SPREAD: Final = 7200
 
 _HOME, _WORK, _FROM, _TO, _LEAVE, _RETURN, _ABROAD, _OFF_AT, _ON_AT = range(9)
 _COLUMNS: Final = 9
@@ -195,11 +198,17 @@ def _day_of(
     # Never off: later than any second of the day, on before the first.
     sleeper = draws.chance(draws.bits(person, "night_off"), _NIGHT_OFF) & ~machine
     table[:, _OFF_AT] = np.where(
-        sleeper, _OFF + draws.below(draws.bits(person, "off"), 1700), DAY // SECOND
+        sleeper, _OFF + _triangular(person, "off", _OFF_SPREAD), DAY // SECOND
     )
-    table[:, _ON_AT] = np.where(sleeper, _ON + draws.below(draws.bits(person, "on"), 3600), 0)
+    table[:, _ON_AT] = np.where(sleeper, _ON + _triangular(person, "on", _ON_SPREAD), 0)
     _add_trips(config, population, today, entities, table)
     return table
+
+
+def _triangular(key: draws.Bits, attribute: str, half: int) -> npt.NDArray[np.int64]:
+    """Return whole numbers from 0 to twice `half`, most often around `half`."""
+    first = draws.below(draws.bits(key, f"{attribute}/first"), half)
+    return first + draws.below(draws.bits(key, f"{attribute}/second"), half)
 
 
 def _add_trips(

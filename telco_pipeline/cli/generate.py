@@ -121,14 +121,14 @@ def _to_make(lake: "Lake", asked: options.Request) -> list[str] | None:
 
 
 def _is_current(lake: "Lake", asked: options.Request, name: str) -> bool:
+    from telco_pipeline.code_version import code_version
     from telco_pipeline.contracts import DATASETS
-    from telco_pipeline.production import CODE_VERSION
 
     record = lake.provenance(name)
     return (
         record is not None
         and record.world_hash == asked.config.world_hash
-        and record.code_version == CODE_VERSION
+        and record.code_version == code_version(daily=False)
         and record.contract_fingerprint == DATASETS[name].fingerprint()
     )
 

@@ -117,7 +117,8 @@ def _commute(day: Day, entities: Rows) -> list[Columns]:
     """Return the updates on the way to work and home, where the tracking area changes."""
     inputs, population = day.inputs, day.inputs.population
     moves, commutes = day.mobility.moves(entities)
-    home, work = population.home[entities], population.work[entities]
+    home = population.home[entities].astype(np.int64)
+    work = population.work[entities].astype(np.int64)
     tac = inputs.cells.tac
     batches = []
     for column, name, old, new in ((0, "to_work", home, work), (1, "to_home", work, home)):

@@ -23,9 +23,9 @@ win on one thread (145,000 voice and 790,000 data rows; ns a row and bytes a row
     lz4, row group 32,768     590 ns, 83 B     545 ns, 66 B
     lz4, row group 131,072    520 ns, 73 B     448 ns, 56 B
 
-Writing speed is the scarce good, so lz4 in groups of 131,072 rows. Statistics cost 5 % and make the query by time six times faster. Writing
-to the file and reading it back for its hash (40 ms for 75 MB) beats a buffer in memory, which
-costs 100 ms more and all of the file's size.
+Writing speed is the scarce good, so lz4 in groups of 131,072 rows. Statistics cost 5 % and make
+the query by time six times faster. Writing to the file and reading it back for its hash (40 ms
+for 75 MB) beats a buffer in memory, which costs 100 ms more and all of the file's size.
 """
 
 import hashlib

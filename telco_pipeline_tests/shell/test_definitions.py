@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 
 from telco_pipeline.assets.factory import build_asset
+from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.partitions import daily_partitions
-from telco_pipeline.production import CODE_VERSION
 from telco_pipeline.settings import DEFAULT_WORLD_FILE
 from telco_pipeline_tests.shell.kit import tiny_world
 
@@ -138,7 +138,8 @@ def test_a_changed_world_makes_its_datasets_stale() -> None:
     before, same, after = versions(), versions(), versions(seed=43)
     assert before == same
     assert all(before[name] != after[name] for name in DATASETS)
-    assert all(str(version).startswith(f"{CODE_VERSION}-") for version in before.values())
+    known = tuple(f"{code_version(daily=daily)}-" for daily in (True, False))
+    assert all(str(version).startswith(known) for version in before.values())
 
 
 LOAD = """

@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"world"},
     {"settings", "lake"},
     {"contracts", "engine"},
-    {"errors", ""},
+    {"errors", "code_version", ""},
 ]
 SHELL = {"definitions", "runs", "assets", "checks", "jobs", "schedules", "partitions", "resources"}
 

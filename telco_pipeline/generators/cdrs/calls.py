@@ -11,6 +11,7 @@ has only a terminating leg.
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from telco_pipeline.behaviour.population import EUTRAN, GERAN, MACHINE, NR, WLAN
 from telco_pipeline.contracts.codes import Q850
@@ -24,8 +25,14 @@ from telco_pipeline.generators.base import Columns, Day, Events, Rows, draw_even
 # Outcome of an attempt (answered 73.7 %: measured, Copenhagen Networks Study; the split of the
 # rest: practice). Position in OUTCOMES.
 OUTCOMES: Final = (
-    Q850.NORMAL_CLEARING, Q850.NO_ANSWER, Q850.USER_BUSY, Q850.SUBSCRIBER_ABSENT,
-    Q850.CALL_REJECTED, Q850.UNALLOCATED_NUMBER, Q850.NO_CIRCUIT, Q850.TEMPORARY_FAILURE,
+    Q850.NORMAL_CLEARING,
+    Q850.NO_ANSWER,
+    Q850.USER_BUSY,
+    Q850.SUBSCRIBER_ABSENT,
+    Q850.CALL_REJECTED,
+    Q850.UNALLOCATED_NUMBER,
+    Q850.NO_CIRCUIT,
+    Q850.TEMPORARY_FAILURE,
 )
 _WEIGHTS: Final = (73.7, 14.0, 5.0, 3.9, 2.4, 0.4, 0.2, 0.4)
 _OUTCOME = Choice.of(_WEIGHTS)
@@ -74,7 +81,7 @@ def call_legs(day: Day, part: Part) -> list[Columns]:
     return batches
 
 
-def _rates(day: Day) -> Rows:
+def _rates(day: Day) -> npt.NDArray[np.float64]:
     config = day.inputs.config
     weight = config.record_weights.voice
     return np.array([persona.calls * weight for persona in config.personas.values()])
@@ -108,7 +115,8 @@ def _legs(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
         outcome = _outcome_of_own(events.day, party, seized, outcome)
     answer, release, dropped = call_times(events, outcome)
     call = {
-        "outcome": outcome, "dropped": dropped,
+        "outcome": outcome,
+        "dropped": dropped,
         "call": events.packed(),
     }
     legs = []
@@ -119,9 +127,7 @@ def _legs(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
         own = np.flatnonzero((party < inputs.directory.own) & _REACHED[outcome])
         legs.append((np.arange(len(events)), events.entity, party, events.time, ORIGINATING))
         legs.append((own, party, events.entity, seized, TERMINATING))
-    return [
-        _leg(events, shift, call, answer, release, *leg) for leg in legs if len(leg[0])
-    ]
+    return [_leg(events, shift, call, answer, release, *leg) for leg in legs if len(leg[0])]
 
 
 def _outcome_of_own(day: Day, party: Rows, time: Rows, outcome: np.ndarray) -> np.ndarray:
@@ -146,9 +152,11 @@ def call_times(events: Events, outcome: np.ndarray) -> tuple[Rows, Rows, np.ndar
     ring_bits = events.bits("ring")
     answered = outcome == ANSWERED
     ring = np.where(
-        answered, _RING.sample(ring_bits),
+        answered,
+        _RING.sample(ring_bits),
         np.where(
-            outcome == _NO_ANSWER, _NO_ANSWER_RING.sample(ring_bits),
+            outcome == _NO_ANSWER,
+            _NO_ANSWER_RING.sample(ring_bits),
             _SHORT_RING.sample(ring_bits),
         ),
     )
@@ -166,8 +174,16 @@ def call_times(events: Events, outcome: np.ndarray) -> tuple[Rows, Rows, np.ndar
 
 
 def _leg(
-    events: Events, shift: int, call: Columns, answer: Rows, release: Rows,
-    rows: Rows, served: Rows, other: Rows, seized: Rows, role: int,
+    events: Events,
+    shift: int,
+    call: Columns,
+    answer: Rows,
+    release: Rows,
+    rows: Rows,
+    served: Rows,
+    other: Rows,
+    seized: Rows,
+    role: int,
 ) -> Columns:
     """Return the columns of one side of some calls."""
     if shift == 0:

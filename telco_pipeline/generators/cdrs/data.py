@@ -88,9 +88,9 @@ class Services:
 
 def services(config: WorldConfig) -> Services:
     """Build the tables of the world's services."""
-    return _services(tuple(
-        (name, s.share, s.u, s.s, s.a, s.b, s.uplink) for name, s in config.services.items()
-    ))
+    return _services(
+        tuple((name, s.share, s.u, s.s, s.a, s.b, s.uplink) for name, s in config.services.items())
+    )
 
 
 @lru_cache(maxsize=2)
@@ -202,9 +202,7 @@ def _duration(events: Events, table: Services, service: Rows, volume_bits: Bits)
     return (np.clip(seconds, 1.0, _LONGEST) * SECOND).astype(np.int64)
 
 
-def _access(
-    events: Events, camped: Rows, abroad: np.ndarray
-) -> tuple[Rows, np.ndarray]:
+def _access(events: Events, camped: Rows, abroad: np.ndarray) -> tuple[Rows, np.ndarray]:
     """Return the cell and the radio access of each session."""
     inputs, cells = events.day.inputs, events.day.inputs.cells
     falls_back = ~draws.chance(events.bits("layer"), _NR_SHARE)
@@ -289,9 +287,7 @@ def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, p
         "charging_id": pl.Series(inputs.ids.charging.of(rows["session"])),
         "record_sequence_number": pl.Series(rows["number"]),
         "recording_entity": inputs.cells.element_id.gather(serving["pgw"][cell]),
-        "serving_node": null_where(
-            country >= 0, serving["sgw"][cell], inputs.lookups.element_id
-        ),
+        "serving_node": null_where(country >= 0, serving["sgw"][cell], inputs.lookups.element_id),
         "access_point_name": plans["access_point_name"].gather(plan),
         "served_pdp_address": _addresses(day, part).gather(
             entity - part.start + np.where(rows["carried"], part.size, 0)

@@ -121,19 +121,20 @@ def _registrations(day: Day, entities: Rows) -> Columns:
     inputs = day.inputs
     population, config = inputs.population, inputs.config
     entities = entities[population.volte[entities] & (population.kind[entities] != MACHINE)]
-    phase = draws.below(
-        draws.bits(draws.keys(draws.stream(config.seed, "register/phase"), entities), "phase"),
-        _EXPIRY // 1000,
-    ) * 1000
+    phase = (
+        draws.below(
+            draws.bits(draws.keys(draws.stream(config.seed, "register/phase"), entities), "phase"),
+            _EXPIRY // 1000,
+        )
+        * 1000
+    )
     slots = DAY // _EXPIRY
     entity = np.repeat(entities, slots)
     index = np.tile(np.arange(slots), len(entities))
     keys = draws.keys(draws.stream(config.seed, "register", day.number), entities)
     key = draws.events(np.repeat(keys, slots), index)
     # A weight above one cannot add refreshes: a phone refreshes each of them once.
-    kept = draws.chance(
-        draws.bits(key, "kept"), min(_REFRESHED * config.record_weights.ims, 1.0)
-    )
+    kept = draws.chance(draws.bits(key, "kept"), min(_REFRESHED * config.record_weights.ims, 1.0))
     entity, index, key = entity[kept], index[kept], key[kept]
     jitter = draws.below(draws.bits(key, "jitter"), 4_000_000)
     time = np.repeat(phase, slots)[kept] + index * _EXPIRY + jitter
@@ -141,11 +142,11 @@ def _registrations(day: Day, entities: Rows) -> Columns:
     time %= DAY
     on = ~day.mobility.switched_off(entity, time)
     entity, index, key, time = entity[on], index[on], key[on], time[on]
-    attached = _attaches(day, entities, keys)
-    entity, index, key, time = (
-        np.concatenate([refreshed, first])
-        for refreshed, first in zip((entity, index, key, time), attached, strict=True)
-    )
+    for found in _attaches(day, entities, keys):
+        entity = np.concatenate([entity, found[0]])
+        index = np.concatenate([index, found[1]])
+        key = np.concatenate([key, found[2]])
+        time = np.concatenate([time, found[3]])
     where = day.mobility.at(entity, time)
     cell = _packet_cell(inputs, where.cell)
     number = pack(EVENT_KINDS["register"], day.number, entity, index * RECORDS_PER_EVENT)
@@ -171,7 +172,7 @@ def _registrations(day: Day, entities: Rows) -> Columns:
     }
 
 
-def _attaches(day: Day, entities: Rows, keys: Bits) -> tuple[Rows, Rows, Bits, Rows]:
+def _attaches(day: Day, entities: Rows, keys: Bits) -> list[tuple[Rows, Rows, Bits, Rows]]:
     """Return entity, index, key and time of the registrations that follow an attach.
 
     Phones attach in the morning after a night switched off, and behind the border after a trip.
@@ -192,11 +193,7 @@ def _attaches(day: Day, entities: Rows, keys: Bits) -> tuple[Rows, Rows, Bits, R
         kept = draws.chance(draws.bits(key, "kept"), weight)
         kept &= ~day.mobility.switched_off(entities[rows], when)
         found.append((entities[rows][kept], index[kept], key[kept], when[kept]))
-    morning_rows, back_rows = found
-    entity, index, key, time = (
-        np.concatenate(pair) for pair in zip(morning_rows, back_rows, strict=True)
-    )
-    return entity, index, key, time
+    return found
 
 
 def _packet_cell(inputs: Inputs, cell: Rows) -> Rows:
@@ -253,4 +250,3 @@ def _access_info(inputs: Inputs, rows: Columns, abroad: np.ndarray) -> pl.Series
         [rows["wifi"], abroad], [cells, cells + 1 + np.maximum(rows["country"], 0)], rows["cell"]
     )
     return texts.gather(index)
-

@@ -38,7 +38,10 @@ from telco_pipeline.generators.base import (
 )
 
 _TYPES: Final = [
-    str(RecordType.MO_SMS), str(RecordType.MT_SMS), str(RecordType.MO_MMS), str(RecordType.MT_MMS)
+    str(RecordType.MO_SMS),
+    str(RecordType.MT_SMS),
+    str(RecordType.MO_MMS),
+    str(RecordType.MT_MMS),
 ]
 _MMS_SHARE: Final = 0.03
 _MMS_BYTES = QuantileTable.log_normal(180_000.0, 0.7)
@@ -54,7 +57,7 @@ _LATE = QuantileTable.log_normal(1500.0, 1.2)
 _LONGEST_DELAY: Final = 4 * HOUR
 # A phone that is off for the night takes its messages in the morning: at worst a delayed one
 # that comes just after it was switched off, in the night in which the clock goes back.
-TAIL: Final = 14 * HOUR
+TAIL: Final = 16 * HOUR
 # Result of submission and of delivery: TP-FCS of TS 23.040: 0 none, 0xD0 (208) SIM storage full,
 # 0xC0 (192) SC busy, 0xC3 (195) invalid SME address.
 _SUBMIT = Choice.of([99.2, 0.5, 0.3])
@@ -103,7 +106,9 @@ def _messages(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
     delivered = events.time + _delay(events)
     everything = np.arange(len(events))
     if incoming:
-        sides = [(everything, events.entity, party, delivered, True)]
+        sides: list[tuple[Rows, Rows, Rows, Rows, bool]] = [
+            (everything, events.entity, party, delivered, True)
+        ]
     else:
         reached = np.flatnonzero((party < inputs.directory.own) & (accepted == 0))
         sides = [
@@ -111,9 +116,7 @@ def _messages(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
             (reached, party, events.entity, delivered, True),
         ]
     content = _content(events)
-    return [
-        _side(events, shift, content, accepted, *side) for side in sides if len(side[0])
-    ]
+    return [_side(events, shift, content, accepted, *side) for side in sides if len(side[0])]
 
 
 def _delay(events: Events) -> Rows:
@@ -142,8 +145,15 @@ def _content(events: Events) -> Columns:
 
 
 def _side(
-    events: Events, shift: int, content: Columns, accepted: np.ndarray,
-    rows: Rows, served: Rows, other: Rows, time: Rows, terminating: bool,
+    events: Events,
+    shift: int,
+    content: Columns,
+    accepted: np.ndarray,
+    rows: Rows,
+    served: Rows,
+    other: Rows,
+    time: Rows,
+    terminating: bool,
 ) -> Columns:
     """Return the records of one side of some messages."""
     inputs = events.day.inputs
@@ -158,7 +168,8 @@ def _side(
     key = draws.bits(events.key[rows], "side/terminating" if terminating else "side/originating")
     result = (
         _DELIVER_RESULTS[_DELIVER.sample(draws.bits(key, "result"))]
-        if terminating else accepted[rows]
+        if terminating
+        else accepted[rows]
     )
     cell, rat = _access(inputs, entity, where.cell, where.abroad)
     message = events.packed()[rows]

@@ -52,28 +52,31 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
     calling, called = parties(inputs, legs["entity"], legs["party"], terminating)
     answered, abroad = legs["answered"], legs["country"] >= 0
     circuit = ~legs["ims"]
-    return frame(records.CDRS_VOICE, {
-        **served_columns(inputs, legs["entity"]),
-        **where_columns(day, legs["entity"], legs["cell"], legs["country"], legs["key"]),
-        "event_id": pl.Series(inputs.ids.event.of(record_number(legs, VOICE_RECORD))),
-        "event_time": moment(day, legs["time"]),
-        "record_type": enum_of(_RECORD_TYPES, legs["role"]),
-        "calling_number": calling,
-        "called_number": called,
-        "other_plmn": party.plmn.gather(legs["party"]),
-        "call_reference": pl.Series(inputs.ids.call.of(legs["call"])),
-        "icid": nullable(circuit, inputs.ids.icid.of(legs["call"])),
-        "chargeable": pl.Series(answered & (~terminating | abroad)),
-        "recording_entity": _recording_entity(inputs, legs),
-        "rat_type": inputs.lookups.rat.gather(legs["rat"]),
-        "answer_time": moment_or_null(day, legs["answer"], ~answered),
-        "release_time": moment(day, legs["release"]),
-        "call_duration": pl.Series(duration(legs)),
-        "cause_for_term": pl.Series(_cause_for_term(legs)),
-        "diagnostics": pl.Series(
-            np.where(legs["dropped"], _DROPPED_CAUSE, _CAUSES[legs["outcome"]])
-        ),
-    })
+    return frame(
+        records.CDRS_VOICE,
+        {
+            **served_columns(inputs, legs["entity"]),
+            **where_columns(day, legs["entity"], legs["cell"], legs["country"], legs["key"]),
+            "event_id": pl.Series(inputs.ids.event.of(record_number(legs, VOICE_RECORD))),
+            "event_time": moment(day, legs["time"]),
+            "record_type": enum_of(_RECORD_TYPES, legs["role"]),
+            "calling_number": calling,
+            "called_number": called,
+            "other_plmn": party.plmn.gather(legs["party"]),
+            "call_reference": pl.Series(inputs.ids.call.of(legs["call"])),
+            "icid": nullable(circuit, inputs.ids.icid.of(legs["call"])),
+            "chargeable": pl.Series(answered & (~terminating | abroad)),
+            "recording_entity": _recording_entity(inputs, legs),
+            "rat_type": inputs.lookups.rat.gather(legs["rat"]),
+            "answer_time": moment_or_null(day, legs["answer"], ~answered),
+            "release_time": moment(day, legs["release"]),
+            "call_duration": pl.Series(duration(legs)),
+            "cause_for_term": pl.Series(_cause_for_term(legs)),
+            "diagnostics": pl.Series(
+                np.where(legs["dropped"], _DROPPED_CAUSE, _CAUSES[legs["outcome"]])
+            ),
+        },
+    )
 
 
 def duration(legs: Columns) -> np.ndarray:

@@ -63,12 +63,14 @@ _EVS, _AMR_WB, _AMR, _OPUS, _PCMA = (CODECS.index(codec) for codec in Codec)
 _ACCESS: Final = list(VoiceAccess)
 _VOLTE, _VONR, VOWIFI, _TRUNK = range(4)
 # Codec by access: EVS on newer phones, AMR-WB on the rest (practice).
-_CODEC = Choice.of([
-    [55.0, 40.0, 5.0, 0.0, 0.0],
-    [85.0, 15.0, 0.0, 0.0, 0.0],
-    [60.0, 38.0, 2.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 22.0, 78.0],
-])
+_CODEC = Choice.of(
+    [
+        [55.0, 40.0, 5.0, 0.0, 0.0],
+        [85.0, 15.0, 0.0, 0.0, 0.0],
+        [60.0, 38.0, 2.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0, 22.0, 78.0],
+    ]
+)
 # Equipment impairment Ie and robustness Bpl by codec (G.113 appendix I; EVS and opus: practice).
 _IMPAIRMENT: Final = np.array([2.0, 5.0, 11.0, 2.0, 0.0])
 _ROBUSTNESS: Final = np.array([20.0, 12.0, 10.0, 22.0, 4.3])
@@ -103,8 +105,21 @@ def _over_ims(legs: Columns) -> Columns:
     rows = np.flatnonzero(legs["ims"])
     chosen = {
         name: legs[name][rows]
-        for name in ("time", "answer", "answered", "release", "entity", "party", "role", "cell",
-                     "country", "outcome", "key", "call", "rat")
+        for name in (
+            "time",
+            "answer",
+            "answered",
+            "release",
+            "entity",
+            "party",
+            "role",
+            "cell",
+            "country",
+            "outcome",
+            "key",
+            "call",
+            "rat",
+        )
     }
     rat = chosen.pop("rat")
     return {**chosen, "access": leg_access(rat), "record": record_number(chosen, VOIP_RECORD)}
@@ -123,11 +138,14 @@ def leg_codec(key: Bits, access: np.ndarray) -> np.ndarray:
 def _trunk_calls(day: Day, entities: Rows) -> Events:
     """Draw the calls that businesses start over their SIP trunk."""
     config = day.inputs.config
-    rates = np.array([
-        persona.calls * _TRUNK_SHARE * config.record_weights.voip
-        if persona.kind == "business" else 0.0
-        for persona in config.personas.values()
-    ])
+    rates = np.array(
+        [
+            persona.calls * _TRUNK_SHARE * config.record_weights.voip
+            if persona.kind == "business"
+            else 0.0
+            for persona in config.personas.values()
+        ]
+    )
     return draw_events(day, entities, "trunk", "calls", rates, even_if_off=True)
 
 
@@ -198,7 +216,9 @@ def _quality(
     latency = _LATENCY.sample(draws.bits(key, "latency")) * _MEDIAN_LATENCY[access] + jitter
     loss, jitter, latency = np.round(loss, 2), np.round(jitter, 1), np.round(latency, 1)
     values = {
-        "packet_loss": loss, "jitter": jitter, "latency": latency,
+        "packet_loss": loss,
+        "jitter": jitter,
+        "latency": latency,
         "mos": np.round(mean_opinion_score(loss, latency, codec), 2),
     }
     return {name: nullable(silent, column) for name, column in values.items()}

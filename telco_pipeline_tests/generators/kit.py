@@ -1,0 +1,118 @@
+"""Small worlds in memory, and days of records made in them, for tests that need no lake."""
+
+import datetime as dt
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from telco_pipeline.engine.parts import parts
+from telco_pipeline.generators import GENERATORS, Inputs
+from telco_pipeline.settings import WorldConfig, load_world
+from telco_pipeline.world.catalogue import build_devices, build_plans
+from telco_pipeline.world.network import build_network
+from telco_pipeline.world.places import build_places
+from telco_pipeline.world.subscribers import SubscriberInputs, build_subscribers
+
+WORLD_FILE = Path(__file__).parents[1] / "golden" / "world.yaml"
+"""A world of the tests' own: editing scenarios/world.yaml changes no expectation."""
+
+SPRING = dt.date(2026, 3, 29)
+"""The day on which the clock goes from 02:00 to 03:00 local time (01:00 UTC)."""
+
+AUTUMN = dt.date(2026, 10, 25)
+"""The day on which the clock goes from 03:00 back to 02:00 local time (01:00 UTC)."""
+
+LOCAL = "Europe/Brussels"
+
+
+def small_world(path: Path = WORLD_FILE, **overrides: Any) -> WorldConfig:
+    """Return the tests' world with other values."""
+    return load_world(path, **overrides)
+
+
+def inputs_of(config: WorldConfig) -> Inputs:
+    """Make the static datasets of a world in memory, and the generators' inputs from them."""
+    places = build_places(config)
+    network = build_network(config, places)
+    devices, plans = build_devices(config), build_plans(config)
+    registry = SubscriberInputs.of(config, places, network.sites, network.cells, devices, plans)
+    subscribers = pl.concat(
+        [
+            build_subscribers(config, registry, part)
+            for part in parts(config.subscribers, config.part_size)
+        ]
+    )
+    return Inputs(
+        config,
+        {
+            "places": places,
+            "sites": network.sites,
+            "cells": network.cells,
+            "network_elements": network.elements,
+            "network_links": network.links,
+            "devices": devices,
+            "plans": plans,
+            "subscribers": subscribers,
+        },
+    )
+
+
+def make_day(inputs: Inputs, name: str, day: dt.date) -> pl.DataFrame:
+    """Return all records of a dataset on a day, part after part."""
+    generator = GENERATORS[name]
+    count = inputs.frames[generator.entities].height
+    return pl.concat(
+        [generator.make(inputs, day, part) for part in parts(count, inputs.config.part_size)]
+    )
+
+
+class Operator:
+    """A world and the records of some days in a row, made when they are first asked for."""
+
+    def __init__(self, first: dt.date, days: int, **overrides: Any) -> None:
+        """Build the world."""
+        self.inputs = inputs_of(small_world(**overrides))
+        self.days = [first + dt.timedelta(days=offset) for offset in range(days)]
+        self._made: dict[tuple[str, dt.date], pl.DataFrame] = {}
+
+    def day(self, name: str, day: dt.date) -> pl.DataFrame:
+        """Return the records of a day."""
+        if (name, day) not in self._made:
+            self._made[name, day] = make_day(self.inputs, name, day)
+        return self._made[name, day]
+
+    def all(self, name: str) -> pl.DataFrame:
+        """Return the records of all days, with the day and the local time."""
+        return pl.concat(
+            [
+                self.day(name, day).with_columns(
+                    day=pl.lit(day),
+                    local=pl.col("event_time").dt.convert_time_zone(LOCAL),
+                )
+                for day in self.days
+            ]
+        )
+
+    def frame(self, name: str) -> pl.DataFrame:
+        """Return a static dataset."""
+        return self.inputs.frames[name]
+
+
+@cache
+def spring_operator() -> Operator:
+    """Return 3,000 subscribers over a Saturday, the Sunday of the clock change and a Monday."""
+    return Operator(SPRING - dt.timedelta(days=1), 3, subscribers=3000, part_size=1024)
+
+
+@cache
+def autumn_operator() -> Operator:
+    """Return 1,500 subscribers over the days around the autumn's clock change."""
+    return Operator(AUTUMN - dt.timedelta(days=1), 3, subscribers=1500, part_size=1024)
+
+
+@cache
+def large_operator() -> Operator:
+    """Return 20,000 subscribers over four winter weekdays."""
+    return Operator(dt.date(2026, 1, 12), 4, subscribers=20_000, part_size=16_384)

@@ -1,0 +1,297 @@
+"""Nothing shows where a day ends: at midnight UTC, at midnight local, when the clock changes."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+
+from telco_pipeline_tests.generators.kit import (
+    AUTUMN,
+    SPRING,
+    Operator,
+    autumn_operator,
+    inputs_of,
+    large_operator,
+    make_day,
+    small_world,
+    spring_operator,
+)
+
+STREAMS = {
+    "voice": ("cdrs_voice", pl.lit(True)),
+    "sms": ("cdrs_sms", pl.lit(True)),
+    "data sessions": ("cdrs_data", pl.col("record_sequence_number") == 1),
+    "data records": ("cdrs_data", pl.lit(True)),
+    "ims": ("cdrs_ims", pl.lit(True)),
+    "registrations": ("cdrs_ims", pl.col("sip_method") == "REGISTER"),
+    "locations": ("location_updates", pl.lit(True)),
+    "logs": ("network_logs", pl.lit(True)),
+}
+_AROUND = 12  # minutes on each side
+
+
+def _per_minute(operator: Operator, name: str, which: pl.Expr, hour: int) -> np.ndarray:
+    """Count records by minute around an hour of every day (0: midnight UTC), all days added up."""
+    counts = np.zeros(2 * _AROUND, dtype=np.int64)
+    times = operator.all(name).filter(which)["event_time"]
+    midnights = operator.days[1:] if hour == 0 else operator.days
+    for day in midnights:
+        at = dt.datetime(day.year, day.month, day.day, hour, tzinfo=dt.UTC)
+        minutes = (times - at).dt.total_microseconds() // 60_000_000
+        inside = minutes.filter((minutes >= -_AROUND) & (minutes < _AROUND))
+        counts += np.bincount(inside.to_numpy() + _AROUND, minlength=2 * _AROUND)
+    return counts
+
+
+def jump(counts: np.ndarray) -> float:
+    """Return how many standard deviations high the step in the middle is, beside a straight line.
+
+    Least squares with level, slope and step, weighted by Poisson variances of the fitted line.
+    """
+    minute = np.arange(len(counts)) - (len(counts) - 1) / 2
+    line = np.stack([np.ones_like(minute), minute], axis=1)
+    fitted = np.maximum(line @ np.linalg.lstsq(line, counts, rcond=None)[0], 0.5)
+    design = np.column_stack([line, minute > 0])
+    weighted = design / fitted[:, None]
+    covariance = np.linalg.inv(design.T @ weighted)
+    step = covariance @ (weighted.T @ counts)
+    return float(step[2] / np.sqrt(covariance[2, 2]))
+
+
+def test_the_jump_test_finds_a_seam() -> None:
+    steady = np.full(2 * _AROUND, 400)
+    assert abs(jump(steady)) < 1e-6
+    broken = steady.copy()
+    broken[_AROUND:] += 80
+    assert jump(broken) > 4
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("hour", [0, 23], ids=["midnight UTC", "midnight local"])
+def test_no_jump_at_midnight(stream: str, hour: int) -> None:
+    name, which = STREAMS[stream]
+    counts = _per_minute(large_operator(), name, which, hour)
+    assert counts.sum() > 80, "too few records to see a seam"
+    # Sixteen tests with fixed seeds: 3.9 sigma is one in 600 for all of them together.
+    assert abs(jump(counts)) < 3.9, counts
+    # The two minutes at the border beside the rest, for a pile or a gap right at midnight.
+    rest = np.delete(counts, [_AROUND - 1, _AROUND]).mean()
+    edge = counts[_AROUND - 1 : _AROUND + 1].sum()
+    assert abs(edge - 2 * rest) < 4.5 * np.sqrt(2 * rest) + 0.03 * rest, counts
+
+
+@pytest.mark.parametrize("name", ["cdrs_voice", "cdrs_data", "cdrs_ims", "location_updates"])
+def test_no_pile_in_the_first_and_last_moment(name: str) -> None:
+    operator = large_operator()
+    for day in operator.days[1:]:
+        times = operator.day(name, day)["event_time"]
+        start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+        end = start + dt.timedelta(days=1)
+        assert (times < start + dt.timedelta(milliseconds=2)).sum() <= 2
+        assert (times >= end - dt.timedelta(milliseconds=2)).sum() <= 2
+
+
+def _both(first: str, second: str) -> Callable[[Operator], tuple[pl.DataFrame, pl.DataFrame]]:
+    def split(operator: Operator) -> tuple[pl.DataFrame, pl.DataFrame]:
+        records = operator.all("cdrs_voice" if "Call" in first else "cdrs_sms")
+        return (
+            records.filter(pl.col("record_type") == first),
+            records.filter(pl.col("record_type") == second),
+        )
+
+    return split
+
+
+@pytest.mark.parametrize("operator", [spring_operator, large_operator], ids=["spring", "winter"])
+def test_each_call_inside_the_network_has_both_records(
+    operator: Callable[[], Operator],
+) -> None:
+    made = operator()
+    originating, terminating = _both("moCallRecord", "mtCallRecord")(made)
+    ours = made.frame("subscribers").select("msisdn")
+    inside = originating.join(ours, left_on="called_number", right_on="msisdn", how="semi")
+    answered = inside.filter(pl.col("answer_time").is_not_null())
+    last = dt.datetime.combine(made.days[-1], dt.time(), dt.UTC) + dt.timedelta(days=1)
+    # The callee's side of a call in the last seconds lies in a day that was not made.
+    due = answered.filter(pl.col("event_time") < last - dt.timedelta(seconds=5))
+    pairs = due.join(terminating, on="call_reference", how="left", suffix="_mt")
+    assert pairs.height == due.height > 1000
+    assert pairs["event_id_mt"].null_count() == 0
+    assert (pairs["called_number"] == pairs["msisdn_mt"]).all()
+    assert (pairs["calling_number"] == pairs["calling_number_mt"]).all()
+    for column in ("answer_time", "release_time", "call_duration", "diagnostics"):
+        assert (pairs[column] == pairs[f"{column}_mt"]).all()
+    lag = (pairs["event_time_mt"] - pairs["event_time"]).dt.total_milliseconds()
+    assert lag.min() >= 1500
+    assert lag.max() <= 4000
+
+
+def test_calls_and_their_records_cross_midnight() -> None:
+    operator = large_operator()
+    originating, terminating = _both("moCallRecord", "mtCallRecord")(operator)
+    pairs = originating.join(terminating, on="call_reference", suffix="_mt")
+    crossing = pairs.filter(pl.col("day") != pl.col("day_mt"))
+    long = originating.filter(pl.col("release_time").dt.date() > pl.col("day"))
+    # Three calls a minute at midnight, three seconds apart: seldom; long calls are frequent.
+    assert long.height > 10
+    assert (crossing["day_mt"] == crossing["day"] + dt.timedelta(days=1)).all()
+    orphans = terminating.filter(pl.col("day") > operator.days[0]).join(
+        originating, on="call_reference", how="anti"
+    )
+    ours = operator.frame("subscribers").select("msisdn")
+    from_us = orphans.join(ours, left_on="calling_number", right_on="msisdn", how="semi")
+    assert from_us.height == 0
+
+
+def _assert_messages_arrive(operator: Operator) -> pl.DataFrame:
+    messages = operator.all("cdrs_sms")
+    sent = messages.filter(pl.col("record_type").is_in(["moSMSRecord", "mMO4FRqRecord"]))
+    taken = messages.filter(pl.col("record_type").is_in(["mtSMSRecord", "mMR1DRecord"]))
+    ours = operator.frame("subscribers").select("msisdn")
+    inside = sent.join(ours, left_on="called_number", right_on="msisdn", how="semi").filter(
+        pl.col("sms_result") == 0, pl.col("day") < operator.days[-1]
+    )
+    pairs = inside.join(taken, on="message_reference", how="left", suffix="_mt")
+    assert pairs.height == inside.height > 200
+    assert pairs["event_id_mt"].null_count() == 0
+    assert (pairs["segments"] == pairs["segments_mt"]).all()
+    assert (pairs["message_size"] == pairs["message_size_mt"]).all()
+    waited = (pairs["event_time_mt"] - pairs["event_time"]).dt.total_seconds()
+    assert waited.min() >= 0
+    assert waited.max() <= 14 * 3600
+    # Nothing arrives that nobody sent, but for what was sent before the first day.
+    orphans = taken.filter(pl.col("day") > operator.days[0]).join(
+        sent, on="message_reference", how="anti"
+    )
+    assert orphans.join(ours, left_on="calling_number", right_on="msisdn", how="semi").height == 0
+    return pairs.filter(pl.col("day") != pl.col("day_mt"))
+
+
+@pytest.mark.parametrize(
+    "operator", [spring_operator, autumn_operator, large_operator], ids=["spring", "autumn", "winter"]
+)
+def test_each_message_inside_the_network_arrives_once(operator: Callable[[], Operator]) -> None:
+    late = _assert_messages_arrive(operator())
+    assert late.height > 0, "no message crossed midnight"
+
+
+def test_messages_wait_for_phones_that_are_off() -> None:
+    operator = large_operator()
+    messages = operator.all("cdrs_sms").filter(pl.col("record_type") == "mtSMSRecord")
+    attaches = operator.all("location_updates").filter(pl.col("update_type") == "attach")
+    near = messages.sort("event_time").join_asof(
+        attaches.sort("event_time").select("subscriber_id", "event_time", attached="event_time"),
+        on="event_time",
+        by="subscriber_id",
+        strategy="backward",
+        check_sortedness=False,
+    )
+    waited = (near["event_time"] - near["attached"]).dt.total_seconds()
+    minute = (waited <= 60).sum()
+    next_hour = ((waited > 60) & (waited <= 1860)).sum() / 30
+    assert minute > 5 * max(next_hour, 1)
+
+
+def _sessions(operator: Operator) -> pl.DataFrame:
+    """Return the sessions of the records, those whole within the operator's days."""
+    records = operator.all("cdrs_data")
+    return records.sort("charging_id", "record_sequence_number").group_by(
+        "charging_id", maintain_order=True
+    ).agg(
+        pl.len().alias("records"),
+        pl.col("record_sequence_number").alias("numbers"),
+        pl.col("event_time").alias("starts"),
+        pl.col("duration").alias("durations"),
+        pl.col("cause_for_rec_closing").alias("causes"),
+        pl.col("day").min().alias("first_day"),
+        pl.col("day").max().alias("last_day"),
+        pl.col("event_time").min().alias("opened"),
+        *(
+            pl.col(name).n_unique().alias(name)
+            for name in ("subscriber_id", "service", "cell_id", "served_pdp_address", "rat_type")
+        ),
+        (pl.col("data_volume_uplink") + pl.col("data_volume_downlink")).sum().alias("volume"),
+    )
+
+
+@pytest.mark.parametrize("operator", [spring_operator, large_operator], ids=["spring", "winter"])
+def test_sessions_go_on_after_midnight(operator: Callable[[], Operator]) -> None:
+    made = operator()
+    limit = made.inputs.config.charging.data_time_limit_s
+    first = dt.datetime.combine(made.days[0], dt.time(), dt.UTC)
+    last = first + dt.timedelta(days=len(made.days))
+    hour = dt.timedelta(hours=1)
+    whole = _sessions(made).filter(
+        pl.col("opened") >= first + hour, pl.col("opened") < last - hour
+    )
+    crossing = whole.filter(pl.col("first_day") != pl.col("last_day"))
+    assert crossing.height >= (20 if made.inputs.config.subscribers > 10_000 else 1)
+    for name in ("subscriber_id", "service", "cell_id", "served_pdp_address", "rat_type"):
+        assert (whole[name] == 1).all(), name
+    # Numbers count up from 1 without a gap or a repeat, also in the next day's partition.
+    expected = whole["records"].to_list()
+    assert whole["numbers"].to_list() == [list(range(1, count + 1)) for count in expected]
+    split = whole.filter(pl.col("records") > 1)
+    gaps = split.explode("starts").select(
+        (pl.col("starts") - pl.col("starts").shift(1).over("charging_id")).dt.total_microseconds()
+    ).to_series().drop_nulls()
+    assert (gaps == limit * 1_000_000).all()
+    causes = whole.explode("causes", "numbers")
+    last_record = causes["numbers"] == causes["records"]
+    assert (causes.filter(~last_record)["causes"] == 17).all()
+    assert causes.filter(last_record)["causes"].is_in([0, 4]).all()
+
+
+def test_no_session_is_lost_or_doubled_at_midnight() -> None:
+    """Compare with a world whose time limit is longer than any session: the same sessions whole."""
+    operator = spring_operator()
+    config = operator.inputs.config
+    charging = {**config.to_dict()["charging"], "data_time_limit_s": 7200}
+    whole = inputs_of(small_world(subscribers=3000, part_size=1024, charging=charging))
+    singles = pl.concat([make_day(whole, "cdrs_data", day) for day in operator.days[:2]])
+    assert (singles["record_sequence_number"] == 1).all()
+    sessions = _sessions(operator).filter(pl.col("numbers").list.first() == 1)
+    pairs = singles.join(sessions, on="charging_id", how="left", suffix="_cut")
+    assert pairs["records"].null_count() == 0
+    assert (pairs["records"] > 1).sum() > 1000
+    volume = pairs["data_volume_uplink"] + pairs["data_volume_downlink"]
+    assert (volume == pairs["volume"]).all()
+    seconds = pairs["durations"].list.sum()
+    assert (pairs["duration"] - seconds).abs().max() <= 1
+    assert sessions.filter(pl.col("first_day") <= operator.days[1]).height == singles.height
+
+
+@pytest.mark.parametrize("name", ["cdrs_voice", "cdrs_sms", "cdrs_data", "cdrs_ims"])
+def test_the_first_day_has_no_tail(name: str) -> None:
+    """The day of the epoch lacks what began before it, and nothing else."""
+    day = SPRING
+    later = small_world(subscribers=1200, part_size=1024)
+    begun = inputs_of(small_world(subscribers=1200, part_size=1024, epoch=day))
+    first, usual = make_day(begun, name, day), make_day(inputs_of(later), name, day)
+    extra = usual.join(first, on="event_id", how="anti")
+    assert first.join(usual, on="event_id", how="anti").height == 0
+    assert extra.height < 0.03 * usual.height
+    if name == "cdrs_data":
+        assert extra.height > 0
+        assert (extra["record_sequence_number"] > 1).all()
+        assert first.group_by("charging_id").agg(pl.col("record_sequence_number").min())[
+            "record_sequence_number"
+        ].max() == 1
+    if name == "cdrs_sms":
+        assert extra["record_type"].is_in(["mtSMSRecord", "mMR1DRecord"]).all()
+
+
+@pytest.mark.parametrize(("day", "skipped"), [(SPRING, 2), (AUTUMN, None)])
+def test_the_clock_change_is_an_hour_like_any_other(day: dt.date, skipped: int | None) -> None:
+    operator = spring_operator() if day == SPRING else autumn_operator()
+    times = operator.all("cdrs_data").filter(pl.col("day") == day)
+    hours = times.group_by(pl.col("local").dt.hour().alias("hour")).len()
+    by_hour = dict(hours.iter_rows())
+    assert times["event_time"].dt.hour().n_unique() == 24
+    if skipped is not None:
+        assert skipped not in by_hour
+    else:
+        # From 02:00 local to 03:00 local twice: more than the neighbouring hour after it.
+        assert by_hour[2] > 1.4 * by_hour[3]
