@@ -110,7 +110,9 @@ dictionary: $(STAMP) ## Write docs/data-dictionary.md from the contracts
 	@$(BIN)/python -m telco_pipeline.contracts.dictionary
 
 .PHONY: screenshots
-screenshots: $(STAMP) ## Take the README's pictures of the UI
+screenshots: $(STAMP) ## Take the README's pictures of the UI (needs Chromium)
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet \
+		--constraint constraints.txt --no-build-isolation --editable '.[docs]'
 	@$(BIN)/python docs/make_screenshots.py
 
 .PHONY: constraints
@@ -118,7 +120,7 @@ constraints: ## Resolve the newest allowed packages and write constraints.txt
 	@$(find_python); set -e; \
 	rm -rf .venv-constraints; \
 	"$$py" -m venv .venv-constraints; \
-	.venv-constraints/bin/python -m pip install --quiet hatchling '.[$(EXTRAS)]'; \
+	.venv-constraints/bin/python -m pip install --quiet hatchling '.[$(EXTRAS),docs]'; \
 	{ \
 		echo "# Exact versions of all packages, extras and the build backend included."; \
 		echo "# Made by 'make constraints' ($$("$$py" -V 2>&1)); do not edit by hand."; \

@@ -29,6 +29,7 @@ def ours(task: dict[str, Any]) -> Iterator[Round]:
     from telco_pipeline.lake import Lake
     from telco_pipeline.production import produce
     from telco_pipeline.settings import load_world
+    from telco_pipeline.workers import shared_crews
 
     config = load_world(Path(task["world_file"]), subscribers=task["subscribers"])
     lake = Lake(task["lake"])
@@ -43,18 +44,24 @@ def ours(task: dict[str, Any]) -> Iterator[Round]:
                 rows, size = rows + report.rows, size + report.bytes
         return rows, size
 
-    yield make
+    # As in a run: the workers stay from one dataset to the next.
+    with shared_crews():
+        yield make
 
 
 @contextmanager
 def random_rows(task: dict[str, Any]) -> Iterator[Round]:
-    """Write random rows, as many, as wide and in as many files as ours."""
+    """Write random rows, as many, as wide and in as many files as ours; pooled or plain."""
     from benchmarks.profile import DatasetProfile
 
     workers = task["workers"]
     profiles = [DatasetProfile.from_json(values) for values in task["profiles"]]
     out = Path(task["out"])
-    files = [(profile, number, out) for profile in profiles for number in range(len(profile.files))]
+    files = [
+        (profile, number, task["pooled"], out)
+        for profile in profiles
+        for number in range(len(profile.files))
+    ]
     with _executor(workers) as executor:
 
         def make(days: Sequence[dt.date]) -> Written:
@@ -77,16 +84,16 @@ def _executor(workers: int) -> Iterator[Executor | None]:
         yield executor
 
 
-def _write_random(task: tuple[Any, int, Path, dt.date]) -> int:
+def _write_random(task: tuple[Any, int, bool, Path, dt.date]) -> int:
     import numpy as np
 
     from benchmarks.peers import random_frame
     from telco_pipeline.engine.calendar import day_number, day_start
 
-    profile, number, out, day = task
+    profile, number, pooled, out, day = task
     # One stream per file, whichever process writes it.
     rng = np.random.Generator(np.random.SFC64([number, day_number(day)]))
-    frame = random_frame(profile, profile.files[number], rng, day_start(day))
+    frame = random_frame(profile, profile.files[number], rng, day_start(day), pooled=pooled)
     return _write(frame, out / f"{profile.name}-{day}-{number}.parquet")
 
 

@@ -3,9 +3,13 @@
 Belongs here: generators as a good engineer would write them who needs only volume. Does not
 belong here: anything of ours; a peer knows no contract, only the profile of the output.
 
-`random_frame` is written for speed: SFC64 (NumPy's fastest bit generator), whole columns, texts
-by gathering from pools that are built once, nulls as null entries of the pool, times as a running
-sum (so they are sorted for nothing), decimals from integers.
+`random_frame` is written for speed: SFC64 (NumPy's fastest bit generator), whole columns, nulls as
+null entries of pools, times as a running sum (so they are sorted for nothing), decimals from
+integers. It comes in two kinds. The *plain* one has no model, so it has no subscribers either:
+texts of few values come from a pool that is built once, and identifiers (IMSI, numbers, IMEI) are
+drawn afresh for each row and written out as digits. The *pooled* one is lent our registry: it takes
+each identifier from a pool of as many different ones as our output has. That is the least that any
+generator of these columns can do before it writes them, hence a bound rather than a rival.
 """
 
 import datetime as dt
@@ -20,6 +24,8 @@ from benchmarks.profile import ColumnProfile, DatasetProfile
 DAY_MICROSECONDS = 86_400_000_000
 LONGEST_NUMBER = 18
 POOL_LIMIT = 1_000_000
+MOST_CATEGORIES = 5_000
+"""A text column of more different values than this holds identifiers."""
 
 
 @lru_cache(maxsize=64)
@@ -34,27 +40,57 @@ def _pool(size: int, length: int, empty: int) -> pl.Series:
 
 
 def random_frame(
-    profile: DatasetProfile, rows: int, rng: np.random.Generator, start: int
+    profile: DatasetProfile,
+    rows: int,
+    rng: np.random.Generator,
+    start: int,
+    *,
+    pooled: bool = False,
 ) -> pl.DataFrame:
-    """Return `rows` random rows of the profile's columns, in order of the first time column."""
+    """Return `rows` random rows of the profile's columns, in order of the first time column.
+
+    Args:
+        profile: The columns.
+        rows: Number of rows.
+        rng: Where randomness comes from.
+        start: Start of the day in microseconds.
+        pooled: Take identifiers from a pool instead of drawing each afresh.
+    """
     gap = max(DAY_MICROSECONDS // max(rows, 1), 1)
     times = np.cumsum(rng.integers(0, 2 * gap, rows))
     np.minimum(times, DAY_MICROSECONDS - 1, out=times)
     times += start
-    columns = [_values(column, rows, rng, times) for column in profile.columns]
+    columns = [_values(column, rows, rng, times, pooled) for column in profile.columns]
     return pl.DataFrame(columns)
 
 
 def _values(
-    column: ColumnProfile, rows: int, rng: np.random.Generator, times: np.ndarray
+    column: ColumnProfile,
+    rows: int,
+    rng: np.random.Generator,
+    times: np.ndarray,
+    pooled: bool,
 ) -> pl.Series:
     if column.dtype == "text":
+        if column.unique > MOST_CATEGORIES and not pooled:
+            return _identifier(column, rows, rng)
         return _text(column, rows, rng)
     values = _not_null(column, rows, rng, times).alias(column.name)
     if column.nulls == 0:
         return values
     keep = pl.Series(rng.random(rows, dtype=np.float32) >= column.nulls)
     return pl.select(pl.when(keep).then(values).alias(column.name)).to_series()
+
+
+def _identifier(column: ColumnProfile, rows: int, rng: np.random.Generator) -> pl.Series:
+    """Return texts of digits, each drawn afresh: a prefix of three and a number."""
+    digits = max(min(column.length - 3, LONGEST_NUMBER), 1)
+    number = pl.Series(rng.integers(0, 10**digits, rows))
+    text = pl.lit("+32") + pl.lit(number).cast(pl.String).str.zfill(digits)
+    if column.nulls:
+        keep = pl.Series(rng.random(rows, dtype=np.float32) >= column.nulls)
+        text = pl.when(keep).then(text)
+    return pl.select(text.alias(column.name)).to_series()
 
 
 def _text(column: ColumnProfile, rows: int, rng: np.random.Generator) -> pl.Series:

@@ -34,6 +34,8 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "all cdrs": CDRS,
 }
 WORKERS = (1, 2)
+PLAIN = "random rows"
+POOLED = "random rows, pooled ids"
 LINEITEM_ROWS = 6_001_215  # at scale factor 1
 Say = Callable[[str], None]
 
@@ -183,8 +185,14 @@ class Report:
             "left_out": self.left_out,
             "results": [result.as_json() for result in self.results],
             "ratios": [
-                {"subject": subject, "subscribers": size, "workers": workers, "cells_per_s": ratio}
-                for subject, size, workers, ratio in self.ratios()
+                {
+                    "subject": subject,
+                    "subscribers": size,
+                    "workers": workers,
+                    "over": peer,
+                    "cells_per_s": ratio,
+                }
+                for subject, size, workers, peer, ratio in self.ratios()
             ],
             "memory_growth": [
                 {"subject": subject, "workers": workers, "rows": rows, "peak": peak}
@@ -192,18 +200,18 @@ class Report:
             ],
         }
 
-    def ratios(self) -> list[tuple[str, int, int, float]]:
-        """Return our cells per second over those of the random rows, for each line of both."""
-        random = {
+    def ratios(self) -> list[tuple[str, int, int, str, float]]:
+        """Return our cells per second over those of each kind of random rows."""
+        ours = {
             (result.subject, result.subscribers, result.workers): result
             for result in self.results
-            if result.name == "random"
+            if result.name == "ours"
         }
         return [
-            (*key, round(result.cell_rate / random[key].cell_rate, 2))
+            (*key, result.name, round(ours[key].cell_rate / result.cell_rate, 2))
             for result in self.results
-            if result.name == "ours"
-            and (key := (result.subject, result.subscribers, result.workers)) in random
+            if result.name in (PLAIN, POOLED)
+            and (key := (result.subject, result.subscribers, result.workers)) in ours
         ]
 
     def memory_growth(self) -> list[tuple[str, int, float, float]]:
@@ -232,7 +240,7 @@ def steps(plan: Plan) -> int:
     """Return how often `run` will say what it does."""
     loops = sum(find_spec(name) is not None for name in ("faker", "mimesis"))
     lineitem = len(plan.workers) if _tpchgen() else 0
-    per_size = 2 * len(plan.subjects) * len(plan.workers) + lineitem
+    per_size = 3 * len(plan.subjects) * len(plan.workers) + lineitem
     runs = plan.rounds * (len(plan.sizes) * per_size + loops)
     return runs + len(plan.sizes) * (1 + lineitem)
 
@@ -304,7 +312,10 @@ def _at_size(
             contenders.append(
                 Contender("ours", subject, size, workers, _child("ours", ours), cells)
             )
-            contenders.append(_random(made, subject, size, workers, scratch, day))
+            contenders += [
+                _random(peer, made, subject, size, workers, scratch, day)
+                for peer in (PLAIN, POOLED)
+            ]
     if tpchgen:
         rows = sum(profiles[name].rows for name in CDRS if name in profiles)
         contenders += [
@@ -318,6 +329,7 @@ def _wanted(plan: Plan, dataset: str) -> bool:
 
 
 def _random(
+    peer: str,
     profiles: list[DatasetProfile],
     subject: str,
     size: int,
@@ -328,6 +340,7 @@ def _random(
     out = scratch / "random"
     task = {
         "profiles": [profile.as_json() for profile in profiles],
+        "pooled": peer == POOLED,
         "workers": workers,
         "out": str(out),
         "day": str(day),
@@ -336,7 +349,7 @@ def _random(
     # Its columns count as ours do, by the same rule: a column that is constant with us is made
     # constant by it.
     cells = sum(profile.cells for profile in profiles) / sum(profile.rows for profile in profiles)
-    return Contender("random", subject, size, workers, _child("random", task), cells, out)
+    return Contender(peer, subject, size, workers, _child("random", task), cells, out)
 
 
 def _lineitem(

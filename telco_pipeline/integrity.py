@@ -170,7 +170,7 @@ def _wrong_files(directory: Path, record: Provenance) -> list[str]:
     faults = [f"{name} is missing" for name in sorted(named.keys() - there.keys())]
     faults += [f"{name} is a stranger" for name in sorted(there.keys() - named.keys())]
     for name in sorted(named.keys() & there.keys()):
-        if file_hash(there[name]) != (named[name].sha256, named[name].bytes):
+        if file_hash(there[name]) != (named[name].xxh3, named[name].bytes):
             faults.append(f"{name} was changed")
         elif _height(there[name]) != named[name].rows:
             faults.append(f"{name} does not have {named[name].rows} rows")

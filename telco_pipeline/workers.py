@@ -10,6 +10,7 @@ partition, so no row ever travels between processes.
 import datetime as dt
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -28,7 +29,7 @@ from telco_pipeline.engine.memory import keep_freed_memory
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.generators import GENERATORS, Inputs
-from telco_pipeline.lake import FileStats, Lake, write_part
+from telco_pipeline.lake import FileStats, Lake, Rowset, write_part
 from telco_pipeline.lake.layout import part_name
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.catalogue import build_devices, build_plans
@@ -76,8 +77,9 @@ class Crew:
                 self._here = Worker(self._config, self._lake)
             yield from map(self._here.make, tasks)
         else:
-            with _one_polars_thread():
-                yield from self._in_pool(tasks)
+            with _one_polars_thread(), _no_interrupts():
+                self._hire()
+            yield from self._in_pool(tasks)
 
     def __enter__(self) -> Self:
         return self
@@ -87,15 +89,23 @@ class Crew:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
+    def _hire(self) -> None:
+        """Start the processes, unless they are there."""
+        if self._pool is not None:
+            return
+        # Spawned, not forked: Polars' threads do not survive a fork.
+        self._pool = ProcessPoolExecutor(
+            self._workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(self._config, self._lake.root, self._lake.world),
+        )
+        # A process starts with a task; these all start now, while the environment is set.
+        for _ in range(self._workers):
+            self._pool.submit(_nothing)
+
     def _in_pool(self, tasks: Iterable[Task]) -> Iterator[Made]:
-        if self._pool is None:
-            # Spawned, not forked: Polars' threads do not survive a fork.
-            self._pool = ProcessPoolExecutor(
-                self._workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_start_worker,
-                initargs=(self._config, self._lake.root, self._lake.world),
-            )
+        assert self._pool is not None
         waiting: set[Future[Made]] = set()
         try:
             for task in tasks:
@@ -134,6 +144,23 @@ def _one_polars_thread() -> Iterator[None]:
             os.environ.pop(_POLARS_THREADS, None)
         else:
             os.environ[_POLARS_THREADS] = before
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Let the processes that start inherit deafness to Ctrl-C.
+
+    The terminal sends it to them too, and a process that is still importing would print a
+    traceback. They end when this process dismisses them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _shared: ContextVar[dict[tuple[str, str, str, int], Crew] | None] = ContextVar(
@@ -182,7 +209,7 @@ class Worker:
         dataset = DATASETS[task.dataset]
         stats = [
             write_part(
-                self._frame(task.dataset, task.day, part),
+                self._rows(task.dataset, task.day, part),
                 task.directory / part_name(part.number),
                 dataset,
             )
@@ -190,11 +217,11 @@ class Worker:
         ]
         return task, stats, time.perf_counter() - started
 
-    def _frame(self, name: str, day: dt.date | None, part: Part) -> pl.DataFrame:
+    def _rows(self, name: str, day: dt.date | None, part: Part) -> pl.DataFrame | Rowset:
         if day is not None:
             if self._inputs is None:
                 self._inputs = Inputs.load(self._config, self._lake)
-            return GENERATORS[name].make(self._inputs, day, part)
+            return GENERATORS[name].rows(self._inputs, day, part)
         if name == "subscribers":
             if self._subscriber_inputs is None:
                 read = self._lake.read
@@ -236,6 +263,10 @@ def _start_worker(config: WorldConfig, root: Path, world: str) -> None:
     keep_freed_memory()
     global _worker  # one worker a process, by the protocol of process pools
     _worker = Worker(config, Lake(root, world))
+
+
+def _nothing() -> None:
+    """Be there."""
 
 
 def _end_with_parent() -> None:

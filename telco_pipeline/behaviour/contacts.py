@@ -9,6 +9,7 @@ have no book: each of their calls goes to somebody else.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from telco_pipeline.engine import draws
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.identifiers import Permutation
 from telco_pipeline.engine.tables import Choice, QuantileTable
+from telco_pipeline.lake import CodedText
 from telco_pipeline.settings import WorldConfig
 
 Rows = npt.NDArray[np.int64]
@@ -133,6 +135,22 @@ class Directory:
             own=population.size,
             first=(population.size, *ends[:-1]),
         )
+
+    def network_of(self, party: Rows) -> CodedText:
+        """Return the network that serves each party; null for fixed lines and services."""
+        networks, codes = self._networks
+        found = codes[party]
+        return CodedText.of(networks, found, found < 0)
+
+    @cached_property
+    def _networks(self) -> tuple[pl.Series, npt.NDArray[np.int32]]:
+        """The different networks, and the position of each party's; -1 where there is none."""
+        networks = self.plmn.drop_nulls().unique(maintain_order=True)
+        places = pl.DataFrame({"plmn": networks, "place": np.arange(len(networks), dtype=np.int32)})
+        joined = self.plmn.to_frame("plmn").join(
+            places, on="plmn", how="left", maintain_order="left"
+        )
+        return networks, joined["place"].fill_null(-1).to_numpy()
 
     def party(self, group: npt.NDArray[np.uint8], random_bits: Bits) -> Rows:
         """Return a party of each given class (position in the directory)."""

@@ -128,6 +128,12 @@ class Mobility:
         missing = (on - self._clock.local(time_of_day + wait)[0]) % DAY
         return wait + np.where(missing < DAY // 2, missing, missing - DAY)
 
+    def may_go(self, entity: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Return the rows of entities whose phone `until_gone` may find gone; the rest stay."""
+        days = self._days
+        goes = (days[:, _ON_AT] > 0) | (days[:, _RETURN] > 0)
+        return np.flatnonzero(goes[entity])
+
     def until_gone(
         self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:

@@ -153,11 +153,12 @@ def _show(report: "Report") -> None:
             Column("what"),
             Column("subscribers", True),
             Column("workers", True),
+            Column("over"),
             Column("times", True),
         ],
         [
-            [what, count(size), str(workers), f"{ratio:.2f}"]
-            for what, size, workers, ratio in report.ratios()
+            [what, count(size), str(workers), peer, f"{ratio:.2f}"]
+            for what, size, workers, peer, ratio in report.ratios()
         ],
     )
     if growth := report.memory_growth():

@@ -29,7 +29,7 @@ from telco_pipeline.behaviour.population import (
     Population,
 )
 from telco_pipeline.behaviour.rhythm import DayRhythm, Kind, day_rhythm
-from telco_pipeline.contracts import DATASETS, Dataset
+from telco_pipeline.contracts import Dataset
 from telco_pipeline.contracts.codes import Rat
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, DayClock, day_number, day_start
@@ -37,12 +37,13 @@ from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.identifiers import EventIds, pack
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import PoissonTable
-from telco_pipeline.lake import Lake
+from telco_pipeline.lake import CodedText, Lake, Rowset
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.network import Network
 
 Rows = npt.NDArray[np.int64]
 Columns = dict[str, npt.NDArray]
+Column = pl.Series | CodedText
 
 # Entities whose events are drawn at a time: arrays of a few ten thousand values stay in the cache.
 BLOCK: Final = 4096
@@ -373,11 +374,10 @@ def time_order(time: Rows) -> Rows:
 
 @dataclass(frozen=True)
 class Lookups:
-    """Texts by code, each with a null behind its last row."""
+    """Texts by code."""
 
     cell_id: pl.Series
     element_id: pl.Series
-    rat: pl.Series
     visited_plmn: pl.Series
     country: pl.Series
     visited_cell: pl.Series
@@ -385,29 +385,18 @@ class Lookups:
     @classmethod
     def of(cls, cells: Cells) -> "Lookups":
         """Build the look-ups of a network."""
-        rat_type = pl.Enum([str(rat) for rat in RATS])
         visited = [
             f"{plmn[:3]}-{plmn[3:]}-{1000 + cell // 16}-{20000 + cell * 7}"
             for _, plmn, _ in COUNTRIES
             for cell in range(_VISITED_CELLS)
         ]
         return cls(
-            cell_id=_with_null(cells.cell_id),
-            element_id=_with_null(cells.element_id),
-            rat=pl.Series([str(rat) for rat in RATS], dtype=rat_type),
-            visited_plmn=_with_null(pl.Series([plmn for _, plmn, _ in COUNTRIES])),
-            country=_with_null(pl.Series([name for name, _, _ in COUNTRIES])),
-            visited_cell=_with_null(pl.Series(visited)),
+            cell_id=cells.cell_id,
+            element_id=cells.element_id,
+            visited_plmn=pl.Series([plmn for _, plmn, _ in COUNTRIES]),
+            country=pl.Series([name for name, _, _ in COUNTRIES]),
+            visited_cell=pl.Series(visited),
         )
-
-
-def _with_null(values: pl.Series) -> pl.Series:
-    return pl.concat([values, pl.Series([None], dtype=values.dtype)], rechunk=True)
-
-
-def null_where(missing: npt.NDArray[np.bool_], rows: npt.NDArray, values: pl.Series) -> pl.Series:
-    """Return `values` at `rows`, null where missing; the last of `values` is null."""
-    return values.gather(np.where(missing, len(values) - 1, rows))
 
 
 def nullable(missing: npt.NDArray[np.bool_], values: npt.NDArray) -> pl.Series:
@@ -427,7 +416,7 @@ def moment_or_null(day: Day, time: Rows, missing: npt.NDArray[np.bool_]) -> pl.S
 
 def parties(
     inputs: Inputs, entity: Rows, party: Rows, terminating: npt.NDArray[np.bool_]
-) -> tuple[pl.Series, pl.Series]:
+) -> tuple[CodedText, CodedText]:
     """Return the calling and the called number of each record.
 
     Args:
@@ -437,13 +426,13 @@ def parties(
         terminating: Whether the other party called.
     """
     number = inputs.directory.number
-    calling = number.gather(np.where(terminating, party, entity))
-    return calling, number.gather(np.where(terminating, entity, party))
+    calling = CodedText.of(number, np.where(terminating, party, entity))
+    return calling, CodedText.of(number, np.where(terminating, entity, party))
 
 
 def where_columns(
     day: Day, entity: Rows, cell: Rows, country: Rows, key: Bits
-) -> dict[str, pl.Series]:
+) -> dict[str, Column]:
     """Return the columns that say where: cell at home, network and cell abroad.
 
     Args:
@@ -457,7 +446,7 @@ def where_columns(
     texts = inputs.lookups
     home = country < 0
     abroad = np.flatnonzero(~home)
-    visited = np.full(len(country), len(texts.visited_cell) - 1)
+    visited = np.zeros(len(country), dtype=np.int64)
     if abroad.size:
         # A trip lies within a week and has a place of its own: some cells next to each other.
         week = draws.stream(inputs.config.seed, "visited_cell", day.number // WEEK)
@@ -465,11 +454,11 @@ def where_columns(
         near = draws.below(draws.bits(key[abroad], "visited_cell"), _CELLS_OF_A_TRIP)
         visited[abroad] = country[abroad] * np.int64(_VISITED_CELLS) + place + near
     return {
-        "cell_id": null_where(~home, cell, texts.cell_id),
+        "cell_id": CodedText.of(texts.cell_id, cell, ~home),
         "roaming": pl.Series(~home),
-        "visited_plmn": null_where(home, country, texts.visited_plmn),
-        "roaming_country": null_where(home, country, texts.country),
-        "visited_cell": texts.visited_cell.gather(visited),
+        "visited_plmn": CodedText.of(texts.visited_plmn, country, home),
+        "roaming_country": CodedText.of(texts.country, country, home),
+        "visited_cell": CodedText.of(texts.visited_cell, visited, home),
     }
 
 
@@ -485,14 +474,14 @@ def packet_access(
     return np.where(abroad, np.where(device == GERAN, GERAN, EUTRAN), rat).astype(np.int8)
 
 
-def served_columns(inputs: Inputs, entity: Rows) -> dict[str, pl.Series]:
+def served_columns(inputs: Inputs, entity: Rows) -> dict[str, Column]:
     """Return the columns that say whom the record serves."""
     population = inputs.population
     return {
         "subscriber_id": pl.Series(population.subscriber_id[entity]),
-        "imsi": population.imsi.gather(entity),
-        "msisdn": population.msisdn.gather(entity),
-        "imei": population.imei.gather(entity),
+        **CodedText.several(
+            entity, imsi=population.imsi, msisdn=population.msisdn, imei=population.imei
+        ),
     }
 
 
@@ -501,21 +490,9 @@ def enum_of(values: "list[str]", codes: npt.NDArray) -> pl.Series:
     return pl.Series(codes.astype(np.uint8)).cat.to(pl.Enum(values))
 
 
-def frame(dataset: Dataset, columns: dict[str, pl.Series]) -> pl.DataFrame:
-    """Return the columns in the contract's order and types."""
-    schema = dataset.polars_schema
-    return pl.DataFrame(
-        [
-            column if column.dtype == dtype else column.cast(dtype)
-            for name, dtype in schema.items()
-            for column in (columns[name].alias(name),)
-        ]
-    )
-
-
-def empty(name: str) -> pl.DataFrame:
-    """Return a frame of a dataset without rows."""
-    return pl.DataFrame(schema=DATASETS[name].polars_schema)
+def rat_of(codes: npt.NDArray) -> pl.Series:
+    """Return the radio access types from positions in `RATS`."""
+    return enum_of([str(rat) for rat in RATS], codes)
 
 
 Entities = Literal["subscribers", "network_elements"]
@@ -528,17 +505,22 @@ class Generator:
     Attributes:
         dataset: Its contract.
         entities: What the parts are cut from.
-        make: Makes the rows of one day and one part.
+        rows: Makes the rows of one day and one part.
     """
 
     dataset: Dataset
     entities: Entities
-    make: Callable[[Inputs, dt.date, Part], pl.DataFrame]
+    rows: Callable[[Inputs, dt.date, Part], Rowset]
+
+    def make(self, inputs: Inputs, day: dt.date, part: Part) -> pl.DataFrame:
+        """Return the rows as a frame: for whoever looks at them, not for writing."""
+        return self.rows(inputs, day, part).to_frame()
 
 
 __all__ = [
     "BLOCK",
     "NARROW",
+    "Column",
     "Columns",
     "Day",
     "Entities",
@@ -549,16 +531,14 @@ __all__ = [
     "Rows",
     "blocks",
     "draw_events",
-    "empty",
     "enum_of",
-    "frame",
     "merge",
     "moment",
     "moment_or_null",
-    "null_where",
     "nullable",
     "packet_access",
     "parties",
+    "rat_of",
     "served_columns",
     "time_order",
     "where_columns",

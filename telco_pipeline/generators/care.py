@@ -19,6 +19,7 @@ from telco_pipeline.engine.calendar import HOUR
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice, QuantileTable
 from telco_pipeline.generators.base import (
+    Column,
     Columns,
     Day,
     Events,
@@ -26,14 +27,13 @@ from telco_pipeline.generators.base import (
     Rows,
     blocks,
     draw_events,
-    empty,
     enum_of,
-    frame,
     merge,
     moment,
     nullable,
 )
 from telco_pipeline.generators.care_notes import NOTES, REASONS
+from telco_pipeline.lake import CodedText, Rowset
 
 _CHANNELS: Final = [str(channel) for channel in Channel]
 _CALL, _CHAT, _APP, _SHOP, _SOCIAL = range(5)
@@ -58,13 +58,13 @@ _OPENS: Final = 8 * HOUR
 _CLOSES: Final = 20 * HOUR
 
 
-def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the contacts of a day and a part, sorted by event time."""
     day = inputs.day(date)
     batches = [_contacts(_draw(day, entities)) for entities in blocks(part)]
     if not any(len(batch["time"]) for batch in batches):
-        return empty("customer_service")
-    return frame(records.CUSTOMER_SERVICE, _columns(inputs, day, merge(batches)))
+        return Rowset.empty(records.CUSTOMER_SERVICE)
+    return Rowset.of(records.CUSTOMER_SERVICE, _columns(inputs, day, merge(batches)))
 
 
 def _draw(day: Day, entities: Rows) -> Events:
@@ -124,7 +124,7 @@ def _nps(events: Events, mood: np.ndarray) -> np.ndarray:
     return np.clip(np.round(6.5 + 4.5 * mood) + guess, 0, 10).astype(np.int16)
 
 
-def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
+def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
     population, entity = inputs.population, rows["entity"]
     language = population.language.gather(entity)
     alone = (rows["channel"] == _APP) | (rows["resolution"] == _ABANDONED)
@@ -133,7 +133,7 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
         "event_id": pl.Series(inputs.ids.event.of(rows["record"])),
         "event_time": moment(day, rows["time"]),
         "subscriber_id": pl.Series(population.subscriber_id[entity]),
-        "msisdn": population.msisdn.gather(entity),
+        "msisdn": CodedText.of(population.msisdn, entity),
         "channel": enum_of(_CHANNELS, rows["channel"]),
         "reason": enum_of(REASONS, rows["reason"]),
         "language": language.cast(pl.Enum(LANGUAGES)),

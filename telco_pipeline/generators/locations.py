@@ -24,21 +24,22 @@ from telco_pipeline.engine.tables import Choice
 from telco_pipeline.generators.base import (
     EVENT_KINDS,
     RECORDS_PER_EVENT,
+    Column,
     Columns,
     Day,
     Inputs,
     Rows,
     blocks,
-    empty,
     enum_of,
-    frame,
     merge,
     moment,
     nullable,
     packet_access,
+    rat_of,
     served_columns,
     within_day,
 )
+from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [str(kind) for kind in UpdateType]
 _ATTACH, _DETACH, _AREA, _CELL, _PERIODIC = range(5)
@@ -68,10 +69,10 @@ _FIRST_NUMBER: Final = {
 }
 
 
-def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the location updates of a day and a part, sorted by event time."""
     if inputs.config.record_weights.location_updates == 0:
-        return empty("location_updates")
+        return Rowset.empty(records.LOCATION_UPDATES)
     day = inputs.day(date)
     batches = [
         within_day(batch)
@@ -84,8 +85,8 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
         )
     ]
     if not any(len(batch["time"]) for batch in batches):
-        return empty("location_updates")
-    return frame(records.LOCATION_UPDATES, _columns(inputs, day, merge(batches)))
+        return Rowset.empty(records.LOCATION_UPDATES)
+    return Rowset.of(records.LOCATION_UPDATES, _columns(inputs, day, merge(batches)))
 
 
 def _periodic(day: Day, entities: Rows) -> Columns:
@@ -150,7 +151,9 @@ def _night(day: Day, entities: Rows) -> list[Columns]:
     for name, local, kind in (("detach", off, _DETACH), ("attach", on, _ATTACH)):
         number = np.full(len(entity), _FIRST_NUMBER[name])
         drift = draws.below(draws.bits(_keys(day, entity, number), "switch"), SECOND)
-        time = day.clock.utc_of_local(local * SECOND)[0] + drift
+        # Detach and attach lie outside the time in which the phone may be used.
+        time = day.clock.utc_of_local(local * SECOND)[0]
+        time = time + drift if kind == _DETACH else time - drift - 1
         where = day.mobility.at(entity, time)
         kept = ~where.abroad
         cell = where.cell[kept]
@@ -197,7 +200,7 @@ def _batch(
     }
 
 
-def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
+def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
     cells = inputs.cells
     cell, kind = rows["cell"], rows["kind"]
     rat = packet_access(inputs, rows["entity"], cell, np.zeros(len(cell), dtype=np.bool_))
@@ -209,12 +212,12 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
         "event_id": pl.Series(inputs.ids.event.of(rows["record"])),
         "event_time": moment(day, rows["time"]),
         "update_type": enum_of(_TYPES, kind),
-        "cell_id": cells.cell_id.gather(cell),
-        "rat_type": inputs.lookups.rat.gather(rat),
+        "cell_id": CodedText.of(cells.cell_id, cell),
+        "rat_type": rat_of(rat),
         "tac": pl.Series(cells.tac[cell]),
         "previous_tac": nullable(kind == _ATTACH, cells.tac[rows["previous"]]),
         "timing_advance": pl.Series(_timing_advance(inputs, rows, cell, rat)),
-        "recording_entity": cells.element_id.gather(entity),
+        "recording_entity": CodedText.of(cells.element_id, entity),
         "cause": pl.Series(cause),
     }
 

@@ -23,12 +23,11 @@ from telco_pipeline.generators.base import (
     RECORDS_PER_EVENT,
     Day,
     Inputs,
-    empty,
-    frame,
     moment,
     time_order,
 )
 from telco_pipeline.generators.log_messages import Template, lines_factor, templates
+from telco_pipeline.lake import Rowset
 
 _TYPES: Final = list(ElementType)
 # Lines by hour follow the load a little: half of them come evenly.
@@ -47,14 +46,14 @@ def _catalogue() -> tuple[list[Template], Choice]:
     return everything, Choice.of(weights)
 
 
-def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the log lines of a day and a part of the elements, sorted by event time."""
     day = inputs.day(date)
     elements = inputs.frames["network_elements"][part.start : part.stop]
     lines = _lines(day, elements, part)
     if not len(lines):
-        return empty("network_logs")
-    return frame(records.NETWORK_LOGS, {name: lines[name] for name in lines.columns})
+        return Rowset.empty(records.NETWORK_LOGS)
+    return Rowset.of(records.NETWORK_LOGS, {name: lines[name] for name in lines.columns})
 
 
 def _lines(day: Day, elements: pl.DataFrame, part: Part) -> pl.DataFrame:

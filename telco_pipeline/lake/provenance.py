@@ -36,12 +36,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class FileStats:
-    """One Parquet file: its name, rows, size in bytes and the SHA-256 of its bytes."""
+    """One Parquet file: its name, rows, size in bytes and the XXH3-128 of its bytes."""
 
     name: str
     rows: int
     bytes: int
-    sha256: str
+    xxh3: str
 
 
 @dataclass(frozen=True)
@@ -125,4 +125,4 @@ class Provenance:
 
 def combined_hash(files: Sequence[FileStats]) -> str:
     """Return one hash over the files' hashes, in the order given."""
-    return hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
+    return hashlib.sha256("".join(file.xxh3 for file in files).encode()).hexdigest()

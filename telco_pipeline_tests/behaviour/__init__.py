@@ -1,0 +1,1 @@
+"""Tests of behaviour: when, where, with whom."""

@@ -57,8 +57,11 @@ def test_a_profile_survives_json(profile: DatasetProfile) -> None:
     assert DatasetProfile.from_json(json.loads(json.dumps(profile.as_json()))) == profile
 
 
-def test_random_rows_are_as_many_and_as_wide(profile: DatasetProfile) -> None:
-    made = peers.random_frame(profile, ROWS, np.random.default_rng(1), day_start(DAY))
+@pytest.mark.parametrize("pooled", [True, False])
+def test_random_rows_are_as_many_and_as_wide(profile: DatasetProfile, pooled: bool) -> None:
+    made = peers.random_frame(
+        profile, ROWS, np.random.default_rng(1), day_start(DAY), pooled=pooled
+    )
 
     assert made.height == ROWS
     assert made.columns == sample().columns
@@ -107,13 +110,13 @@ def test_report_compares_ours_with_the_peer_and_small_with_large() -> None:
         "now",
         [
             result("ours", 100, 1.0, 1000, 50),
-            result("random", 100, 2.0, 1000, 40),
+            result(suite.PLAIN, 100, 2.0, 1000, 40),
             result("ours", 1000, 10.0, 10_000, 60),
         ],
         [],
     )
 
-    assert report.ratios() == [("cdrs_voice", 100, 1, 2.0)]
+    assert report.ratios() == [("cdrs_voice", 100, 1, suite.PLAIN, 2.0)]
     assert report.memory_growth() == [("cdrs_voice", 1, 10.0, 1.2)]
 
 
@@ -147,9 +150,13 @@ def test_a_small_benchmark_runs_from_end_to_end(tmp_path: Path) -> None:
 
     assert result.returncode == 0, result.stderr
     report = json.loads(out.read_text())
-    assert {one["name"] for one in report["results"]} >= {"ours", "random"}
+    assert {one["name"] for one in report["results"]} >= {
+        "ours",
+        suite.PLAIN,
+        suite.POOLED,
+    }
     assert all(one["warm_rows_per_s"] > 0 for one in report["results"])
     assert all(one["peak_mb"] > 10 for one in report["results"] if one["name"] == "ours")
-    assert len(report["ratios"]) == 2 * 2 * 2
+    assert len(report["ratios"]) == 2 * 2 * 2 * 2
     assert report["machine"]["cores"] >= 1
     assert "cdrs_voice" in result.stdout

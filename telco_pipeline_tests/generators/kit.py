@@ -114,5 +114,5 @@ def autumn_operator() -> Operator:
 
 @cache
 def large_operator() -> Operator:
-    """Return 20,000 subscribers over four winter weekdays."""
-    return Operator(dt.date(2026, 1, 12), 4, subscribers=20_000, part_size=16_384)
+    """Return 16,000 subscribers over three winter weekdays."""
+    return Operator(dt.date(2026, 1, 13), 3, subscribers=16_000, part_size=16_384)

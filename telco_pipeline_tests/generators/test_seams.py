@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from telco_pipeline.generators import Inputs
 from telco_pipeline_tests.generators.kit import (
     AUTUMN,
     SPRING,
@@ -160,7 +161,7 @@ def _assert_messages_arrive(operator: Operator) -> pl.DataFrame:
     assert (pairs["message_size"] == pairs["message_size_mt"]).all()
     waited = (pairs["event_time_mt"] - pairs["event_time"]).dt.total_seconds()
     assert waited.min() >= 0
-    assert waited.max() <= 14 * 3600
+    assert waited.max() <= 17 * 3600
     # Nothing arrives that nobody sent, but for what was sent before the first day.
     orphans = taken.filter(pl.col("day") > operator.days[0]).join(
         sent, on="message_reference", how="anti"
@@ -170,7 +171,9 @@ def _assert_messages_arrive(operator: Operator) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(
-    "operator", [spring_operator, autumn_operator, large_operator], ids=["spring", "autumn", "winter"]
+    "operator",
+    [spring_operator, autumn_operator, large_operator],
+    ids=["spring", "autumn", "winter"],
 )
 def test_each_message_inside_the_network_arrives_once(operator: Callable[[], Operator]) -> None:
     late = _assert_messages_arrive(operator())
@@ -197,22 +200,30 @@ def test_messages_wait_for_phones_that_are_off() -> None:
 def _sessions(operator: Operator) -> pl.DataFrame:
     """Return the sessions of the records, those whole within the operator's days."""
     records = operator.all("cdrs_data")
-    return records.sort("charging_id", "record_sequence_number").group_by(
-        "charging_id", maintain_order=True
-    ).agg(
-        pl.len().alias("records"),
-        pl.col("record_sequence_number").alias("numbers"),
-        pl.col("event_time").alias("starts"),
-        pl.col("duration").alias("durations"),
-        pl.col("cause_for_rec_closing").alias("causes"),
-        pl.col("day").min().alias("first_day"),
-        pl.col("day").max().alias("last_day"),
-        pl.col("event_time").min().alias("opened"),
-        *(
-            pl.col(name).n_unique().alias(name)
-            for name in ("subscriber_id", "service", "cell_id", "served_pdp_address", "rat_type")
-        ),
-        (pl.col("data_volume_uplink") + pl.col("data_volume_downlink")).sum().alias("volume"),
+    return (
+        records.sort("charging_id", "record_sequence_number")
+        .group_by("charging_id", maintain_order=True)
+        .agg(
+            pl.len().alias("records"),
+            pl.col("record_sequence_number").alias("numbers"),
+            pl.col("event_time").alias("starts"),
+            pl.col("duration").alias("durations"),
+            pl.col("cause_for_rec_closing").alias("causes"),
+            pl.col("day").min().alias("first_day"),
+            pl.col("day").max().alias("last_day"),
+            pl.col("event_time").min().alias("opened"),
+            *(
+                pl.col(name).n_unique().alias(name)
+                for name in (
+                    "subscriber_id",
+                    "service",
+                    "cell_id",
+                    "served_pdp_address",
+                    "rat_type",
+                )
+            ),
+            (pl.col("data_volume_uplink") + pl.col("data_volume_downlink")).sum().alias("volume"),
+        )
     )
 
 
@@ -223,9 +234,7 @@ def test_sessions_go_on_after_midnight(operator: Callable[[], Operator]) -> None
     first = dt.datetime.combine(made.days[0], dt.time(), dt.UTC)
     last = first + dt.timedelta(days=len(made.days))
     hour = dt.timedelta(hours=1)
-    whole = _sessions(made).filter(
-        pl.col("opened") >= first + hour, pl.col("opened") < last - hour
-    )
+    whole = _sessions(made).filter(pl.col("opened") >= first + hour, pl.col("opened") < last - hour)
     crossing = whole.filter(pl.col("first_day") != pl.col("last_day"))
     assert crossing.height >= (20 if made.inputs.config.subscribers > 10_000 else 1)
     for name in ("subscriber_id", "service", "cell_id", "served_pdp_address", "rat_type"):
@@ -234,9 +243,16 @@ def test_sessions_go_on_after_midnight(operator: Callable[[], Operator]) -> None
     expected = whole["records"].to_list()
     assert whole["numbers"].to_list() == [list(range(1, count + 1)) for count in expected]
     split = whole.filter(pl.col("records") > 1)
-    gaps = split.explode("starts").select(
-        (pl.col("starts") - pl.col("starts").shift(1).over("charging_id")).dt.total_microseconds()
-    ).to_series().drop_nulls()
+    gaps = (
+        split.explode("starts")
+        .select(
+            (
+                pl.col("starts") - pl.col("starts").shift(1).over("charging_id")
+            ).dt.total_microseconds()
+        )
+        .to_series()
+        .drop_nulls()
+    )
     assert (gaps == limit * 1_000_000).all()
     causes = whole.explode("causes", "numbers")
     last_record = causes["numbers"] == causes["records"]
@@ -267,18 +283,22 @@ def test_no_session_is_lost_or_doubled_at_midnight() -> None:
 def test_the_first_day_has_no_tail(name: str) -> None:
     """The day of the epoch lacks what began before it, and nothing else."""
     day = SPRING
-    later = small_world(subscribers=1200, part_size=1024)
-    begun = inputs_of(small_world(subscribers=1200, part_size=1024, epoch=day))
-    first, usual = make_day(begun, name, day), make_day(inputs_of(later), name, day)
+    later = inputs_of(small_world(subscribers=1200, part_size=1024))
+    # The same registry, which in a world of its own would be that of the later epoch.
+    begun = Inputs(later.config.model_copy(update={"epoch": day}), later.frames)
+    first, usual = make_day(begun, name, day), make_day(later, name, day)
     extra = usual.join(first, on="event_id", how="anti")
     assert first.join(usual, on="event_id", how="anti").height == 0
     assert extra.height < 0.03 * usual.height
     if name == "cdrs_data":
         assert extra.height > 0
         assert (extra["record_sequence_number"] > 1).all()
-        assert first.group_by("charging_id").agg(pl.col("record_sequence_number").min())[
-            "record_sequence_number"
-        ].max() == 1
+        assert (
+            first.group_by("charging_id")
+            .agg(pl.col("record_sequence_number").min())["record_sequence_number"]
+            .max()
+            == 1
+        )
     if name == "cdrs_sms":
         assert extra["record_type"].is_in(["mtSMSRecord", "mMR1DRecord"]).all()
 

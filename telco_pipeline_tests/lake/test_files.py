@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from telco_pipeline.lake import write_part
 from telco_pipeline_tests.lake.kit import CARE, frame
-print(write_part(frame(CARE, 100_000), Path(sys.argv[1]), CARE).sha256)
+print(write_part(frame(CARE, 100_000), Path(sys.argv[1]), CARE).xxh3)
 """
 
 

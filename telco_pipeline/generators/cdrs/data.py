@@ -28,24 +28,24 @@ from telco_pipeline.engine.tables import STANDARD_NORMAL, Choice, QuantileFamily
 from telco_pipeline.generators.base import (
     EVENT_KINDS,
     RECORDS_PER_EVENT,
+    Column,
     Columns,
     Day,
     Events,
     Inputs,
     Rows,
     draw_events,
-    empty,
     enum_of,
-    frame,
     merge,
     moment,
-    null_where,
     packet_access,
+    rat_of,
     served_columns,
     where_columns,
     with_tail,
     within_day,
 )
+from telco_pipeline.lake import CodedText, Rowset
 from telco_pipeline.settings import WorldConfig
 
 _TYPES: Final = [str(RecordType.PGW), str(RecordType.CHF)]
@@ -128,7 +128,7 @@ def _volume(probability: float, mean: float, sigma: float) -> float:
     return min(10.0**exponent, _MAX_VOLUME)
 
 
-def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the data records of a day and a part, sorted by event time."""
     day = inputs.day(date)
     batches = [
@@ -136,8 +136,8 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
         for events, shift in with_tail(day, part, _draw, TAIL)
     ]
     if not any(len(batch["time"]) for batch in batches):
-        return empty("cdrs_data")
-    return frame(records.CDRS_DATA, _columns(inputs, day, part, merge(batches)))
+        return Rowset.empty(records.CDRS_DATA)
+    return Rowset.of(records.CDRS_DATA, _columns(inputs, day, part, merge(batches)))
 
 
 def _draw(day: Day, entities: Rows) -> Events:
@@ -185,10 +185,13 @@ def _cut_off(events: Events, duration: Rows, volume: np.ndarray) -> np.ndarray:
     Returns:
         The volumes, of cut sessions only what was sent until then.
     """
-    left = events.day.mobility.until_gone(events.entity, events.time)
-    cut = np.flatnonzero(left < duration)
+    mobility = events.day.mobility
+    rows = mobility.may_go(events.entity)
+    left = mobility.until_gone(events.entity[rows], events.time[rows])
+    short = left < duration[rows]
+    cut = rows[short]
     if cut.size:
-        kept = np.maximum(left[cut], SECOND // 1000)
+        kept = np.maximum(left[short], SECOND // 1000)
         volume[cut] = np.maximum(volume[cut] * (kept / duration[cut]), _LEAST_VOLUME)
         duration[cut] = kept
     return volume
@@ -271,13 +274,12 @@ def _share(volume: Rows, start: Rows, end: Rows, duration: Rows) -> Rows:
     return volume * (end // 1000) // total - volume * (start // 1000) // total
 
 
-def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, pl.Series]:
+def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, Column]:
     entity, cell = rows["entity"], rows["cell"]
     serving, plans = inputs.cells.serving, inputs.plans
-    plan = inputs.population.plan[entity]
+    plan = inputs.population.plan[entity].astype(np.int64)
     on_nr = rows["rat"] == NR
     country = rows["country"].astype(np.int64)
-    slices = pl.concat([plans["s_nssai"], pl.Series([None], dtype=pl.String)])
     return {
         **served_columns(inputs, entity),
         **where_columns(day, entity, cell, country, _session_key(rows)),
@@ -286,21 +288,29 @@ def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, p
         "record_type": enum_of(_TYPES, on_nr),
         "charging_id": pl.Series(inputs.ids.charging.of(rows["session"])),
         "record_sequence_number": pl.Series(rows["number"]),
-        "recording_entity": inputs.cells.element_id.gather(serving["pgw"][cell]),
-        "serving_node": null_where(country >= 0, serving["sgw"][cell], inputs.lookups.element_id),
-        "access_point_name": plans["access_point_name"].gather(plan),
-        "served_pdp_address": _addresses(day, part).gather(
-            entity - part.start + np.where(rows["carried"], part.size, 0)
+        "recording_entity": CodedText.of(inputs.cells.element_id, serving["pgw"][cell]),
+        "serving_node": CodedText.of(inputs.lookups.element_id, serving["sgw"][cell], country >= 0),
+        "access_point_name": CodedText.of_few(plans["access_point_name"], plan),
+        "served_pdp_address": CodedText.of(
+            _addresses(day, part), entity - part.start + np.where(rows["carried"], part.size, 0)
         ),
-        "service": services(inputs.config).names.gather(rows["service"]),
+        "service": CodedText.of(services(inputs.config).names, rows["service"]),
         "duration": pl.Series(rows["seconds"]),
         "data_volume_uplink": pl.Series(rows["up"]),
         "data_volume_downlink": pl.Series(rows["down"]),
         "cause_for_rec_closing": pl.Series(rows["cause"]),
-        "rat_type": inputs.lookups.rat.gather(rows["rat"]),
-        "qci": plans["qci"].gather(plan),
-        "s_nssai": null_where(~on_nr, plan, slices),
+        "rat_type": rat_of(rows["rat"]),
+        "qci": pl.Series(plans["qci"].to_numpy()[plan]),
+        "s_nssai": _slices(plans["s_nssai"], plan, on_nr),
     }
+
+
+def _slices(s_nssai: pl.Series, plan: Rows, on_nr: np.ndarray) -> CodedText:
+    """Return the slice of each record; null outside the 5G core."""
+    behind = len(s_nssai)
+    return CodedText.of_few(
+        s_nssai.extend_constant(None, 1), np.where(on_nr, plan, np.int64(behind))
+    )
 
 
 def _record(rows: Columns) -> Rows:

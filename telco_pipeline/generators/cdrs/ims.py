@@ -26,18 +26,16 @@ from telco_pipeline.engine.tables import Choice
 from telco_pipeline.generators.base import (
     EVENT_KINDS,
     RECORDS_PER_EVENT,
+    Column,
     Columns,
     Day,
     Inputs,
     Rows,
     blocks,
-    empty,
     enum_of,
-    frame,
     merge,
     moment,
     moment_or_null,
-    null_where,
     nullable,
     parties,
     within_day,
@@ -56,6 +54,7 @@ from telco_pipeline.generators.cdrs.voip import (
     leg_access,
     leg_codec,
 )
+from telco_pipeline.lake import CodedText, Rowset
 
 _S_CSCF, _P_CSCF = 0, 1
 _NODES: Final = [str(RecordType.S_CSCF), str(RecordType.P_CSCF)]
@@ -73,15 +72,15 @@ _REGISTER_RESPONSE = Choice.of([97.6, 1.4, 0.5, 0.5])
 _REGISTER_RESPONSES: Final = np.array([200, 401, 403, 504], dtype=np.int16)
 
 
-def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the IMS records of a day and a part, sorted by event time."""
     day = inputs.day(date)
     batches = [records_of for legs in call_legs(day, part) for records_of in _sessions(legs)]
     batches.extend(_registrations(day, entities) for entities in blocks(part))
     batches = [within_day(batch) for batch in batches]
     if not any(len(batch["time"]) for batch in batches):
-        return empty("cdrs_ims")
-    return frame(records.CDRS_IMS, _columns(inputs, day, merge(batches)))
+        return Rowset.empty(records.CDRS_IMS)
+    return Rowset.of(records.CDRS_IMS, _columns(inputs, day, merge(batches)))
 
 
 def _sessions(legs: Columns) -> list[Columns]:
@@ -202,7 +201,7 @@ def _packet_cell(inputs: Inputs, cell: Rows) -> Rows:
     return np.where(geran, inputs.cells.lte_sibling[cell], cell).astype(np.int64)
 
 
-def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
+def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
     population = inputs.population
     register = rows["method"] == 1
     terminating = rows["role"] == TERMINATING
@@ -214,17 +213,15 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
         "event_time": moment(day, rows["time"]),
         "record_type": enum_of(_NODES, rows["node"]),
         "subscriber_id": pl.Series(population.subscriber_id[rows["entity"]]),
-        "imsi": population.imsi.gather(rows["entity"]),
+        "imsi": CodedText.of(population.imsi, rows["entity"]),
         "sip_method": enum_of(_METHODS, rows["method"]),
         "role_of_node": enum_of(["originating", "terminating"], rows["role"]),
         "session_id": pl.Series(inputs.ids.session.of(rows["session"])),
         "icid": pl.Series(inputs.ids.icid.of(rows["call"])),
         "calling_party_address": calling,
-        "called_party_address": called.to_frame("called").select(
-            pl.when(pl.Series(~register)).then("called")
-        )["called"],
+        "called_party_address": CodedText.of(called.texts, called.codes, register),
         "recording_entity": _recording_entity(inputs, rows),
-        "cell_id": null_where(abroad, rows["cell"], inputs.lookups.cell_id),
+        "cell_id": CodedText.of(inputs.lookups.cell_id, rows["cell"], abroad),
         "access_network_information": _access_info(inputs, rows, abroad),
         "delivery_start_time": moment_or_null(day, rows["start"], rows["start"] < 0),
         "delivery_end_time": moment_or_null(day, rows["end"], rows["end"] < 0),
@@ -235,18 +232,18 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, pl.Series]:
     }
 
 
-def _recording_entity(inputs: Inputs, rows: Columns) -> pl.Series:
+def _recording_entity(inputs: Inputs, rows: Columns) -> CodedText:
     serving = inputs.cells.serving
     proxy = serving["p_cscf"][rows["cell"]]
     server = serving["s_cscf"][rows["cell"]]
-    return inputs.cells.element_id.gather(np.where(rows["node"] == _P_CSCF, proxy, server))
+    return CodedText.of(inputs.cells.element_id, np.where(rows["node"] == _P_CSCF, proxy, server))
 
 
-def _access_info(inputs: Inputs, rows: Columns, abroad: np.ndarray) -> pl.Series:
+def _access_info(inputs: Inputs, rows: Columns, abroad: np.ndarray) -> CodedText:
     """Return the P-Access-Network-Info: the cell, the visited network's cell, or Wi-Fi."""
     texts = inputs.access_texts
     cells = len(inputs.cells.cell_id)
     index = np.select(
         [rows["wifi"], abroad], [cells, cells + 1 + np.maximum(rows["country"], 0)], rows["cell"]
     )
-    return texts.gather(index)
+    return CodedText.of(texts, index)

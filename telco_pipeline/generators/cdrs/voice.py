@@ -15,14 +15,13 @@ from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators.base import (
     Columns,
     Inputs,
-    empty,
     enum_of,
-    frame,
     merge,
     moment,
     moment_or_null,
     nullable,
     parties,
+    rat_of,
     served_columns,
     where_columns,
     within_day,
@@ -34,25 +33,26 @@ from telco_pipeline.generators.cdrs.calls import (
     call_legs,
     record_number,
 )
+from telco_pipeline.lake import CodedText, Rowset
 
 _RECORD_TYPES = [str(RecordType.MO_CALL), str(RecordType.MT_CALL)]
 _CAUSES = np.array([int(cause) for cause in OUTCOMES], dtype=np.int16)
 _DROPPED_CAUSE = np.int16(41)  # temporary failure: the radio link was lost
 
 
-def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the voice records of a day and a part, sorted by event time."""
     day = inputs.day(date)
     batches = [within_day(batch) for batch in call_legs(day, part)]
     if not any(len(batch["time"]) for batch in batches):
-        return empty("cdrs_voice")
+        return Rowset.empty(records.CDRS_VOICE)
     legs = merge(batches)
     party = inputs.directory
     terminating = legs["role"] == TERMINATING
     calling, called = parties(inputs, legs["entity"], legs["party"], terminating)
     answered, abroad = legs["answered"], legs["country"] >= 0
     circuit = ~legs["ims"]
-    return frame(
+    return Rowset.of(
         records.CDRS_VOICE,
         {
             **served_columns(inputs, legs["entity"]),
@@ -62,12 +62,12 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
             "record_type": enum_of(_RECORD_TYPES, legs["role"]),
             "calling_number": calling,
             "called_number": called,
-            "other_plmn": party.plmn.gather(legs["party"]),
+            "other_plmn": party.network_of(legs["party"]),
             "call_reference": pl.Series(inputs.ids.call.of(legs["call"])),
             "icid": nullable(circuit, inputs.ids.icid.of(legs["call"])),
             "chargeable": pl.Series(answered & (~terminating | abroad)),
             "recording_entity": _recording_entity(inputs, legs),
-            "rat_type": inputs.lookups.rat.gather(legs["rat"]),
+            "rat_type": rat_of(legs["rat"]),
             "answer_time": moment_or_null(day, legs["answer"], ~answered),
             "release_time": moment(day, legs["release"]),
             "call_duration": pl.Series(duration(legs)),
@@ -96,8 +96,8 @@ def _cause_for_term(legs: Columns) -> np.ndarray:
     )
 
 
-def _recording_entity(inputs: Inputs, legs: Columns) -> pl.Series:
+def _recording_entity(inputs: Inputs, legs: Columns) -> CodedText:
     """Return the MSC of a circuit-switched leg, the telephony server of one over IMS."""
     serving = inputs.cells.serving
     rows = np.where(legs["ims"], serving["mmtel"][legs["cell"]], serving["msc"][legs["cell"]])
-    return inputs.cells.element_id.gather(rows)
+    return CodedText.of(inputs.cells.element_id, rows)

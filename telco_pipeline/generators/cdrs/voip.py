@@ -28,19 +28,17 @@ from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice, QuantileTable
 from telco_pipeline.generators.base import (
+    Column,
     Columns,
     Day,
     Events,
     Inputs,
     Rows,
     draw_events,
-    empty,
     enum_of,
-    frame,
     merge,
     moment,
     moment_or_null,
-    null_where,
     nullable,
     parties,
     with_tail,
@@ -57,6 +55,7 @@ from telco_pipeline.generators.cdrs.calls import (
     record_number,
 )
 from telco_pipeline.generators.cdrs.voice import duration
+from telco_pipeline.lake import CodedText, Rowset
 
 CODECS: Final = list(Codec)
 _EVS, _AMR_WB, _AMR, _OPUS, _PCMA = (CODECS.index(codec) for codec in Codec)
@@ -87,7 +86,7 @@ _TRUNK_SHARE: Final = 0.35
 SIP_RESPONSES: Final = np.array([SIP_OF_Q850[cause] for cause in OUTCOMES], dtype=np.int16)
 
 
-def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
+def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the packet-voice records of a day and a part, sorted by event time."""
     day = inputs.day(date)
     batches = [_over_ims(batch) for batch in call_legs(day, part)]
@@ -95,9 +94,9 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> pl.DataFrame:
         batches.append(_trunk_legs(events, shift))
     batches = [within_day(batch) for batch in batches]
     if not any(len(batch["time"]) for batch in batches):
-        return empty("cdrs_voip")
+        return Rowset.empty(records.CDRS_VOIP)
     legs = merge(batches)
-    return frame(records.CDRS_VOIP, _columns(inputs, day, legs))
+    return Rowset.of(records.CDRS_VOIP, _columns(inputs, day, legs))
 
 
 def _over_ims(legs: Columns) -> Columns:
@@ -174,7 +173,7 @@ def _trunk_legs(events: Events, shift: int) -> Columns:
     }
 
 
-def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, pl.Series]:
+def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, Column]:
     population = inputs.population
     terminating = legs["role"] == TERMINATING
     calling, called = parties(inputs, legs["entity"], legs["party"], terminating)
@@ -188,16 +187,15 @@ def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, pl.Series]:
         "event_time": moment(day, legs["time"]),
         "record_type": enum_of([str(RecordType.MMTEL)], np.zeros(len(trunk))),
         "subscriber_id": pl.Series(population.subscriber_id[legs["entity"]]),
-        "imsi": population.imsi.gather(legs["entity"]),
-        "msisdn": population.msisdn.gather(legs["entity"]),
+        **CodedText.several(legs["entity"], imsi=population.imsi, msisdn=population.msisdn),
         "calling_party_address": calling,
         "called_party_address": called,
         "role": enum_of(["originating", "terminating"], legs["role"]),
         "icid": pl.Series(inputs.ids.icid.of(legs["call"])),
         "chargeable": pl.Series(trunk & legs["answered"]),
         "access": enum_of([str(access) for access in _ACCESS], legs["access"]),
-        "recording_entity": inputs.cells.element_id.gather(server),
-        "cell_id": null_where(hidden, legs["cell"], inputs.lookups.cell_id),
+        "recording_entity": CodedText.of(inputs.cells.element_id, server),
+        "cell_id": CodedText.of(inputs.lookups.cell_id, legs["cell"], hidden),
         "codec": enum_of([str(name) for name in CODECS], codec),
         "answer_time": moment_or_null(day, legs["answer"], ~legs["answered"]),
         "release_time": moment(day, legs["release"]),
@@ -209,7 +207,7 @@ def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, pl.Series]:
 
 def _quality(
     key: Bits, access: np.ndarray, codec: np.ndarray, silent: np.ndarray
-) -> dict[str, pl.Series]:
+) -> dict[str, Column]:
     """Return loss, jitter, latency and MOS; null where nobody spoke."""
     loss = np.minimum(_LOSS.sample(draws.bits(key, "loss")) * _LOSS_FACTOR[access], 30.0)
     jitter = np.minimum(_JITTER.sample(draws.bits(key, "jitter")), 200.0)

@@ -1,0 +1,764 @@
+"""What a record says is true and agrees with what the other records say.
+
+The oracles know the static datasets and the records only, nothing of how records are drawn.
+"""
+
+import datetime as dt
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+
+from telco_pipeline.contracts import DATASETS, records
+from telco_pipeline.generators.care_notes import NOTES
+from telco_pipeline_tests.generators.kit import Operator, autumn_operator, spring_operator
+
+CDRS = ("cdrs_voice", "cdrs_sms", "cdrs_data")
+RECORDS = (*CDRS, "cdrs_voip", "cdrs_ims", "location_updates", "customer_service")
+MO, MT = pl.col("record_type") == "moCallRecord", pl.col("record_type") == "mtCallRecord"
+
+
+@pytest.fixture(scope="module")
+def operator() -> Operator:
+    return spring_operator()
+
+
+@pytest.fixture(scope="module")
+def voice(operator: Operator) -> pl.DataFrame:
+    return operator.all("cdrs_voice")
+
+
+@pytest.fixture(scope="module")
+def sms(operator: Operator) -> pl.DataFrame:
+    return operator.all("cdrs_sms")
+
+
+@pytest.fixture(scope="module")
+def data(operator: Operator) -> pl.DataFrame:
+    return operator.all("cdrs_data")
+
+
+@pytest.fixture(scope="module")
+def voip(operator: Operator) -> pl.DataFrame:
+    return operator.all("cdrs_voip")
+
+
+@pytest.fixture(scope="module")
+def ims(operator: Operator) -> pl.DataFrame:
+    return operator.all("cdrs_ims")
+
+
+@pytest.fixture(scope="module")
+def locations(operator: Operator) -> pl.DataFrame:
+    return operator.all("location_updates")
+
+
+def holds(frame: pl.DataFrame, rule: pl.Expr) -> None:
+    """Check that a rule holds in every row; null counts as broken."""
+    broken = frame.filter(~rule.fill_null(False))
+    assert frame.height > 0
+    assert broken.height == 0, broken.head(3).to_dicts()
+
+
+# Who.
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_identities_of_a_row_belong_to_one_subscriber(operator: Operator, name: str) -> None:
+    registry = operator.frame("subscribers").select("subscriber_id", "imsi", "msisdn", "imei")
+    rows = operator.all(name).join(registry, on="subscriber_id", how="left", suffix="_there")
+    compared = [c for c in ("imsi", "msisdn", "imei") if f"{c}_there" in rows.columns]
+    assert compared
+    for column in compared:
+        holds(rows, pl.col(column) == pl.col(f"{column}_there"))
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_rows_keep_the_contract(operator: Operator, name: str) -> None:
+    for day in operator.days:
+        frame = operator.day(name, day)
+        assert frame.schema == DATASETS[name].polars_schema
+        DATASETS[name].schema.validate(frame)
+
+
+def test_event_ids_are_unique_over_all_datasets(operator: Operator) -> None:
+    ids = pl.concat([operator.all(name)["event_id"] for name in (*RECORDS, "network_logs")])
+    assert ids.n_unique() == len(ids)
+
+
+@pytest.mark.parametrize("name", ["cdrs_voice", "cdrs_sms"])
+def test_the_served_number_is_on_its_side(operator: Operator, name: str) -> None:
+    rows = operator.all(name)
+    originating = (
+        pl.col("record_type")
+        .cast(pl.String)
+        .is_in(["moCallRecord", "moSMSRecord", "mMO4FRqRecord"])
+    )
+    own = pl.when(originating).then("calling_number").otherwise("called_number")
+    holds(rows, own == pl.col("msisdn"))
+    holds(rows, pl.col("calling_number") != pl.col("called_number"))
+
+
+@pytest.mark.parametrize("name", ["cdrs_voip", "cdrs_ims"])
+def test_the_addresses_of_packet_voice_are_on_their_side(operator: Operator, name: str) -> None:
+    registry = operator.frame("subscribers").select("subscriber_id", own="msisdn")
+    role = "role" if name == "cdrs_voip" else "role_of_node"
+    rows = operator.all(name).join(registry, on="subscriber_id")
+    side = pl.when(pl.col(role) == "originating").then("calling_party_address")
+    holds(rows, side.otherwise("called_party_address") == pl.col("own"))
+    calls = rows.filter(pl.col("called_party_address").is_not_null())
+    holds(calls, pl.col("calling_party_address") != pl.col("called_party_address"))
+
+
+@pytest.mark.parametrize("name", ["cdrs_voice", "cdrs_sms"])
+def test_the_other_network_fits_the_other_number(operator: Operator, name: str) -> None:
+    registry = operator.frame("subscribers").select(other="msisdn", plmn="home_plmn")
+    other = pl.when(pl.col("msisdn") == pl.col("calling_number")).then("called_number")
+    rows = (
+        operator.all(name)
+        .with_columns(other=other.otherwise("calling_number"))
+        .join(registry, on="other", how="left")
+    )
+    ours = rows.filter(pl.col("plmn").is_not_null())
+    holds(ours, pl.col("other_plmn") == pl.col("plmn"))
+    strangers = rows.filter(pl.col("plmn").is_null())
+    config = operator.inputs.config
+    for competitor in config.operators:
+        ranges = [f"+{config.numbering.country_code}{ndc}" for ndc in competitor.ndcs]
+        theirs = strangers.filter(
+            pl.any_horizontal(pl.col("other").str.starts_with(r) for r in ranges)
+        )
+        if competitor.own:
+            numbers = theirs["other"].unique().to_list()
+            assert set(numbers) <= {config.numbering.voicemail_number}
+        else:
+            holds(theirs, pl.col("other_plmn") == competitor.plmn)
+    local = strangers.filter(pl.col("other").str.starts_with(f"+{config.numbering.country_code}"))
+    fixed = local.filter(pl.col("other").str.contains(r"^\+32[1-35-9]"))
+    assert fixed["other_plmn"].null_count() == fixed.height > 0
+    # One number, one network.
+    networks = rows.group_by("other").agg(pl.col("other_plmn").n_unique().alias("networks"))
+    assert networks["networks"].max() == 1
+
+
+def test_machines_write_to_their_platform_only(operator: Operator, sms: pl.DataFrame) -> None:
+    machines = operator.frame("subscribers").filter(pl.col("kind") == "machine")
+    rows = sms.join(machines.select("subscriber_id"), on="subscriber_id", how="semi")
+    numbers = pl.concat([rows["calling_number"], rows["called_number"]])
+    others = numbers.filter(~numbers.is_in(machines["msisdn"].implode()))
+    assert others.n_unique() == 1
+    people = sms.join(machines.select("subscriber_id"), on="subscriber_id", how="anti")
+    assert not people["called_number"].is_in(others.unique().implode()).any()
+
+
+# Voice.
+
+
+def test_a_call_is_answered_and_released_in_order(voice: pl.DataFrame) -> None:
+    answered = pl.col("answer_time").is_not_null()
+    holds(voice, pl.col("release_time") >= pl.col("event_time"))
+    holds(
+        voice.filter(answered),
+        (pl.col("event_time") < pl.col("answer_time"))
+        & (pl.col("answer_time") <= pl.col("release_time")),
+    )
+    talk = (pl.col("release_time") - pl.col("answer_time")).dt.total_microseconds()
+    seconds = pl.col("call_duration").cast(pl.Int64)
+    holds(voice.filter(answered), (talk - seconds * 1_000_000).abs() <= 500_000)
+    holds(voice.filter(~answered), pl.col("call_duration") == 0)
+    limit = 14_400
+    holds(voice, pl.col("call_duration") <= limit)
+
+
+def test_the_causes_of_a_call_agree(voice: pl.DataFrame) -> None:
+    answered = pl.col("answer_time").is_not_null()
+    dropped = answered & (pl.col("cause_for_term") == 4)
+    holds(voice.filter(~answered), pl.col("cause_for_term") == 3)
+    holds(voice.filter(answered), pl.col("cause_for_term").is_in([0, 4]))
+    holds(voice.filter(answered & ~dropped), pl.col("diagnostics") == 16)
+    holds(voice.filter(dropped), pl.col("diagnostics") == 41)
+    holds(voice.filter(~answered), pl.col("diagnostics").is_in([17, 19, 20, 21, 1, 34, 41]))
+    # E-RAB / VoLTE drop 0.3-0.5 % (practice).
+    rate = voice.filter(dropped).height / voice.filter(answered).height
+    assert 0.002 < rate < 0.006
+    # A callee who was not reached has no record.
+    holds(voice.filter(MT), pl.col("diagnostics").is_in([16, 17, 19, 21, 41]))
+    ringing = (pl.col("release_time") - pl.col("event_time")).dt.total_seconds()
+    holds(voice.filter(MO & (pl.col("diagnostics") == 19)), ringing >= 15)
+    holds(voice.filter(MO & pl.col("diagnostics").is_in([17, 20, 1, 34])), ringing <= 8)
+
+
+def test_the_number_of_a_subscriber_is_never_unallocated(
+    operator: Operator, voice: pl.DataFrame
+) -> None:
+    ours = operator.frame("subscribers").select(called_number="msisdn")
+    inside = voice.filter(MO).join(ours, on="called_number", how="semi")
+    holds(inside, pl.col("diagnostics") != 1)
+    assert (voice["diagnostics"] == 1).any()
+
+
+def test_one_record_of_a_call_is_rated(voice: pl.DataFrame) -> None:
+    answered = pl.col("answer_time").is_not_null()
+    holds(voice, pl.col("chargeable") == (answered & (MO | pl.col("roaming"))))
+    assert voice.filter(MT & pl.col("chargeable")).height > 0
+
+
+def test_an_icid_means_a_call_over_ims(voice: pl.DataFrame) -> None:
+    holds(voice, pl.col("icid").is_null() == (pl.col("rat_type") == "GERAN"))
+    pairs = voice.filter(MO).join(voice.filter(MT), on="call_reference", suffix="_mt")
+    both = pairs.filter(pl.col("icid").is_not_null() & pl.col("icid_mt").is_not_null())
+    holds(both, pl.col("icid") == pl.col("icid_mt"))
+
+
+def test_only_phones_with_volte_speak_over_ims(operator: Operator, voice: pl.DataFrame) -> None:
+    phones = operator.frame("subscribers").select("subscriber_id", "device_id")
+    volte = operator.frame("devices").select("device_id", "volte")
+    rows = voice.join(phones.join(volte, on="device_id"), on="subscriber_id")
+    holds(rows.filter(~pl.col("volte")), pl.col("rat_type") == "GERAN")
+    holds(rows.filter(pl.col("volte")), pl.col("rat_type") != "GERAN")
+
+
+# Where.
+
+
+def _with_cells(operator: Operator, rows: pl.DataFrame) -> pl.DataFrame:
+    cells = operator.frame("cells").select(
+        "cell_id", "site_id", cell_rat=pl.col("rat_type").cast(pl.String)
+    )
+    places = operator.frame("subscribers").select(
+        "subscriber_id", "kind", "home_cell_id", "work_cell_id"
+    )
+    site = cells.select("cell_id", "site_id")
+    home = places.join(
+        site.rename({"cell_id": "home_cell_id", "site_id": "home_site"}), on="home_cell_id"
+    )
+    both = home.join(
+        site.rename({"cell_id": "work_cell_id", "site_id": "work_site"}),
+        on="work_cell_id",
+        how="left",
+    )
+    return rows.join(cells, on="cell_id", how="left").join(both, on="subscriber_id")
+
+
+@pytest.mark.parametrize("name", [*CDRS, "location_updates"])
+def test_the_radio_access_fits_the_cell(operator: Operator, name: str) -> None:
+    rows = _with_cells(operator, operator.all(name)).filter(pl.col("cell_id").is_not_null())
+    rat = pl.col("rat_type").cast(pl.String)
+    usual = rows.filter(~rat.is_in(["WLAN", "NB-IoT", "LTE-M"]))
+    holds(usual, rat == pl.col("cell_rat"))
+    narrow = rows.filter(rat.is_in(["NB-IoT", "LTE-M"]))
+    if name != "cdrs_voice":
+        holds(narrow, pl.col("cell_rat") == "EUTRAN")
+        holds(narrow, pl.col("kind") == "machine")
+    else:
+        assert (rows["rat_type"] == "WLAN").mean() > 0.01
+        assert narrow.height == 0
+
+
+@pytest.mark.parametrize("name", [*CDRS, "location_updates", "cdrs_voip", "cdrs_ims"])
+def test_everybody_is_at_home_or_at_work(operator: Operator, name: str) -> None:
+    rows = _with_cells(operator, operator.all(name)).filter(pl.col("cell_id").is_not_null())
+    at_home = (pl.col("site_id") == pl.col("home_site")).fill_null(False)
+    at_work = (pl.col("site_id") == pl.col("work_site")).fill_null(False)
+    if "rat_type" in rows.columns:
+        # A phone that speaks over GERAN only looks further where its site has none.
+        geran = operator.frame("cells").filter(pl.col("rat_type") == "GERAN")["site_id"].unique()
+        lost = (pl.col("rat_type") == "GERAN") & ~(
+            pl.col("home_site").is_in(geran.implode()) & pl.col("work_site").is_in(geran.implode())
+        ).fill_null(False)
+    else:
+        lost = pl.lit(False)
+    holds(rows, at_home | at_work | lost)
+    hour = pl.col("local").dt.hour()
+    night = rows.filter((hour >= 23) | (hour < 4))
+    moved = night.filter(pl.col("home_site") != pl.col("work_site"))
+    if name == "cdrs_data":
+        moved = moved.filter(pl.col("record_sequence_number") == 1)
+    holds(moved, at_home | lost)
+    if name == "cdrs_data":
+        weekend = rows.filter(
+            (pl.col("local").dt.weekday() >= 6)
+            & (pl.col("home_site") != pl.col("work_site"))
+            & (pl.col("kind") != "machine")
+        )
+        holds(weekend, at_home)
+        noon = rows.filter(
+            (pl.col("local").dt.weekday() == 1)
+            & hour.is_between(11, 13)
+            & (pl.col("home_site") != pl.col("work_site"))
+            & (pl.col("kind") != "machine")
+        )
+        share = noon.select(at_work.mean()).item()
+        assert 0.7 < share < 0.92  # 18 % stay in
+
+
+@pytest.mark.parametrize("name", CDRS)
+def test_roaming_columns_are_there_or_null_together(operator: Operator, name: str) -> None:
+    rows = operator.all(name)
+    abroad = rows.filter("roaming")
+    filled = ("visited_plmn", "roaming_country", "visited_cell")
+    assert abroad.height > 10
+    for column in filled:
+        assert abroad[column].null_count() == 0
+        assert rows.filter(~pl.col("roaming"))[column].null_count() == rows.height - abroad.height
+    assert abroad["cell_id"].null_count() == abroad.height
+    holds(
+        abroad,
+        pl.col("visited_cell").str.replace_all("-", "").str.starts_with(pl.col("visited_plmn")),
+    )
+    assert not abroad["rat_type"].is_in(["NR", "WLAN"]).any()
+    one_network = abroad.group_by("roaming_country").agg(pl.col("visited_plmn").n_unique())
+    assert one_network["visited_plmn"].max() == 1
+    # A trip leads to one place, not all over the country.
+    trips = abroad.group_by("subscriber_id", "roaming_country").agg(
+        pl.col("visited_cell").n_unique()
+    )
+    assert trips["visited_cell"].max() <= 12
+
+
+def test_one_subscriber_is_in_one_country(operator: Operator) -> None:
+    """All records of a moment agree on who is abroad."""
+    seen = pl.concat(
+        [operator.all(name).select("subscriber_id", "event_time", "roaming") for name in CDRS]
+        + [
+            operator.all("location_updates").select(
+                "subscriber_id", "event_time", roaming=pl.lit(False)
+            )
+        ]
+    ).sort("subscriber_id", "event_time", maintain_order=True)
+    # Partial records of a session and legs of a call may follow the crossing within its length.
+    changes = seen.with_columns(
+        changed=(pl.col("roaming") != pl.col("roaming").shift(1)).over("subscriber_id")
+    )
+    per_head = changes.group_by("subscriber_id").agg(pl.col("changed").sum())
+    assert per_head["changed"].max() <= 2  # out and back
+    assert (per_head["changed"] > 0).sum() > 5
+
+
+# Packet voice and IMS.
+
+
+def test_packet_voice_links_to_its_call(voice: pl.DataFrame, voip: pl.DataFrame) -> None:
+    over_ims = voice.filter(pl.col("icid").is_not_null())
+    media = voip.filter(pl.col("access") != "SIP trunk")
+    assert media.height == over_ims.height
+    role = pl.when(MO).then(pl.lit("originating")).otherwise(pl.lit("terminating"))
+    pairs = over_ims.with_columns(role=role).join(
+        media.with_columns(pl.col("role").cast(pl.String)), on=["icid", "role"], suffix="_voip"
+    )
+    assert pairs.height == over_ims.height
+    for column in ("subscriber_id", "event_time", "release_time", "call_duration"):
+        holds(pairs, pl.col(column) == pl.col(f"{column}_voip"))
+    holds(pairs, pl.col("answer_time").eq_missing(pl.col("answer_time_voip")))
+    holds(pairs, pl.col("cell_id").eq_missing(pl.col("cell_id_voip")))
+    access = (
+        pl.col("rat_type")
+        .cast(pl.String)
+        .replace_strict({"NR": "VoNR", "WLAN": "VoWiFi", "EUTRAN": "VoLTE"})
+    )
+    holds(pairs, access == pl.col("access").cast(pl.String))
+    response = {16: 200, 17: 486, 19: 480, 20: 480, 21: 603, 1: 404, 34: 503, 41: 503}
+    not_dropped = pairs.filter(pl.col("cause_for_term") != 4)
+    holds(
+        not_dropped,
+        pl.col("diagnostics").cast(pl.Int64).replace_strict(response) == pl.col("sip_response"),
+    )
+    holds(pairs, (pl.col("sip_response") == 200) == pl.col("answer_time").is_not_null())
+
+
+def test_sip_trunks_are_rated_and_leave_our_network(operator: Operator, voip: pl.DataFrame) -> None:
+    trunks = voip.filter(pl.col("access") == "SIP trunk")
+    holds(trunks, pl.col("chargeable") == pl.col("answer_time").is_not_null())
+    holds(voip.filter(pl.col("access") != "SIP trunk"), ~pl.col("chargeable"))
+    holds(trunks, pl.col("cell_id").is_null() & (pl.col("role") == "originating"))
+    holds(trunks, pl.col("codec").cast(pl.String).is_in(["opus", "PCMA"]))
+    subscribers = operator.frame("subscribers")
+    kinds = trunks.join(subscribers.select("subscriber_id", "kind"), on="subscriber_id")
+    holds(kinds, pl.col("kind") == "business")
+    # A call to a subscriber of ours would need the record of the callee's side.
+    assert not trunks["called_party_address"].is_in(subscribers["msisdn"].implode()).any()
+
+
+def test_ims_records_link_to_their_call(
+    voice: pl.DataFrame, voip: pl.DataFrame, ims: pl.DataFrame
+) -> None:
+    sessions = ims.filter(pl.col("sip_method") == "INVITE")
+    over_ims = voice.filter(pl.col("icid").is_not_null())
+    # A hop of the last milliseconds of the last day may lie behind the days that were made.
+    assert 2 * over_ims.height - 3 <= sessions.height <= 2 * over_ims.height
+    role = pl.when(MO).then(pl.lit("originating")).otherwise(pl.lit("terminating"))
+    calls = over_ims.with_columns(role=role).join(
+        voip.select("icid", pl.col("role").cast(pl.String), "codec", "sip_response"),
+        on=["icid", "role"],
+    )
+    pairs = sessions.with_columns(role=pl.col("role_of_node").cast(pl.String)).join(
+        calls, on=["icid", "role"], suffix="_call"
+    )
+    assert pairs.height == sessions.height
+    holds(pairs, pl.col("subscriber_id") == pl.col("subscriber_id_call"))
+    holds(pairs, pl.col("codec") == pl.col("codec_call"))
+    holds(pairs, pl.col("sip_response") == pl.col("sip_response_call"))
+    holds(pairs, pl.col("delivery_start_time").eq_missing(pl.col("answer_time")))
+    ended = pl.when(pl.col("answer_time").is_not_null()).then("release_time")
+    holds(pairs, pl.col("delivery_end_time").eq_missing(ended))
+    holds(pairs, pl.col("cell_id").eq_missing(pl.col("cell_id_call")))
+    later = (pl.col("event_time") - pl.col("event_time_call")).dt.total_microseconds()
+    first = (pl.col("record_type") == "pCSCFRecord") == (pl.col("role") == "originating")
+    holds(pairs.filter(first), later == 0)
+    holds(pairs.filter(~first), later.is_between(12_000, 45_000))
+    per_leg = pairs.group_by("icid", "role").agg(pl.col("session_id").n_unique())
+    assert per_leg["session_id"].max() == 1
+    wifi = pairs.filter(pl.col("rat_type") == "WLAN")
+    holds(wifi, pl.col("access_network_information") == "IEEE-802.11")
+
+
+def test_registrations_have_no_call(operator: Operator, ims: pl.DataFrame) -> None:
+    registrations = ims.filter(pl.col("sip_method") == "REGISTER")
+    for column in ("called_party_address", "codec", "delivery_start_time", "delivery_end_time"):
+        assert registrations[column].null_count() == registrations.height
+    holds(registrations, pl.col("sip_response").is_in([200, 401, 403, 504]))
+    assert (registrations["sip_response"] == 200).mean() > 0.96
+    phones = operator.frame("subscribers").join(operator.frame("devices"), on="device_id")
+    able = phones.filter(pl.col("volte") & (pl.col("kind") != "machine"))["subscriber_id"]
+    assert registrations["subscriber_id"].is_in(able.implode()).all()
+    assert registrations["subscriber_id"].n_unique() > 0.99 * len(able)
+
+
+def test_quality_is_in_its_band_and_falls_with_loss(voip: pl.DataFrame) -> None:
+    answered = pl.col("answer_time").is_not_null()
+    for column in ("packet_loss", "jitter", "latency", "mos"):
+        assert voip.filter(~answered)[column].null_count() == voip.filter(~answered).height
+    spoken = voip.filter(answered)
+    holds(spoken, pl.col("mos").is_between(1.0, 4.5))
+    assert 3.6 < spoken["mos"].median() < 4.4
+    holds(spoken, pl.col("packet_loss").is_between(0, 30) & pl.col("latency").is_between(20, 600))
+    for _, same in spoken.group_by("codec"):
+        if same.height < 300:
+            continue
+        assert same.select(pl.corr("packet_loss", "mos", method="spearman")).item() < -0.5
+        lossy = same.sort("packet_loss", "mos")["mos"]
+        assert lossy[: same.height // 4].mean() > lossy[-(same.height // 4) :].mean() + 0.1
+
+
+# Messages.
+
+
+def test_messages_are_sized_and_rated(sms: pl.DataFrame) -> None:
+    kind = pl.col("record_type").cast(pl.String)
+    mms, sent = (
+        kind.is_in(["mMO4FRqRecord", "mMR1DRecord"]),
+        kind.is_in(["moSMSRecord", "mMO4FRqRecord"]),
+    )
+    holds(sms.filter(mms), (pl.col("segments") == 1) & (pl.col("message_size") >= 5000))
+    text = sms.filter(~mms)
+    septets = pl.col("message_size") * 8 // 7
+    holds(text.filter(pl.col("segments") == 1), septets <= 160)
+    holds(
+        text.filter(pl.col("segments") > 1),
+        septets.is_between((pl.col("segments") - 1) * 153, pl.col("segments") * 153 + 1),
+    )
+    holds(sms, pl.col("chargeable") == (sent & (pl.col("sms_result") == 0)))
+    holds(sms.filter(sent), pl.col("sms_result").is_in([0, 192, 195]))
+    holds(sms.filter(~sent), pl.col("sms_result").is_in([0, 208]))
+    holds(sms.filter(mms), pl.col("service_centre").str.starts_with("MMSC"))
+    holds(sms.filter(~mms), pl.col("service_centre").str.starts_with("SMSC"))
+    circuit = (pl.col("rat_type") == "GERAN") & ~mms
+    holds(sms.filter(circuit), pl.col("recording_entity").str.starts_with("MSC"))
+    holds(sms.filter(~circuit), pl.col("recording_entity") == pl.col("service_centre"))
+
+
+# Data.
+
+
+def test_data_records_keep_their_limits(operator: Operator, data: pl.DataFrame) -> None:
+    limit = operator.inputs.config.charging.data_time_limit_s
+    holds(data, pl.col("duration").is_between(0, limit))
+    holds(data, (pl.col("data_volume_uplink") >= 0) & (pl.col("data_volume_downlink") >= 0))
+    cause = pl.col("cause_for_rec_closing")
+    holds(data, cause.is_in([0, 4, 17]))
+    holds(data.filter(cause == 17), pl.col("duration") == limit)
+    nr = data.filter(pl.col("rat_type") == "NR")
+    holds(nr, (pl.col("record_type") == "chargingFunctionRecord"))
+    holds(data.filter(pl.col("rat_type") != "NR"), pl.col("record_type") == "pGWRecord")
+    types = dict(
+        operator.frame("network_elements")
+        .select("element_id", pl.col("element_type").cast(pl.String))
+        .iter_rows()
+    )
+    writer = pl.col("recording_entity").replace_strict(types)
+    node = pl.col("serving_node").replace_strict(types, default=None)
+    holds(nr, (writer == "CHF") & (node == "AMF"))
+    holds(data.filter(pl.col("rat_type") != "NR"), writer == "PGW")
+    holds(data.filter((pl.col("rat_type") != "NR") & ~pl.col("roaming")), node == "SGW")
+    assert data.filter("roaming")["serving_node"].null_count() == data.filter("roaming").height
+    assert (
+        data.filter(pl.col("rat_type") != "NR")["s_nssai"].null_count() == data.height - nr.height
+    )
+
+
+def test_machines_send_and_people_receive(operator: Operator, data: pl.DataFrame) -> None:
+    kinds = operator.frame("subscribers").select("subscriber_id", "kind", "plan_id")
+    rows = data.join(kinds, on="subscriber_id")
+    machines, people = (
+        rows.filter(pl.col("kind") == "machine"),
+        rows.filter(pl.col("kind") != "machine"),
+    )
+    assert machines["data_volume_uplink"].sum() > 1.5 * machines["data_volume_downlink"].sum()
+    assert (machines["data_volume_uplink"] > machines["data_volume_downlink"]).mean() > 0.75
+    assert people["data_volume_uplink"].sum() < 0.2 * people["data_volume_downlink"].sum()
+    holds(machines, pl.col("service") == "telemetry")
+    assert set(people["service"].unique()) == set(operator.inputs.config.services)
+    plans = operator.frame("plans").select("plan_id", "access_point_name", "qci")
+    there = rows.join(plans, on="plan_id", suffix="_plan")
+    holds(
+        there,
+        (pl.col("access_point_name") == pl.col("access_point_name_plan"))
+        & (pl.col("qci") == pl.col("qci_plan")),
+    )
+
+
+def test_nobody_shares_an_address(data: pl.DataFrame) -> None:
+    opened = data.filter(pl.col("record_sequence_number") == 1)
+    holders = opened.group_by("day", "served_pdp_address").agg(pl.col("subscriber_id").n_unique())
+    assert holders["subscriber_id"].max() == 1
+    second = pl.col("served_pdp_address").str.extract(r"^100\.(\d+)\.").cast(pl.Int64)
+    holds(data, second.is_between(64, 127))
+
+
+# Phones that are off, and location updates.
+
+
+def _off_periods(operator: Operator) -> pl.DataFrame:
+    """Return when phones at home in our network were detached, from the location updates alone."""
+    seen = operator.all("location_updates").sort("subscriber_id", "event_time")
+    following = seen.select(
+        "subscriber_id",
+        "update_type",
+        off="event_time",
+        on=pl.col("event_time").shift(-1).over("subscriber_id"),
+        next=pl.col("update_type").shift(-1).over("subscriber_id"),
+    )
+    return following.filter(pl.col("update_type") == "detach")
+
+
+@pytest.mark.parametrize("made", [spring_operator, autumn_operator], ids=["spring", "autumn"])
+def test_an_attach_follows_a_detach(made: object) -> None:
+    operator = made()  # type: ignore[operator]
+    periods = _off_periods(operator)
+    ended = periods.filter(pl.col("next").is_not_null())
+    assert ended.height > 100
+    holds(ended, pl.col("next") == "attach")
+    seen = operator.all("location_updates").sort("subscriber_id", "event_time")
+    before = seen.with_columns(last=pl.col("update_type").shift(1).over("subscriber_id"))
+    attaches = before.filter((pl.col("update_type") == "attach") & pl.col("last").is_not_null())
+    holds(attaches, pl.col("last") == "detach")
+
+
+@pytest.mark.parametrize("made", [spring_operator, autumn_operator], ids=["spring", "autumn"])
+@pytest.mark.parametrize("name", [*CDRS, "cdrs_ims"])
+def test_nothing_happens_on_a_phone_that_is_off(made: object, name: str) -> None:
+    operator = made()  # type: ignore[operator]
+    roamers = pl.concat([operator.all(n).filter("roaming").select("subscriber_id") for n in CDRS])
+    nights = (
+        _off_periods(operator)
+        .filter((pl.col("on") - pl.col("off")).dt.total_hours() < 13)
+        .join(roamers, on="subscriber_id", how="anti")
+    )
+    events = operator.all(name).sort("event_time")
+    inside = events.join_asof(
+        nights.sort("off"),
+        left_on="event_time",
+        right_on="off",
+        by="subscriber_id",
+        strategy="backward",
+        check_sortedness=False,
+    )
+    # A second for a phone that is just being switched, and for the hops of the IMS.
+    awake = pl.col("on").is_null() | (pl.col("event_time") >= pl.col("on"))
+    fading = (pl.col("event_time") - pl.col("off")).dt.total_milliseconds() <= 1000
+    holds(inside, awake | fading)
+    assert inside["on"].is_not_null().sum() > 20
+
+
+def test_the_previous_area_is_where_the_phone_was(
+    operator: Operator, locations: pl.DataFrame
+) -> None:
+    rows = locations.sort("subscriber_id", "event_time").with_columns(
+        last=pl.col("tac").shift(1).over("subscriber_id")
+    )
+    attach = pl.col("update_type") == "attach"
+    assert rows.filter(attach)["previous_tac"].null_count() == rows.filter(attach).height
+    known = rows.filter(~attach & pl.col("last").is_not_null())
+    holds(known, pl.col("previous_tac") == pl.col("last"))
+    area = rows.filter(pl.col("update_type") == "tracking area change")
+    holds(area, pl.col("previous_tac") != pl.col("tac"))
+    holds(
+        rows.filter(pl.col("update_type").is_in(["periodic", "detach"])),
+        pl.col("previous_tac") == pl.col("tac"),
+    )
+    tacs = operator.frame("cells").select("cell_id", there="tac")
+    holds(rows.join(tacs, on="cell_id"), pl.col("tac") == pl.col("there"))
+    assert area.height > 500
+
+
+def test_nobody_updates_the_home_network_from_abroad(
+    operator: Operator, locations: pl.DataFrame
+) -> None:
+    roaming = (
+        pl.concat(
+            [operator.all(n).filter("roaming").select("subscriber_id", "event_time") for n in CDRS]
+        )
+        .group_by("subscriber_id")
+        .agg(first=pl.col("event_time").min(), last=pl.col("event_time").max())
+    )
+    rows = locations.join(roaming, on="subscriber_id")
+    assert rows.height > 10
+    holds(rows, (pl.col("event_time") <= pl.col("first")) | (pl.col("event_time") > pl.col("last")))
+
+
+def test_updates_are_written_by_the_right_core(operator: Operator, locations: pl.DataFrame) -> None:
+    types = dict(
+        operator.frame("network_elements")
+        .select("element_id", pl.col("element_type").cast(pl.String))
+        .iter_rows()
+    )
+    expected = (
+        pl.col("rat_type")
+        .cast(pl.String)
+        .replace_strict(
+            {"GERAN": "MSC", "NR": "AMF", "EUTRAN": "MME", "NB-IoT": "MME", "LTE-M": "MME"}
+        )
+    )
+    holds(locations, pl.col("recording_entity").replace_strict(types) == expected)
+    holds(locations.filter(pl.col("update_type") == "detach"), pl.col("cause") == 0)
+    assert (locations["cause"] == 0).mean() > 0.99
+
+
+# Logs and care.
+
+_LINE = re.compile(
+    r"<(?P<pri>\d{1,3})>1 (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (?P<hostname>\S+) "
+    r"(?P<app>\S+) (?P<pid>\d+) (?P<msgid>\S+) (?P<data>\[[^\]]+\]) (?P<message>.+)"
+)
+
+
+def test_a_log_line_says_what_its_fields_say(operator: Operator) -> None:
+    logs = operator.all("network_logs").sample(3000, seed=1)
+    names = dict(operator.frame("network_elements").select("element_id", "name").iter_rows())
+    for row in logs.iter_rows(named=True):
+        found = _LINE.fullmatch(row["line"])
+        assert found is not None, row["line"]
+        assert int(found["pri"]) == row["facility"] * 8 + row["severity"]
+        assert dt.datetime.fromisoformat(found["time"]) == row["event_time"]
+        assert found["hostname"] == row["hostname"] == names[row["element_id"]]
+        assert (found["app"], found["msgid"]) == (row["app_name"], row["msg_id"])
+        assert found["data"] == row["structured_data"]
+        assert found["message"] == row["message"]
+        parameters = dict(re.findall(r'(\w+)="([^"]*)"', found["data"]))
+        assert parameters["resource"] == row["element_id"]
+        assert int(parameters["sequenceId"]) >= 1
+        assert "{" not in row["message"]
+        assert not re.search(
+            r"(?<![\d.])0+\b(?! dB)(?!/)", row["message"].replace("ge-0/0/", "")
+        ), row
+
+
+def test_a_cell_in_a_log_line_is_of_its_element(operator: Operator) -> None:
+    logs = operator.all("network_logs").filter(pl.col("message").str.starts_with("cell "))
+    cells = operator.frame("cells").select("cell_id", cell_element="element_id")
+    named = logs.with_columns(cell_id=pl.col("message").str.extract(r"^cell (\S+)")).join(
+        cells, on="cell_id", how="left"
+    )
+    radio = named.filter(pl.col("cell_element").is_not_null())
+    holds(radio, pl.col("cell_element") == pl.col("element_id"))
+    assert radio.height > 0.9 * named.height
+
+
+@pytest.fixture(scope="module")
+def care() -> pl.DataFrame:
+    busy = Operator(
+        dt.date(2026, 3, 28),
+        3,
+        subscribers=1500,
+        part_size=1024,
+        record_weights={
+            "voice": 1.0,
+            "sms": 1.0,
+            "data": 1.0,
+            "voip": 1.0,
+            "ims": 1.0,
+            "location_updates": 1.0,
+            "network_logs": 1.0,
+            "customer_service": 80.0,
+        },
+    )
+    registry = busy.frame("subscribers").select(
+        "subscriber_id", "kind", registered=pl.col("language").cast(pl.String)
+    )
+    return busy.all("customer_service").join(registry, on="subscriber_id")
+
+
+def test_a_contact_is_consistent(care: pl.DataFrame) -> None:
+    abandoned = pl.col("resolution") == "abandoned"
+    alone = (pl.col("channel") == "app") | abandoned
+    holds(care, pl.col("agent_id").is_null() == alone)
+    holds(care, (pl.col("handling_seconds") == 0) == abandoned)
+    holds(care.filter(abandoned), pl.col("nps").is_null())
+    holds(care.filter(abandoned), pl.col("channel").is_in(["call", "chat"]))
+    holds(care.filter(pl.col("channel") == "app"), pl.col("queue_seconds") == 0)
+    hour = pl.col("local").dt.hour()
+    holds(care.filter(pl.col("channel").is_in(["call", "chat", "shop"])), hour.is_between(8, 19))
+    assert 0.70 < (care["resolution"] == "solved").mean() < 0.85
+    # Only our own customers call: no visitors, no machines.
+    holds(care, pl.col("kind").is_in(["person", "business"]))
+    handled = care.filter((pl.col("channel") == "call") & ~abandoned)["handling_seconds"]
+    assert 300 < handled.mean() < 540
+    surveyed = care.filter(pl.col("nps").is_not_null())
+    assert surveyed.select(pl.corr("sentiment", "nps")).item() > 0.7
+
+
+def test_a_note_is_in_the_customers_language(care: pl.DataFrame) -> None:
+    holds(care, pl.col("language").cast(pl.String) == pl.col("registered"))
+    assert care["language"].n_unique() >= 3
+    for (language, reason, result), rows in care.group_by("language", "reason", "resolution"):
+        openings, endings = NOTES[language]
+        possible = {f"{opening} {endings[result]}" for opening in openings[reason]}
+        assert set(rows["note"]) <= possible
+
+
+def test_contacts_are_as_many_as_the_weight_says(care: pl.DataFrame) -> None:
+    # 1.9 contacts a year and head (practice: 1-3), 80 times as many here.
+    heads = 1500 * 0.8
+    per_year = care.height / heads / 3 * 365 / 80
+    assert 1.0 < per_year < 3.0
+
+
+def test_every_code_of_a_contract_occurs(operator: Operator) -> None:
+    """A code that no row bears is a promise that no generator keeps."""
+    missing = []
+    for contract in (records.CDRS_VOICE, records.CDRS_SMS, records.CDRS_VOIP, records.CDRS_IMS):
+        rows = operator.all(contract.name)
+        for name, dtype in contract.polars_schema.items():
+            # `Rat` and `Codec` are lists of several datasets; `cdrs_voip` has every codec.
+            shared = name == "rat_type" or (contract.name, name) == ("cdrs_ims", "codec")
+            if isinstance(dtype, pl.Enum) and not shared:
+                seen = set(rows[name].cast(pl.String).drop_nulls().unique())
+                missing += [
+                    f"{contract.name}.{name}={c}" for c in dtype.categories if c not in seen
+                ]
+    assert missing == []
+
+
+def test_timing_advance_stays_within_the_cell(operator: Operator, locations: pl.DataFrame) -> None:
+    step = (
+        pl.col("rat_type")
+        .cast(pl.String)
+        .replace_strict({"GERAN": 550, "NR": 39, "EUTRAN": 78, "NB-IoT": 78, "LTE-M": 78})
+    )
+    reach = operator.frame("cells").select("cell_id", "range_m")
+    rows = locations.join(reach, on="cell_id")
+    holds(rows, pl.col("timing_advance") * step <= pl.col("range_m"))
+    stays = rows.group_by("subscriber_id", "cell_id").agg(pl.col("timing_advance").n_unique())
+    assert stays["timing_advance"].max() == 1
+    assert np.unique(rows["timing_advance"].to_numpy()).size > 50
