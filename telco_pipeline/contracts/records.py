@@ -52,7 +52,7 @@ def _imei() -> dy.String:
 
 
 def _cell_id() -> dy.String:
-    return text("Cell of the served subscriber; null abroad.", nullable=True, standard="TS 32.298 location / userLocationInformation", personal="location")
+    return text("Cell of the served subscriber at the start (of the call, message or session); null abroad.", nullable=True, standard="TS 32.298 location / userLocationInformation", personal="location")
 
 
 def _recording_entity() -> dy.String:
