@@ -68,7 +68,7 @@ $(DAGSTER_DIR)/dagster.yaml: dagster.yaml
 	@cp dagster.yaml $@
 
 .PHONY: demo
-demo: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Run the operator: 5,000 subscribers, 35 days, every scenario, all checks
+demo: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Run the operator: 5,000 subscribers, 35 days, every dataset, all checks
 	@DAGSTER_HOME="$(CURDIR)/$(DAGSTER_DIR)" $(BIN)/telco demo
 
 .PHONY: ui

@@ -29,6 +29,7 @@ def build_defs(
     config: WorldConfig | None = None,
     daily: dg.DailyPartitionsDefinition | None = None,
     pool: str | None = policy.POOL,
+    checks: bool = True,
 ) -> dg.Definitions:
     """Build everything that Dagster knows of the operator.
 
@@ -38,6 +39,7 @@ def build_defs(
         config: The world, if it is not the one of world.yaml.
         daily: The days that exist, if they are not those from the epoch to the running day.
         pool: Concurrency pool of all steps; None for none.
+        checks: Whether the asset checks are there too.
     """
     settings = settings or Settings.from_env()
     config = config or load_world(settings.world_file)
@@ -46,7 +48,7 @@ def build_defs(
     resources: dict[str, object] = {"operator": operator}
     return dg.Definitions(
         assets=[build_asset(dataset, config, daily, pool) for dataset in DATASETS.values()],
-        asset_checks=[build_checks(dataset, pool) for dataset in DATASETS.values()],
+        asset_checks=[build_checks(dataset, pool) for dataset in DATASETS.values() if checks],
         jobs=build_jobs(),
         schedules=build_schedules(daily, config.epoch, on=on),
         resources=resources | dict(overrides or {}),

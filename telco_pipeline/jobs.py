@@ -49,6 +49,7 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
             "or layers) in the run configuration of `operator`. It is written to "
             "_worlds/<name>/, checked in the step that makes it, and shows as observations; "
             "the main world's partitions and their state stay as they are.",
+            config={"resources": {"operator": {"config": {"world": "what-if", "seed": 43}}}},
             tags=TEAM_TAG | {OTHER_WORLD_TAG: "true"},
         ),
     ]

@@ -212,14 +212,12 @@ def _check_made(config: WorldConfig, lake: Lake, name: str) -> None:
     provenance = lake.provenance(name)
     if provenance is None:
         raise TelcoError(
-            f"{lake.root} has no {name} yet: make it first, with "
-            f"telco generate --lake {lake.root} --datasets {name}"
+            f"{lake.root} has no {name} yet: make it first, with `{lake.command(name)}`"
         )
     if provenance.world_hash != config.world_hash:
         raise TelcoError(
             f"{name} in {lake.root} is of another world ({provenance.world_hash}, not "
-            f"{config.world_hash}): make it anew with "
-            f"telco generate --lake {lake.root} --datasets {name} --replace"
+            f"{config.world_hash}): make it anew with `{lake.command(name)} --replace`"
         )
 
 

@@ -260,8 +260,13 @@ def _execute(
     daily = partitions.daily_partitions(operation.config.epoch, until=span[-1])
     # No pool: without a daemon nobody gives back the slot of a run that was killed, and the next
     # one would wait for it for ever.
+    # Another world is checked in the steps themselves: Dagster's checks speak of the main one.
     defs = build_defs(
-        overrides={"operator": operation}, config=operation.config, daily=daily, pool=None
+        overrides={"operator": operation},
+        config=operation.config,
+        daily=daily,
+        pool=None,
+        checks=operation.main,
     )
     static = all(name in STATIC_DATASETS for name in names)
     name = WHAT_IF if not operation.main else BUILD_WORLD if static else OPERATE

@@ -98,7 +98,8 @@ def test_a_broken_partition_is_found(
     assert 1 <= len(finding.sample) <= integrity.SAMPLE_ROWS
     json.dumps(finding.sample)
     assert finding.recover == (
-        f"telco generate --lake {lake.root} --datasets cdrs_voice --start 2026-01-02 --days 1"
+        f"telco generate --lake {lake.root} --subscribers 5000 --seed 42 "
+        "--datasets cdrs_voice --start 2026-01-02 --days 1"
     )
     assert integrity.CHECKS[check](lake, "cdrs_voice", DAYS[0]).passed
     assert integrity.check_provenance(lake, "cdrs_voice", DAYS[1]).passed
@@ -134,7 +135,10 @@ def test_a_missing_target_is_found(lake: Lake) -> None:
     finding = integrity.check_foreign_keys(lake, "cdrs_voice", DAYS[0])
     assert not finding.passed
     assert "cells is not in the lake" in finding.message
-    assert finding.recover == f"telco generate --lake {lake.root} --datasets cells"
+    assert (
+        finding.recover
+        == f"telco generate --lake {lake.root} --subscribers 5000 --seed 42 --datasets cells"
+    )
 
 
 def test_other_types_are_found(lake: Lake) -> None:

@@ -98,7 +98,7 @@ def test_records_need_the_static_datasets(tmp_path: Path, world: WorldConfig, mi
     for name in order:
         if name not in needs.get(missing, {missing}):
             produce(world, lake, name)
-    with pytest.raises(TelcoError, match=r"has no \w+ yet: make it first, with telco generate"):
+    with pytest.raises(TelcoError, match=r"has no \w+ yet: make it first, with `telco generate"):
         produce(world, lake, "cdrs_voice", [DAY])
     assert not lake.exists("cdrs_voice")
 

@@ -80,7 +80,7 @@ def build_checks(dataset: Dataset, pool: str | None) -> dg.AssetChecksDefinition
     def checks(
         context: dg.AssetCheckExecutionContext, operator: dg.ResourceParam[Operation]
     ) -> Iterator[dg.AssetCheckResult]:
-        days = _days(context, dataset)
+        days = _days(context, operator, dataset)
         selected = {key.name for key in context.selected_asset_check_keys}
         for guard in guards_of(dataset):
             if guard.name in selected:
@@ -152,14 +152,18 @@ def _label(findings: list[Finding]) -> str:
     return partitions.label_of([finding.day for finding in findings if finding.day])
 
 
-def _days(context: dg.AssetCheckExecutionContext, dataset: Dataset) -> list[dt.date] | list[None]:
+def _days(
+    context: dg.AssetCheckExecutionContext, operator: Operation, dataset: Dataset
+) -> list[dt.date] | list[None]:
+    """Return the days of the run; outside a run with days, the newest day in the lake."""
     if not dataset.daily:
         return [None]
     step = context.op_execution_context
     if step.has_partition_key or step.has_partition_key_range:
         return list(partitions.days_of(step.partition_keys))
+    if days := operator.lake.days(dataset.name):
+        return [days[-1]]
     raise dg.Failure(
-        "these checks read one day or a range of days: run them from the job `operate` or "
-        f"`make_records` with partitions, or `telco check --datasets {dataset.name}` for all days",
+        f"the lake has no day of {dataset.name} to check: materialise one first",
         allow_retries=False,
     )

@@ -29,7 +29,7 @@ def demo(
     lake: options.LakeDirectory = None,
     workers: options.Workers = None,
 ) -> None:
-    """Run the whole operator: all datasets from the epoch on, every layer, all checks.
+    """Run the whole operator: all datasets from the epoch on, every layer there is, all checks.
 
     Exit status 0 only if all of it worked.
 

@@ -4,7 +4,6 @@ Belongs here: from a request to a run, and what is shown of it. Does not belong 
 (`runs`), making rows (`production`).
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -155,6 +154,7 @@ def show(asked: options.Request, summary: "RunSummary") -> None:
         print_table,
     )
     from telco_pipeline.cli.findings import print_findings
+    from telco_pipeline.lake import Lake
 
     print_table(
         "Datasets",
@@ -182,8 +182,9 @@ def show(asked: options.Request, summary: "RunSummary") -> None:
     if summary.skipped:
         print_line(f"Not made, for something before them failed: {', '.join(summary.skipped)}.")
     size = sum(one.bytes for one in summary.datasets)
+    lake = Lake(asked.lake, asked.world)
     print_line(
         f"{count(summary.rows)} rows, {megabytes(size)} MB in {duration(summary.seconds)}, "
         f"checks included. World {asked.config.world_hash} of seed {asked.config.seed}."
     )
-    print_line(f"The data lies in {Path(asked.lake).absolute()}")
+    print_line(f"The data lies in {lake.directory('places').parent.absolute()}")

@@ -7,6 +7,7 @@ right (`telco_pipeline.integrity`).
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +219,7 @@ class Lake:
 
     def command(self, name: str, first: dt.date | None = None, last: dt.date | None = None) -> str:
         """Return the command that makes a dataset, or some days of it, in this lake."""
-        words = f"telco generate --lake {self.root} --datasets {name}"
+        words = f"telco generate --lake {self.root}{self._world_options()} --datasets {name}"
         if self.world != layout.MAIN:
             words += f" --world {self.world}"
         if first is not None:
@@ -226,6 +227,13 @@ class Lake:
             if last is not None and last >= first:
                 words += f" --days {(last - first).days + 1}"
         return words
+
+    def _world_options(self) -> str:
+        """Return the options that name the world that lies here, as far as they can."""
+        with suppress(TelcoError):
+            if (held := self.held_world()) and held.config:
+                return f" --subscribers {held.config.get('subscribers')} --seed {held.seed}"
+        return ""
 
     def _bases(self) -> list[Path]:
         """Return the directories to look into, the world's own first."""
