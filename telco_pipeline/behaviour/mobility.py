@@ -54,6 +54,8 @@ _STAY = QuantileTable.of(
 # one in the morning: two triangular spreads, in local seconds.
 _NIGHT_OFF: Final = 0.12
 _OFF: Final = 22 * 3600
+FIRST_OFF: Final = _OFF * SECOND
+"""Local time of the day before which no phone is switched off, in microseconds."""
 _OFF_SPREAD: Final = 3590
 _ON: Final = 5 * 3600 + 1800
 _ON_SPREAD: Final = 7200
@@ -91,6 +93,9 @@ class Mobility:
         for start in range(0, population.size, block):
             entities = np.arange(start, min(start + block, population.size))
             self._days[entities] = _day_of(config, population, day, entities)
+        # Most phones are always on, and most people stay in the country: a byte tells them apart.
+        self._sleeps = self._days[:, _ON_AT] > 0
+        self._goes = self._sleeps | (self._days[:, _RETURN] > 0)
 
     def at(self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]) -> Positions:
         """Return where each entity is.
@@ -114,9 +119,13 @@ class Mobility:
         self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.bool_]:
         """Return whose phone is switched off for the night at a time (as in `at`)."""
-        days = self._days[entity]
-        seconds = self._clock.local(time_of_day)[0] // SECOND
-        return (seconds >= days[:, _OFF_AT]) | (seconds < days[:, _ON_AT])
+        off = self._sleeps[entity]
+        rows = np.flatnonzero(off)
+        if rows.size:
+            days = self._days[entity[rows]]
+            seconds = self._clock.local(time_of_day[rows])[0] // SECOND
+            off[rows] = (seconds >= days[:, _OFF_AT]) | (seconds < days[:, _ON_AT])
+        return off
 
     def until_on(
         self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]
@@ -130,9 +139,7 @@ class Mobility:
 
     def may_go(self, entity: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """Return the rows of entities whose phone `until_gone` may find gone; the rest stay."""
-        days = self._days
-        goes = (days[:, _ON_AT] > 0) | (days[:, _RETURN] > 0)
-        return np.flatnonzero(goes[entity])
+        return np.flatnonzero(self._goes[entity])
 
     def until_gone(
         self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from telco_pipeline.behaviour.mobility import FIRST_OFF
 from telco_pipeline.behaviour.population import GERAN, MACHINE
 from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import RecordType
@@ -101,10 +102,14 @@ def _incoming(day: Day, entities: Rows) -> Events:
 def _messages(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
     """Return the records of messages: at the sender, and at the recipient where it is ours."""
     inputs = events.day.inputs
+    delivered = events.time + _delay(events)
+    if shift:
+        # Of the day before, only what may come after midnight is worked out.
+        later = np.flatnonzero(delivered >= _first_that_may_wait(events.day))
+        events, delivered = events.select(later), delivered[later]
     choose_party = inputs.contacts.incoming if incoming else inputs.contacts.outgoing
     party = choose_party(events.entity, events.key, messages=True)
     accepted = _SUBMIT_RESULTS[_SUBMIT.sample(events.bits("submit"))]
-    delivered = events.time + _delay(events)
     everything = np.arange(len(events))
     if incoming:
         sides: list[tuple[Rows, Rows, Rows, Rows, bool]] = [
@@ -118,6 +123,14 @@ def _messages(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
         ]
     content = _content(events)
     return [_side(events, shift, content, accepted, *side) for side in sides if len(side[0])]
+
+
+def _first_that_may_wait(day: Day) -> int:
+    """Return the time of delivery from which a message may lie over midnight in a phone's stead.
+
+    Earlier ones find the phone on, or wait for a morning that is still on this UTC day.
+    """
+    return min(max(FIRST_OFF - int(day.clock.offset.max()), 0), DAY)
 
 
 def _delay(events: Events) -> Rows:
