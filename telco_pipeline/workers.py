@@ -77,8 +77,7 @@ class Crew:
                 self._here = Worker(self._config, self._lake)
             yield from map(self._here.make, tasks)
         else:
-            with _one_polars_thread(), _no_interrupts():
-                self._hire()
+            self._hire()
             yield from self._in_pool(tasks)
 
     def __enter__(self) -> Self:
@@ -100,9 +99,12 @@ class Crew:
             initializer=_start_worker,
             initargs=(self._config, self._lake.root, self._lake.world),
         )
-        # A process starts with a task; these all start now, while the environment is set.
-        for _ in range(self._workers):
-            self._pool.submit(_nothing)
+        # A process starts with a task; these all start now, while the environment is set. Not so
+        # the pool: making it starts multiprocessing's resource tracker, which lifts the block of
+        # SIGINT for everything that starts afterwards.
+        with _one_polars_thread(), _no_interrupts():
+            for _ in range(self._workers):
+                self._pool.submit(_nothing)
 
     def _in_pool(self, tasks: Iterable[Task]) -> Iterator[Made]:
         assert self._pool is not None
