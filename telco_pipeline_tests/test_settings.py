@@ -103,188 +103,392 @@ def refusal(path: Path, **overrides: object) -> str:
 
 # Each: what is replaced in WORLD, by what, and the whole message after "world.yaml:".
 NUMBERED = [
-    ("version: 1", "version: 2",
-     "1: version: must be 1, the only version of this file so far, not 2"),
-    ("seed: 42", "seed: -1",
-     "2: seed: must be a whole number from 0 to 9,223,372,036,854,775,807, not -1"),
-    ("seed: 42", "seed: 1.5",
-     "2: seed: must be a whole number from 0 to 9,223,372,036,854,775,807, not 1.5"),
-    ("seed: 42", "seed: true",
-     "2: seed: must be a whole number from 0 to 9,223,372,036,854,775,807, not true"),
-    ("seed: 42", "seed:",
-     "2: seed: must be a whole number from 0 to 9,223,372,036,854,775,807, not nothing"),
-    ("2026-01-01", "1999-12-31",
-     "3: epoch: must be a date from 2000-01-01 to 2044-10-01, not \"1999-12-31\""),
-    ("2026-01-01", "2026-13-01",
-     "3: epoch: must be a date from 2000-01-01 to 2044-10-01, not \"2026-13-01\": "
-     "write YYYY-MM-DD"),
-    ("2026-01-01", "2026-02-30",
-     "3: epoch: must be a date from 2000-01-01 to 2044-10-01, not \"2026-02-30\": "
-     "write YYYY-MM-DD"),
-    ("2026-01-01", "2045-01-01",
-     "3: epoch: must be a date from 2000-01-01 to 2044-10-01, not \"2045-01-01\""),
-    ("2026-01-01", "20260101",
-     "3: epoch: must be a date from 2000-01-01 to 2044-10-01, not 20260101"),
-    ("Europe/Brussels", "Europe/Brusels",
-     "4: time_zone: must be an IANA time zone such as Europe/Brussels, not \"Europe/Brusels\": "
-     "did you mean 'Europe/Brussels'?"),
-    ("Europe/Brussels", "../etc/passwd",
-     "4: time_zone: must be an IANA time zone such as Europe/Brussels, not \"../etc/passwd\""),
-    ("country: BE", "country: NL",
-     "5: country: must be BE, a country code in two capitals, not \"NL\": "
-     "the radio network can be built for Belgium only so far"),
-    ("country: BE", "country: NO",
-     "5: country: must be BE, a country code in two capitals, not \"NO\": "
-     "the radio network can be built for Belgium only so far"),
-    ("country: BE", "country: Belgium",
-     "5: country: must be BE, a country code in two capitals, not \"Belgium\": "
-     "no ISO country code"),
-    ("country: BE", "country: CS",
-     "5: country: must be BE, a country code in two capitals, not \"CS\": "
-     "no holidays are known for it"),
-    ("subscribers: 5000", "subscribers: 0",
-     "6: subscribers: must be a whole number from 1 to 268,435,456, not 0"),
-    ("subscribers: 5000", "subscribers: -5",
-     "6: subscribers: must be a whole number from 1 to 268,435,456, not -5"),
-    ("subscribers: 5000", "subscribers: 268435457",
-     "6: subscribers: must be a whole number from 1 to 268,435,456, not 268435457"),
-    ("subscribers: 5000", 'subscribers: "5000"',
-     "6: subscribers: must be a whole number from 1 to 268,435,456, not \"5000\""),
-    ("subscribers: 5000", "subscribers: 1e6",
-     "6: subscribers: must be a whole number from 1 to 268,435,456, not 1e6"),
-    ("sample_of: 10000000", "sample_of: 4999",
-     "6: subscribers: 5,000 is more than sample_of, 4,999: write fewer subscribers or a larger "
-     "sample_of"),
-    ("subscribers: 5000", "subscribers: 4000000",
-     "6: subscribers: 4,000,000 SIM cards need as many numbers, but Alpha has "
-     "1,800,000 to give: write fewer subscribers or add 3 ndcs to it, such as 463, 464, 467"),
-    ("part_size: 32768", "part_size: 30000",
-     "8: part_size: must be a power of two from 1,024 to 1,048,576, not 30000"),
-    ("part_size: 32768", "part_size: 512",
-     "8: part_size: must be a power of two from 1,024 to 1,048,576, not 512"),
+    (
+        "version: 1",
+        "version: 2",
+        "1: version: must be 1, the only version of this file so far, not 2",
+    ),
+    (
+        "seed: 42",
+        "seed: -1",
+        "2: seed: must be a whole number from 0 to 9,223,372,036,854,775,807, not -1",
+    ),
+    (
+        "seed: 42",
+        "seed: 1.5",
+        "2: seed: must be a whole number from 0 to 9,223,372,036,854,775,807, not 1.5",
+    ),
+    (
+        "seed: 42",
+        "seed: true",
+        "2: seed: must be a whole number from 0 to 9,223,372,036,854,775,807, not true",
+    ),
+    (
+        "seed: 42",
+        "seed:",
+        "2: seed: must be a whole number from 0 to 9,223,372,036,854,775,807, not nothing",
+    ),
+    (
+        "2026-01-01",
+        "1999-12-31",
+        '3: epoch: must be a date from 2000-01-01 to 2044-10-01, not "1999-12-31"',
+    ),
+    (
+        "2026-01-01",
+        "2026-13-01",
+        '3: epoch: must be a date from 2000-01-01 to 2044-10-01, not "2026-13-01": '
+        "write YYYY-MM-DD",
+    ),
+    (
+        "2026-01-01",
+        "2026-02-30",
+        '3: epoch: must be a date from 2000-01-01 to 2044-10-01, not "2026-02-30": '
+        "write YYYY-MM-DD",
+    ),
+    (
+        "2026-01-01",
+        "2045-01-01",
+        '3: epoch: must be a date from 2000-01-01 to 2044-10-01, not "2045-01-01"',
+    ),
+    (
+        "2026-01-01",
+        "20260101",
+        "3: epoch: must be a date from 2000-01-01 to 2044-10-01, not 20260101",
+    ),
+    (
+        "Europe/Brussels",
+        "Europe/Brusels",
+        '4: time_zone: must be an IANA time zone such as Europe/Brussels, not "Europe/Brusels": '
+        "did you mean 'Europe/Brussels'?",
+    ),
+    (
+        "Europe/Brussels",
+        "../etc/passwd",
+        '4: time_zone: must be an IANA time zone such as Europe/Brussels, not "../etc/passwd"',
+    ),
+    (
+        "country: BE",
+        "country: NL",
+        '5: country: must be BE, a country code in two capitals, not "NL": '
+        "the radio network can be built for Belgium only so far",
+    ),
+    (
+        "country: BE",
+        "country: NO",
+        '5: country: must be BE, a country code in two capitals, not "NO": '
+        "the radio network can be built for Belgium only so far",
+    ),
+    (
+        "country: BE",
+        "country: Belgium",
+        '5: country: must be BE, a country code in two capitals, not "Belgium": '
+        "no ISO country code",
+    ),
+    (
+        "country: BE",
+        "country: CS",
+        '5: country: must be BE, a country code in two capitals, not "CS": '
+        "no holidays are known for it",
+    ),
+    (
+        "subscribers: 5000",
+        "subscribers: 0",
+        "6: subscribers: must be a whole number from 1 to 268,435,456, not 0",
+    ),
+    (
+        "subscribers: 5000",
+        "subscribers: -5",
+        "6: subscribers: must be a whole number from 1 to 268,435,456, not -5",
+    ),
+    (
+        "subscribers: 5000",
+        "subscribers: 268435457",
+        "6: subscribers: must be a whole number from 1 to 268,435,456, not 268435457",
+    ),
+    (
+        "subscribers: 5000",
+        'subscribers: "5000"',
+        '6: subscribers: must be a whole number from 1 to 268,435,456, not "5000"',
+    ),
+    (
+        "subscribers: 5000",
+        "subscribers: 1e6",
+        "6: subscribers: must be a whole number from 1 to 268,435,456, not 1e6",
+    ),
+    (
+        "sample_of: 10000000",
+        "sample_of: 4999",
+        "6: subscribers: 5,000 is more than sample_of, 4,999: write fewer subscribers or a larger "
+        "sample_of",
+    ),
+    (
+        "subscribers: 5000",
+        "subscribers: 4000000",
+        "6: subscribers: 4,000,000 SIM cards need as many numbers, but Alpha has "
+        "1,800,000 to give: write fewer subscribers or add 3 ndcs to it, such as 463, 464, 467",
+    ),
+    (
+        "part_size: 32768",
+        "part_size: 30000",
+        "8: part_size: must be a power of two from 1,024 to 1,048,576, not 30000",
+    ),
+    (
+        "part_size: 32768",
+        "part_size: 512",
+        "8: part_size: must be a power of two from 1,024 to 1,048,576, not 512",
+    ),
     ("share: 0.6, ndcs", "share: 0.5, ndcs", "9: operators: shares must sum to 1, not 0.9"),
     (", own: true", "", "9: operators: exactly one must have own: true, not 0"),
-    ('ndcs: ["481"]', 'ndcs: ["481"], own: true',
-     "9: operators: exactly one must have own: true, not 2"),
+    (
+        'ndcs: ["481"]',
+        'ndcs: ["481"], own: true',
+        "9: operators: exactly one must have own: true, not 2",
+    ),
     ("own: true", "own: yes", '10: operators[0].own: must be true or false, not "yes"'),
-    ('"20661"', "20661",
-     '10: operators[0].plmn: must be text of 5 or 6 digits: write "20661" in quotes'),
-    ('"20661"', "02066",
-     '10: operators[0].plmn: must be text of 5 or 6 digits: write "02066" in quotes'),
+    (
+        '"20661"',
+        "20661",
+        '10: operators[0].plmn: must be text of 5 or 6 digits: write "20661" in quotes',
+    ),
+    (
+        '"20661"',
+        "02066",
+        '10: operators[0].plmn: must be text of 5 or 6 digits: write "02066" in quotes',
+    ),
     ('"20661"', '"2066"', '10: operators[0].plmn: must be text of 5 or 6 digits, not "2066"'),
     ('"20661"', "2066", "10: operators[0].plmn: must be text of 5 or 6 digits, not 2066"),
-    ('"20662"', '"20661"',
-     '11: operators[1].plmn: "20661" is the code of another operator: write a different one'),
-    ('["481"]', '["462"]',
-     '11: operators[1].ndcs[0]: "462" is a prefix of Alpha already: write a different one'),
-    ('["481"]', "[481]",
-     '11: operators[1].ndcs[0]: must be text of 3 digits of which the first is 4: '
-     'write "481" in quotes'),
-    ('["481"]', '["581"]',
-     '11: operators[1].ndcs[0]: must be text of 3 digits of which the first is 4, not "581"'),
-    ('["481"]', "[]",
-     "11: operators[1].ndcs: must be a list of 1 to 100 prefixes, not a list: it has 0 entries"),
+    (
+        '"20662"',
+        '"20661"',
+        '11: operators[1].plmn: "20661" is the code of another operator: write a different one',
+    ),
+    (
+        '["481"]',
+        '["462"]',
+        '11: operators[1].ndcs[0]: "462" is a prefix of Alpha already: write a different one',
+    ),
+    (
+        '["481"]',
+        "[481]",
+        "11: operators[1].ndcs[0]: must be text of 3 digits of which the first is 4: "
+        'write "481" in quotes',
+    ),
+    (
+        '["481"]',
+        '["581"]',
+        '11: operators[1].ndcs[0]: must be text of 3 digits of which the first is 4, not "581"',
+    ),
+    (
+        '["481"]',
+        "[]",
+        "11: operators[1].ndcs: must be a list of 1 to 100 prefixes, not a list: it has 0 entries",
+    ),
     ("name: Beta", "name: Alpha", '11: operators[1].name: "Alpha" is there already'),
-    ("name: Beta", r'name: "Be\nta"',
-     "11: operators[1].name: must be a name of at most 60 characters that starts with a letter, "
-     r'not "Be\nta"'),
-    ('country_code: "32"', "country_code: 32",
-     '13: numbering.country_code: must be text of 1 to 3 digits: write "32" in quotes'),
-    ('m2m_ndc: "77"', 'm2m_ndc: "46"',
-     '14: numbering.m2m_ndc: "46" is the start of 461, a prefix of Alpha: write a different one '
-     "(and 1 more problem)"),
-    ('"+3280061000"', "+3280061000",
-     '16: numbering.care_number: must be text of + and 6 to 15 digits: '
-     'write "+3280061000" in quotes'),
-    ('"+3280061000"', '"+3180061000"',
-     "16: numbering.care_number: must start with +32, the country_code"),
-    ("voice: 1,", "voice: -1,",
-     "18: record_weights.voice: must be a number from 0 to 100, not -1"),
-    ("voice: 1,", "voice: .nan,",
-     "18: record_weights.voice: must be a number from 0 to 100, not .nan"),
-    ("voice: 1, ", "",
-     "18: record_weights: missing key 'voice': must be a number from 0 to 100"),
-    ("data_time_limit_s: 1800", "data_time_limit_s: 5",
-     "20: charging.data_time_limit_s: must be a whole number from 60 to 86,400, not 5"),
-    ("sites: auto", "sites: many",
-     '23: network.sites: must be auto or a whole number from 1 to 20,000, not "many"'),
-    ("sites: auto", "sites: 0",
-     "23: network.sites: must be auto or a whole number from 1 to 20,000, not 0"),
-    ("    gsm:", "    umts:",
-     '25: network.generations.umts: must be one of gsm, lte, nr, not "umts"'),
-    ("dense: 0.9,", "dense: 1.1,",
-     "25: network.generations.gsm.dense: must be a number from 0 to 1, not 1.1"),
+    (
+        "name: Beta",
+        r'name: "Be\nta"',
+        "11: operators[1].name: must be a name of at most 60 characters that starts with a letter, "
+        r'not "Be\nta"',
+    ),
+    (
+        'country_code: "32"',
+        "country_code: 32",
+        '13: numbering.country_code: must be text of 1 to 3 digits: write "32" in quotes',
+    ),
+    (
+        'm2m_ndc: "77"',
+        'm2m_ndc: "46"',
+        '14: numbering.m2m_ndc: "46" is the start of 461, a prefix of Alpha: write a different one '
+        "(and 1 more problem)",
+    ),
+    (
+        '"+3280061000"',
+        "+3280061000",
+        "16: numbering.care_number: must be text of + and 6 to 15 digits: "
+        'write "+3280061000" in quotes',
+    ),
+    (
+        '"+3280061000"',
+        '"+3180061000"',
+        "16: numbering.care_number: must start with +32, the country_code",
+    ),
+    ("voice: 1,", "voice: -1,", "18: record_weights.voice: must be a number from 0 to 100, not -1"),
+    (
+        "voice: 1,",
+        "voice: .nan,",
+        "18: record_weights.voice: must be a number from 0 to 100, not .nan",
+    ),
+    ("voice: 1, ", "", "18: record_weights: missing key 'voice': must be a number from 0 to 100"),
+    (
+        "data_time_limit_s: 1800",
+        "data_time_limit_s: 5",
+        "20: charging.data_time_limit_s: must be a whole number from 60 to 86,400, not 5",
+    ),
+    (
+        "sites: auto",
+        "sites: many",
+        '23: network.sites: must be auto or a whole number from 1 to 20,000, not "many"',
+    ),
+    (
+        "sites: auto",
+        "sites: 0",
+        "23: network.sites: must be auto or a whole number from 1 to 20,000, not 0",
+    ),
+    (
+        "    gsm:",
+        "    umts:",
+        '25: network.generations.umts: must be one of gsm, lte, nr, not "umts"',
+    ),
+    (
+        "dense: 0.9,",
+        "dense: 1.1,",
+        "25: network.generations.gsm.dense: must be a number from 0 to 1, not 1.1",
+    ),
     ("Hanwei: 0.4", "Hanwei: 0.5", "27: network.vendors: shares must sum to 1, not 1.1"),
-    ("Hanwei: 0.4", "Hanwei: 0",
-     "27: network.vendors.Hanwei: must be a number above 0 and at most 1, not 0"),
-    ("[2, 1,", "[",
-     "34: rhythms.messages.weekday: must be a list of 24 numbers of 0 or more, one per hour, "
-     "not a list: it has 22 entries"),
-    ("[2, 1,", "[2, x,",
-     '34: rhythms.messages.weekday[1]: must be a number from 0 to 1,000,000, not "x"'),
-    ("[2, 1,", "[2, -1,",
-     "34: rhythms.messages.weekday[1]: must be a number from 0 to 1,000,000, not -1"),
-    ("[2" + 23 * ", 1", "[0" + 23 * ", 0",
-     "34: rhythms.messages.weekday: must be a list of 24 numbers of 0 or more, one per hour, "
-     "not a list: all of them are 0"),
-    ("  messages:\n", "  notes:\n",
-     "29: rhythms: missing key 'messages': the rhythm of all messages"),
-    ("  office:\n", "  day:\n",
-     "39: rhythms.day: 'day' means calls, messages and data by their own rhythms: choose another "
-     "name (and 1 more problem)"),
-    ("  office:\n", "  Office:\n",
-     "39: rhythms.Office: must be a name of lower-case letters, digits and _ (at most 40, a "
-     'letter first), not "Office"'),
-    ("rhythm: office", "rhythm: shop",
-     "44: personas.shop.rhythm: must be one of day, calls, messages, data, office, not \"shop\""),
-    ("calls: 2.8", "calls: many",
-     '43: personas.commuter.calls: must be a number from 0 to 1,024, not "many"'),
-    ("calls: 2.8", "calls: -1",
-     "43: personas.commuter.calls: must be a number from 0 to 1,024, not -1"),
-    ("calls: 2.8", "call: 2.8",
-     "43: personas.commuter: unknown key 'call': did you mean 'calls'?"),
-    ("calls: 2.8, ", "",
-     "43: personas.commuter: missing key 'calls': must be a number from 0 to 1,024"),
-    ("works: 0.98", "works: 98",
-     "43: personas.commuter.works: must be a number from 0 to 1, not 98"),
-    ("kind: business", "kind: busines",
-     "44: personas.shop.kind: must be one of person, business, visitor, machine, not "
-     "\"busines\": did you mean 'business'?"),
-    ("age: [22, 64], ", "",
-     "43: personas.commuter: missing key 'age': a person needs two ages, such as age: [18, 75]"),
-    ("age: [22, 64]", "age: [64, 22]",
-     "43: personas.commuter.age: must be two ages [low, high] with 0 <= low < high <= 110, "
-     "not a list"),
-    ("kind: machine", "kind: machine, age: [1, 2]",
-     "45: personas.meter.age: a machine has no age: remove this key"),
-    ("kind: machine", "kind: machine, student: 0.5",
-     "45: personas.meter.student: a machine is no student: remove this key"),
-    ("level_sigma: 0.7", "level_sigma: 2",
-     "44: personas.shop.level_sigma: is too large for 20 sessions a day, the busiest holders would "
-     "have too many: write at most 1.48"),
-    ("share: 80, u: 5.7", "share: 0, u: 5.7",
-     "47: services.web.share: must be a number above 0 and at most 1,000,000, not 0"),
-    ("uplink: 0.08", "uplink: 0.08, uplnk: 1",
-     "48: services.video: unknown key 'uplnk': did you mean 'uplink'?"),
+    (
+        "Hanwei: 0.4",
+        "Hanwei: 0",
+        "27: network.vendors.Hanwei: must be a number above 0 and at most 1, not 0",
+    ),
+    (
+        "[2, 1,",
+        "[",
+        "34: rhythms.messages.weekday: must be a list of 24 numbers of 0 or more, one per hour, "
+        "not a list: it has 22 entries",
+    ),
+    (
+        "[2, 1,",
+        "[2, x,",
+        '34: rhythms.messages.weekday[1]: must be a number from 0 to 1,000,000, not "x"',
+    ),
+    (
+        "[2, 1,",
+        "[2, -1,",
+        "34: rhythms.messages.weekday[1]: must be a number from 0 to 1,000,000, not -1",
+    ),
+    (
+        "[2" + 23 * ", 1",
+        "[0" + 23 * ", 0",
+        "34: rhythms.messages.weekday: must be a list of 24 numbers of 0 or more, one per hour, "
+        "not a list: all of them are 0",
+    ),
+    (
+        "  messages:\n",
+        "  notes:\n",
+        "29: rhythms: missing key 'messages': the rhythm of all messages",
+    ),
+    (
+        "  office:\n",
+        "  day:\n",
+        "39: rhythms.day: 'day' means calls, messages and data by their own rhythms: choose another "
+        "name (and 1 more problem)",
+    ),
+    (
+        "  office:\n",
+        "  Office:\n",
+        "39: rhythms.Office: must be a name of lower-case letters, digits and _ (at most 40, a "
+        'letter first), not "Office"',
+    ),
+    (
+        "rhythm: office",
+        "rhythm: shop",
+        '44: personas.shop.rhythm: must be one of day, calls, messages, data, office, not "shop"',
+    ),
+    (
+        "calls: 2.8",
+        "calls: many",
+        '43: personas.commuter.calls: must be a number from 0 to 1,024, not "many"',
+    ),
+    (
+        "calls: 2.8",
+        "calls: -1",
+        "43: personas.commuter.calls: must be a number from 0 to 1,024, not -1",
+    ),
+    ("calls: 2.8", "call: 2.8", "43: personas.commuter: unknown key 'call': did you mean 'calls'?"),
+    (
+        "calls: 2.8, ",
+        "",
+        "43: personas.commuter: missing key 'calls': must be a number from 0 to 1,024",
+    ),
+    (
+        "works: 0.98",
+        "works: 98",
+        "43: personas.commuter.works: must be a number from 0 to 1, not 98",
+    ),
+    (
+        "kind: business",
+        "kind: busines",
+        "44: personas.shop.kind: must be one of person, business, visitor, machine, not "
+        "\"busines\": did you mean 'business'?",
+    ),
+    (
+        "age: [22, 64], ",
+        "",
+        "43: personas.commuter: missing key 'age': a person needs two ages, such as age: [18, 75]",
+    ),
+    (
+        "age: [22, 64]",
+        "age: [64, 22]",
+        "43: personas.commuter.age: must be two ages [low, high] with 0 <= low < high <= 110, "
+        "not a list",
+    ),
+    (
+        "kind: machine",
+        "kind: machine, age: [1, 2]",
+        "45: personas.meter.age: a machine has no age: remove this key",
+    ),
+    (
+        "kind: machine",
+        "kind: machine, student: 0.5",
+        "45: personas.meter.student: a machine is no student: remove this key",
+    ),
+    (
+        "level_sigma: 0.7",
+        "level_sigma: 2",
+        "44: personas.shop.level_sigma: is too large for 20 sessions a day, the busiest holders would "
+        "have too many: write at most 1.48",
+    ),
+    (
+        "share: 80, u: 5.7",
+        "share: 0, u: 5.7",
+        "47: services.web.share: must be a number above 0 and at most 1,000,000, not 0",
+    ),
+    (
+        "uplink: 0.08",
+        "uplink: 0.08, uplnk: 1",
+        "48: services.video: unknown key 'uplnk': did you mean 'uplink'?",
+    ),
     ("subscribers:", "subscriber:", "6: unknown key 'subscriber': did you mean 'subscribers'?"),
-    ("charging:\n  data_time_limit_s: 1800\n  voice_max_s: 14400\n", "charging: no\n",
-     "19: charging: must be a mapping with data_time_limit_s, voice_max_s, not \"no\""),
-    ("charging:\n  data_time_limit_s: 1800\n  voice_max_s: 14400\n", "",
-     "1: missing key 'charging': must be a mapping with data_time_limit_s, voice_max_s"),
-    ("seed: 42", "seed: 42\nseed: 43",
-     "3: key 'seed' is there already, in line 2: remove one of them"),
-    ("seed: 42", "seed: &a 42",
-     "2: anchors (&) and aliases (*) are not allowed: write the value out"),
-    ("seed: 42", "seed: *a",
-     "2: anchors (&) and aliases (*) are not allowed: write the value out"),
-    ("seed: 42", "seed: !!python/name:os.system 42",
-     "2: tags (!) are not allowed: write the value without "
-     "'tag:yaml.org,2002:python/name:os.system'"),
-    ("seed: 42", "seed: " + "9" * 5000,
-     '2: "' + "9" * 77 + '..." cannot be read as a number'),
+    (
+        "charging:\n  data_time_limit_s: 1800\n  voice_max_s: 14400\n",
+        "charging: no\n",
+        '19: charging: must be a mapping with data_time_limit_s, voice_max_s, not "no"',
+    ),
+    (
+        "charging:\n  data_time_limit_s: 1800\n  voice_max_s: 14400\n",
+        "",
+        "1: missing key 'charging': must be a mapping with data_time_limit_s, voice_max_s",
+    ),
+    (
+        "seed: 42",
+        "seed: 42\nseed: 43",
+        "3: key 'seed' is there already, in line 2: remove one of them",
+    ),
+    (
+        "seed: 42",
+        "seed: &a 42",
+        "2: anchors (&) and aliases (*) are not allowed: write the value out",
+    ),
+    ("seed: 42", "seed: *a", "2: anchors (&) and aliases (*) are not allowed: write the value out"),
+    (
+        "seed: 42",
+        "seed: !!python/name:os.system 42",
+        "2: tags (!) are not allowed: write the value without "
+        "'tag:yaml.org,2002:python/name:os.system'",
+    ),
+    ("seed: 42", "seed: " + "9" * 5000, '2: "' + "9" * 77 + '..." cannot be read as a number'),
     ("seed: 42", "seed: " + "[" * 30 + "]" * 30, "2: more than 20 levels deep"),
-    ("seed: 42", "seed: 4: 2",
-     "2: is not valid YAML: mapping values are not allowed here"),
+    ("seed: 42", "seed: 4: 2", "2: is not valid YAML: mapping values are not allowed here"),
     ("seed: 42", "seed: \x07", "2: is not valid YAML: control characters are not allowed"),
     ("seed: 42", r'seed: "\UFFFFFFFF"', "2: is not valid YAML: no such character"),
     ("seed: 42", "? [a, b]\n: 3", "2: a key must be a word, not a list or mapping"),
@@ -369,9 +573,7 @@ def test_counts_the_other_problems(write):
 def test_refuses_what_is_no_world_file(write, tmp_path):
     assert refusal(write("")) == "world.yaml:1: the file is empty: write the keys of a world"
     assert refusal(write("# nothing\n")).startswith("world.yaml:1: the file is empty")
-    assert refusal(write("\n- a\n")) == (
-        "world.yaml:2: must be a mapping, lines of 'key: value'"
-    )
+    assert refusal(write("\n- a\n")) == ("world.yaml:2: must be a mapping, lines of 'key: value'")
     assert refusal(write(b"version: 1\nseed: \xff\n")) == (
         "world.yaml:2: is not UTF-8 text: save the file as UTF-8"
     )
@@ -395,28 +597,45 @@ def test_overrides_replace_top_level_keys(write):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"subscribers": 0},
-         "--subscribers: must be a whole number from 1 to 268,435,456, not 0"),
-        ({"subscribers": 10**5000},
-         "--subscribers: must be a whole number from 1 to 268,435,456, not such a huge number"),
-        ({"subscribers": 10_000_001},
-         "--subscribers: 10,000,001 is more than sample_of, 10,000,000: write fewer subscribers "
-         "or a larger sample_of (and 1 more problem)"),
-        ({"sample_of": 10},
-         "--sample-of: subscribers: 5,000 is more than sample_of, 10: write fewer subscribers or "
-         "a larger sample_of"),
-        ({"epoch": "yesterday"},
-         "--epoch: must be a date from 2000-01-01 to 2044-10-01, not \"yesterday\": "
-         "write YYYY-MM-DD"),
-        ({"epoch": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)},
-         "--epoch: must be a date from 2000-01-01 to 2044-10-01, not 2026-01-01 00:00:00+00:00"),
-        ({"rhythms": {name: {"weekday": [1] * 24, "weekend": [1] * 24}
-                      for name in ("calls", "messages", "data")}},
-         "--rhythms: personas.shop.rhythm: must be one of day, calls, messages, data, "
-         'not "office"'),
+        ({"subscribers": 0}, "--subscribers: must be a whole number from 1 to 268,435,456, not 0"),
+        (
+            {"subscribers": 10**5000},
+            "--subscribers: must be a whole number from 1 to 268,435,456, not such a huge number",
+        ),
+        (
+            {"subscribers": 10_000_001},
+            "--subscribers: 10,000,001 is more than sample_of, 10,000,000: write fewer subscribers "
+            "or a larger sample_of (and 1 more problem)",
+        ),
+        (
+            {"sample_of": 10},
+            "--sample-of: subscribers: 5,000 is more than sample_of, 10: write fewer subscribers or "
+            "a larger sample_of",
+        ),
+        (
+            {"epoch": "yesterday"},
+            '--epoch: must be a date from 2000-01-01 to 2044-10-01, not "yesterday": '
+            "write YYYY-MM-DD",
+        ),
+        (
+            {"epoch": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)},
+            "--epoch: must be a date from 2000-01-01 to 2044-10-01, not 2026-01-01 00:00:00+00:00",
+        ),
+        (
+            {
+                "rhythms": {
+                    name: {"weekday": [1] * 24, "weekend": [1] * 24}
+                    for name in ("calls", "messages", "data")
+                }
+            },
+            "--rhythms: personas.shop.rhythm: must be one of day, calls, messages, data, "
+            'not "office"',
+        ),
         ({"sead": 1}, "--sead: unknown key 'sead': did you mean 'seed'?"),
-        ({"charging": {"voice_max_s": 1, "data_time_limit_s": 60}},
-         "--charging: charging.voice_max_s: must be a whole number from 60 to 86,400, not 1"),
+        (
+            {"charging": {"voice_max_s": 1, "data_time_limit_s": 60}},
+            "--charging: charging.voice_max_s: must be a whole number from 60 to 86,400, not 1",
+        ),
     ],
 )
 def test_refuses_overrides_by_their_option(write, overrides, message):
@@ -582,8 +801,18 @@ def test_parse_day():
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-13-01", "2026-02-30", "2026-1-1", "20260101", "2026-W01-1", "", "٢٠٢٦-٠١-٠١",
-             "0000-01-01", "2026-01-01\n"]
+    "text",
+    [
+        "2026-13-01",
+        "2026-02-30",
+        "2026-1-1",
+        "20260101",
+        "2026-W01-1",
+        "",
+        "٢٠٢٦-٠١-٠١",
+        "0000-01-01",
+        "2026-01-01\n",
+    ],
 )
 def test_parse_day_refuses(text):
     with pytest.raises(TelcoError) as caught:
@@ -609,7 +838,11 @@ def test_import_is_light():
     )
     environment = {**os.environ, "TELCO_WORKERS": "nonsense", "TELCO_WORLD": "/nowhere"}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
         cwd=DEFAULT_WORLD_FILE.parents[1],
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -17,8 +17,11 @@ from telco_pipeline.settings import DEFAULT_WORLD_FILE, WorldConfig, load_world
 
 TEXT = DEFAULT_WORLD_FILE.read_text(encoding="utf-8")
 TREE = yaml.safe_load(TEXT)
-LONG = settings(max_examples=1000, derandomize=False,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+LONG = settings(
+    max_examples=1000,
+    derandomize=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 def _places(tree: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -88,9 +91,38 @@ def damaged_texts(draw: st.DrawFn) -> bytes:
     text = TEXT
     pieces = st.one_of(
         st.text(max_size=10),
-        st.sampled_from(["\t", "\n", ": ", "- ", "[" * 50, "{", "}", "&a ", "*a", "!!set ", "%",
-                         "|", ">", "---\n", "...", "?", "'", '"', '"\\U99999999"', '"\\ud800"',
-                         "<<: ", "#", "\0", "\ufeff", "0o17", "1:30", "2026-13-01", ".inf"]),
+        st.sampled_from(
+            [
+                "\t",
+                "\n",
+                ": ",
+                "- ",
+                "[" * 50,
+                "{",
+                "}",
+                "&a ",
+                "*a",
+                "!!set ",
+                "%",
+                "|",
+                ">",
+                "---\n",
+                "...",
+                "?",
+                "'",
+                '"',
+                '"\\U99999999"',
+                '"\\ud800"',
+                "<<: ",
+                "#",
+                "\0",
+                "\ufeff",
+                "0o17",
+                "1:30",
+                "2026-13-01",
+                ".inf",
+            ]
+        ),
     )
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(text)))
@@ -128,8 +160,9 @@ def check_message(message: str) -> None:
 
 
 def check_tree(tree: Any) -> None:
-    check_file(yaml.dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8",
-                                                                           "surrogatepass"))
+    check_file(
+        yaml.dump(tree, allow_unicode=True, sort_keys=False).encode("utf-8", "surrogatepass")
+    )
 
 
 def check_overrides(overrides: dict[str, Any]) -> None:

@@ -36,10 +36,17 @@ _MASS_CALLER: Final = 40.0
 # (Liben-Nowell 2005), which a wide log-normal of ranks imitates.
 _RANK_DISTANCE = QuantileTable.log_normal(60.0, 2.4)
 
-# Classes of other parties beside mobile customers, in the order of the directory.
-_CLASSES: Final = ("mobile", "fixed", "abroad", "service")
-_CALL_CLASS = Choice.of([0.815, 0.13, 0.03, 0.025])
-_MESSAGE_CLASS = Choice.of([0.93, 0.0, 0.03, 0.04])
+# Classes of other parties beside mobile customers, in the order of the directory. Those of a
+# book are mobile, fixed and abroad; a service is called or written to now and then.
+_SERVICE: Final = 3
+_SHORT_CODE: Final = 4
+_CALL_CLASS = Choice.of([0.835, 0.133, 0.032])
+_MESSAGE_CLASS = Choice.of([0.97, 0.0, 0.03])
+# Share of the calls that go to a service, and of the messages to and from a short code (codes
+# and notices of banks, shops and carriers). Services do not call.
+_SERVICE_CALLS: Final = 0.025
+_CODE_MESSAGES: Final = 0.03
+_CODE_MESSAGES_IN: Final = 0.25
 
 # Numbers abroad: dialling prefix, network, digits that follow; ranges that national plans keep
 # for fiction or have not assigned, so that no row names a real customer.
@@ -56,12 +63,15 @@ _ABROAD: Final = (
 _ABROAD_NUMBERS_EACH: Final = 1000
 # The short code of the platform that machines send their messages to and get them from.
 _M2M_PLATFORM: Final = "80770"
-# Fixed lines: zone codes; the subscriber number begins with 0, which no real one does.
+# Short codes of firms; Belgian ones have four digits, so nobody holds these.
+_SHORT_CODES: Final = ("80610", "80622", "80635", "80641", "80658", "80664", "80679", "80686")
+# Fixed lines: zone codes; the subscriber number begins with 0, which no real one does. Not zone
+# 9, where such a number would be a premium one (090x).
 _ZONES: Final = (
     "2",
     "3",
     "4",
-    "9",
+    "10",
     "11",
     "14",
     "16",
@@ -85,8 +95,8 @@ class Directory:
         number: Number of each party; the first `own` are ours by entity number.
         plmn: Network that serves it; null for fixed lines and services.
         own: Number of our own subscribers.
-        first: First party of each class of `_CLASSES`, and the end of the last one, where the
-            platform lies that machines write to.
+        first: First party of each class (mobile, fixed, abroad, service, short code), and the
+            end of the last one, where the platform lies that machines write to.
     """
 
     number: pl.Series
@@ -121,6 +131,7 @@ class Directory:
             (fixed, None),
             (abroad, abroad_plmn),
             (service, None),
+            (pl.Series(_SHORT_CODES), None),
             (platform, None),
         )
         for extra, network in others_of_class:
@@ -151,6 +162,10 @@ class Directory:
             places, on="plmn", how="left", maintain_order="left"
         )
         return networks, joined["place"].fill_null(-1).to_numpy()
+
+    def is_service(self, party: Rows) -> npt.NDArray[np.bool_]:
+        """Return which parties are services, short codes or the platform of machines."""
+        return party >= self.first[_SERVICE]
 
     def party(self, group: npt.NDArray[np.uint8], random_bits: Bits) -> Rows:
         """Return a party of each given class (position in the directory)."""
@@ -225,6 +240,10 @@ class Contacts:
         rows = np.flatnonzero(ours)
         if rows.size:
             party[rows] = self._nearby(entity[rows], contact[rows], party[rows])
+        if messages:
+            party = self._with(party, _SHORT_CODE, event, _CODE_MESSAGES)
+        else:
+            party = self._with(party, _SERVICE, event, _SERVICE_CALLS)
         return self._of_machines(entity, party)
 
     def incoming(self, entity: Rows, event: Bits, *, messages: bool = False) -> Rows:
@@ -234,7 +253,17 @@ class Contacts:
         contact = draws.events(draws.keys(self._books, entity), slot)
         group = (_MESSAGE_CLASS if messages else _CALL_CLASS).sample(draws.bits(contact, "class"))
         party = self._directory.party(group, draws.bits(contact, "party"))
+        if messages:
+            party = self._with(party, _SHORT_CODE, event, _CODE_MESSAGES_IN)
         return self._of_machines(entity, party)
+
+    def _with(self, party: Rows, group: int, event: Bits, share: float) -> Rows:
+        """Return the parties, of some events one of a class of services (in place)."""
+        service = draws.bits(event, "contact/service")
+        rows = np.flatnonzero(draws.chance(service, share))
+        which = draws.bits(service[rows], "which")
+        party[rows] = self._directory.party(np.full(len(rows), group, dtype=np.uint8), which)
+        return party
 
     def _of_machines(self, entity: Rows, party: Rows) -> Rows:
         """Return the parties, of machines always their platform."""

@@ -16,11 +16,13 @@ from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.network import Network, serving_elements
 
 KINDS: Final = ("person", "business", "visitor", "machine")
+BUSINESS: Final = KINDS.index("business")
 MACHINE: Final = KINDS.index("machine")
 VISITOR: Final = KINDS.index("visitor")
 RATS: Final = tuple(Rat)
 GERAN: Final = RATS.index(Rat.GERAN)
 WLAN: Final = RATS.index(Rat.WLAN)
+UTRAN: Final = RATS.index(Rat.UTRAN)
 EUTRAN: Final = RATS.index(Rat.EUTRAN)
 NR: Final = RATS.index(Rat.NR)
 

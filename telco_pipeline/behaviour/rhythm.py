@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from telco_pipeline.engine.calendar import DAY, DayClock
+from telco_pipeline.engine.calendar import DAY, DayClock, day_number
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.tables import QuantileFamily
 from telco_pipeline.settings import WorldConfig
@@ -31,6 +31,13 @@ WEEKDAY_WEIGHT: Final[dict[Kind, tuple[float, ...]]] = {
     "calls": (1.02, 1.02, 1.03, 1.05, 1.14, 0.94, 0.80),
     "messages": (0.98, 0.98, 0.99, 1.00, 1.06, 1.03, 0.96),
     "data": (0.98, 0.98, 0.98, 0.99, 1.02, 1.03, 1.02),
+}
+# New Year's wishes: factor on people's activity in the first and second local hour of 1 January
+# and in the rest of it (practice).
+NEW_YEAR: Final[dict[Kind, tuple[float, float, float]]] = {
+    "calls": (4.0, 2.5, 1.1),
+    "messages": (4.0, 2.5, 1.5),
+    "data": (1.5, 1.4, 1.0),
 }
 
 
@@ -90,11 +97,20 @@ def _intensity(
         clock = DayClock(day + dt.timedelta(days=offset), config.time_zone, config.country)
         shape = np.where(clock.free_day, weekend[clock.local_hour], weekday[clock.local_hour])
         factor = np.array(WEEKDAY_WEIGHT[kind])[clock.weekday]
+        if profile_name == kind:
+            wishes = np.array(NEW_YEAR[kind])[np.minimum(clock.local_hour, 2)]
+            factor = np.where(_is_new_year(clock), wishes, 1.0) * factor
         hours.append(shape * factor)
     around = np.concatenate([hours[0][-1:], hours[1], hours[2][:1]])
     middles = np.arange(-0.5, 25.0)
     borders = np.arange(24 * _SLOTS_PER_HOUR + 1) / _SLOTS_PER_HOUR
     return np.interp(borders, middles, around)
+
+
+def _is_new_year(clock: DayClock) -> npt.NDArray[np.bool_]:
+    """Return which UTC hours begin on a local 1 January."""
+    new_years = [day_number(dt.date(clock.day.year + later, 1, 1)) for later in (0, 1)]
+    return np.isin(clock.local_date_number, new_years)
 
 
 def _quantiles(intensity: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:

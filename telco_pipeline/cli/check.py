@@ -115,7 +115,6 @@ def _days(
     end = options.last_day(start, count) if count else there[-1]
     days = [day for day in there if start <= day <= end]
     if not days:
-        raise TelcoError(
-            f"{store.root} has no day from {start} to {end}; it has {there[0]} to {there[-1]}"
-        )
+        asked = f"from {start} to {end}" if count else f"from {start} on"
+        raise TelcoError(f"{store.root} has no day {asked}; it has {there[0]} to {there[-1]}")
     return days

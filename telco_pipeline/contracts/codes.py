@@ -8,34 +8,19 @@ from enum import IntEnum, StrEnum
 
 
 class RecordType(StrEnum):
-    """Record types of TS 32.298; `RECORD_TYPE_NUMBERS` has the standard's numbers."""
+    """Record types of TS 32.298, with their numbers (those of MMS in TS 32.270)."""
 
-    MO_CALL = "moCallRecord"
-    MT_CALL = "mtCallRecord"
-    MO_SMS = "moSMSRecord"
-    MT_SMS = "mtSMSRecord"
-    MO_MMS = "mMO4FRqRecord"
-    MT_MMS = "mMR1DRecord"
-    S_CSCF = "sCSCFRecord"
-    P_CSCF = "pCSCFRecord"
-    MMTEL = "mMTelRecord"
-    PGW = "pGWRecord"
-    CHF = "chargingFunctionRecord"
-
-
-RECORD_TYPE_NUMBERS = {
-    RecordType.MO_CALL: 0,
-    RecordType.MT_CALL: 1,
-    RecordType.MO_SMS: 6,
-    RecordType.MT_SMS: 7,
-    RecordType.MO_MMS: 42,
-    RecordType.MT_MMS: 46,
-    RecordType.S_CSCF: 63,
-    RecordType.P_CSCF: 64,
-    RecordType.MMTEL: 83,
-    RecordType.PGW: 85,
-    RecordType.CHF: 200,
-}
+    MO_CALL = "moCallRecord"  # 0
+    MT_CALL = "mtCallRecord"  # 1
+    MO_SMS = "moSMSRecord"  # 6
+    MT_SMS = "mtSMSRecord"  # 7
+    MO_MMS = "mMO1SRecord"  # 30
+    MT_MMS = "mMR1RtRecord"  # 41
+    S_CSCF = "sCSCFRecord"  # 63
+    P_CSCF = "pCSCFRecord"  # 64
+    MMTEL = "mMTelRecord"  # 83
+    PGW = "pGWRecord"  # 85
+    CHF = "chargingFunctionRecord"  # 200
 
 
 class Rat(StrEnum):

@@ -118,7 +118,7 @@ class CdrsSms(dy.Schema):
     calling_number = text("Originator.", regex=PARTY, standard="TS 32.298 callingNumber", personal="direct")
     called_number = text("Recipient.", regex=PARTY, standard="TS 32.298 destinationNumber", personal="direct")
     other_plmn = text("Mobile network that serves the other party; null for services.", nullable=True, regex=PLMN)
-    message_reference = big("Shared by the MO and the MT record of one message.", standard="TS 32.298 messageReference", personal="traffic")
+    message_reference = big("Shared by the MO and the MT record of one message, unique (the standard's own is one octet).", standard="TS 32.298 messageReference", personal="traffic")
     service_centre = text("SMSC or MMSC (element).", standard="TS 32.298 serviceCentre")
     recording_entity = _recording_entity()
     cell_id = _cell_id()
@@ -143,7 +143,7 @@ class CdrsData(dy.Schema):
     imsi = _imsi()
     msisdn = _msisdn()
     imei = _imei()
-    charging_id = big("Shared by the partial records of one session.", standard="TS 32.298 chargingID", personal="traffic")
+    charging_id = big("Shared by the partial records of one session: gateway and its 32-bit charging id as one number.", standard="TS 32.298 chargingID", personal="traffic")
     record_sequence_number = small("Number of the partial record within the session, from 1.", minimum=1, standard="TS 32.298 recordSequenceNumber")
     recording_entity = _recording_entity()
     serving_node = text("SGW or AMF (element); null abroad.", nullable=True, standard="TS 32.298 servingNodeAddress")
@@ -283,8 +283,8 @@ def _cdrs(name: str, schema: type[dy.Schema], description: str, *more: ForeignKe
     )
 
 
-CDRS_VOICE = _cdrs("cdrs_voice", CdrsVoice, "Voice calls, circuit-switched and over IMS: an MO and an MT record share the call reference. The record that is rated is marked.")
-CDRS_SMS = _cdrs("cdrs_sms", CdrsSms, "SMS and MMS: an MO and an MT record share the message reference.", ForeignKey("service_centre", "network_elements", "element_id"))
+CDRS_VOICE = _cdrs("cdrs_voice", CdrsVoice, "Voice calls, circuit-switched and over IMS: an MO and an MT record share the call reference. Mediation has brought both into one form: a circuit-switched leg was recorded by the MSC, one over IMS by the telephony server (its mMTelRecord lies in `cdrs_voip`). The record that is rated is marked.")
+CDRS_SMS = _cdrs("cdrs_sms", CdrsSms, "SMS and MMS: an MO and an MT record share the message reference. Mediation has brought the records of MSC, SMSC and MMSC into one form.", ForeignKey("service_centre", "network_elements", "element_id"))
 CDRS_DATA = _cdrs("cdrs_data", CdrsData, "Packet data sessions by application; long sessions in partial records that share the charging id.", ForeignKey("serving_node", "network_elements", "element_id"))
 CDRS_VOIP = _cdrs("cdrs_voip", CdrsVoip, "Packet voice with codec, loss, jitter and MOS: the media of VoLTE, VoNR and VoWiFi calls, and SIP trunks.")
 CDRS_IMS = _cdrs("cdrs_ims", CdrsIms, "IMS signalling of registrations and sessions; the ICID links it to the call in `cdrs_voice` and `cdrs_voip`.")

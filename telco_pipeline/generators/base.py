@@ -25,6 +25,7 @@ from telco_pipeline.behaviour.population import (
     GERAN,
     RATS,
     SUBSCRIBER_COLUMNS,
+    UTRAN,
     Cells,
     Population,
 )
@@ -49,8 +50,14 @@ Column = pl.Series | CodedText
 BLOCK: Final = 4096
 _VISITED_CELLS: Final = 512
 _CELLS_OF_A_TRIP: Final = 6
+# Tracking area, eNB and cell number of each cell of a visited network.
+_VISITED: Final = [
+    (1000 + n // 16, 31_000 + 7 * (n // 6), 1 + n % 6) for n in range(_VISITED_CELLS)
+]
 # Device classes that ride inside an LTE carrier.
 NARROW: Final = np.isin(RATS, [Rat.NB_IOT, Rat.LTE_M])
+# Devices without LTE: UTRAN is switched off, so both are on GERAN.
+LEGACY: Final = np.isin(np.arange(len(RATS)), [GERAN, UTRAN])
 
 # Numbers of the kinds of events in event ids; never reuse one.
 EVENT_KINDS: Final = {
@@ -165,8 +172,12 @@ class Inputs:
 
     @cached_property
     def access_texts(self) -> pl.Series:
-        """P-Access-Network-Info by cell; then of Wi-Fi; then by country visited."""
-        abroad = [f"3GPP-E-UTRAN-FDD; utran-cell-id-3gpp={plmn}" for _, plmn, _ in COUNTRIES]
+        """P-Access-Network-Info by cell; then of Wi-Fi; then by cell abroad."""
+        abroad = [
+            f"3GPP-E-UTRAN-FDD; utran-cell-id-3gpp={plmn}{tac:04x}{node * 256 + cell:07x}"
+            for _, plmn, _ in COUNTRIES
+            for tac, node, cell in _VISITED
+        ]
         return pl.concat(
             [self.cells.access_info, pl.Series(["IEEE-802.11", *abroad])], rechunk=True
         )
@@ -386,9 +397,9 @@ class Lookups:
     def of(cls, cells: Cells) -> "Lookups":
         """Build the look-ups of a network."""
         visited = [
-            f"{plmn[:3]}-{plmn[3:]}-{1000 + cell // 16}-{20000 + cell * 7}"
+            f"{plmn[:3]}-{plmn[3:]}-{node}-{cell}"
             for _, plmn, _ in COUNTRIES
-            for cell in range(_VISITED_CELLS)
+            for _, node, cell in _VISITED
         ]
         return cls(
             cell_id=cells.cell_id,
@@ -442,17 +453,9 @@ def where_columns(
         country: Row of the country, -1 at home.
         key: Hash of the event, which chooses among the cells near the place of the trip.
     """
-    inputs = day.inputs
-    texts = inputs.lookups
+    texts = day.inputs.lookups
     home = country < 0
-    abroad = np.flatnonzero(~home)
-    visited = np.zeros(len(country), dtype=np.int64)
-    if abroad.size:
-        # A trip lies within a week and has a place of its own: some cells next to each other.
-        week = draws.stream(inputs.config.seed, "visited_cell", day.number // WEEK)
-        place = draws.below(draws.keys(week, entity[abroad]), _VISITED_CELLS - _CELLS_OF_A_TRIP)
-        near = draws.below(draws.bits(key[abroad], "visited_cell"), _CELLS_OF_A_TRIP)
-        visited[abroad] = country[abroad] * np.int64(_VISITED_CELLS) + place + near
+    visited = visited_cells(day, entity, country, key)
     return {
         "cell_id": CodedText.of(texts.cell_id, cell, ~home),
         "roaming": pl.Series(~home),
@@ -462,16 +465,29 @@ def where_columns(
     }
 
 
+def visited_cells(day: Day, entity: Rows, country: Rows, key: Bits) -> Rows:
+    """Return the row of the cell abroad of each record, 0 at home (arguments: `where_columns`)."""
+    abroad = np.flatnonzero(country >= 0)
+    visited = np.zeros(len(country), dtype=np.int64)
+    if abroad.size:
+        # A trip lies within a week and has a place of its own: some cells next to each other.
+        week = draws.stream(day.inputs.config.seed, "visited_cell", day.number // WEEK)
+        place = draws.below(draws.keys(week, entity[abroad]), _VISITED_CELLS - _CELLS_OF_A_TRIP)
+        near = draws.below(draws.bits(key[abroad], "visited_cell"), _CELLS_OF_A_TRIP)
+        visited[abroad] = country[abroad] * np.int64(_VISITED_CELLS) + place + near
+    return visited
+
+
 def packet_access(
     inputs: Inputs, entity: Rows, cell: Rows, abroad: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int8]:
     """Return the radio access (position in `RATS`) of devices on a cell, or abroad.
 
-    Narrow-band devices ride on LTE carriers; abroad everybody but a GERAN device is on LTE.
+    Narrow-band devices ride on LTE carriers; abroad everybody whose device has LTE is on it.
     """
     device, rat = inputs.population.rat[entity], inputs.cells.rat[cell]
     rat = np.where(NARROW[device] & (rat == EUTRAN), device, rat)
-    return np.where(abroad, np.where(device == GERAN, GERAN, EUTRAN), rat).astype(np.int8)
+    return np.where(abroad, np.where(LEGACY[device], GERAN, EUTRAN), rat).astype(np.int8)
 
 
 def served_columns(inputs: Inputs, entity: Rows) -> dict[str, Column]:
@@ -519,6 +535,7 @@ class Generator:
 
 __all__ = [
     "BLOCK",
+    "LEGACY",
     "NARROW",
     "Column",
     "Columns",
@@ -541,6 +558,7 @@ __all__ = [
     "rat_of",
     "served_columns",
     "time_order",
+    "visited_cells",
     "where_columns",
     "with_tail",
     "within_day",

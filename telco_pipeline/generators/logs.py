@@ -5,6 +5,7 @@ messages themselves (`log_messages`), alarms and counters.
 """
 
 import datetime as dt
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -32,6 +33,9 @@ from telco_pipeline.lake import Rowset
 _TYPES: Final = list(ElementType)
 # Lines by hour follow the load a little: half of them come evenly.
 _EVEN_SHARE: Final = 0.5
+# Links of transport; all others are reference points of the network.
+_WIRES: Final = ("Ethernet", "backhaul", "aggregation", "backbone")
+_TRANSPORT: Final = (ElementType.ROUTER, ElementType.SWITCH, ElementType.SITE_ROUTER)
 
 
 @lru_cache(maxsize=1)
@@ -75,15 +79,19 @@ def _lines(day: Day, elements: pl.DataFrame, part: Part) -> pl.DataFrame:
     row, index, key, time = row[order], index[order], key[order], time[order]
     message = choice.sample(draws.bits(key, "message"), kind[row])
     number = pack(EVENT_KINDS["log"], day.number, part.start + row, index * RECORDS_PER_EVENT)
+    named = _named(inputs)
     lines = pl.DataFrame(
         {
             "event_id": inputs.ids.event.of(number),
             "event_time": moment(day, time),
             "element_id": elements["element_id"].gather(row),
             "hostname": elements["name"].gather(row),
-            "cell": _some_cell(inputs, elements).gather(row),
-            "peer": _peers(inputs, key),
+            "address": elements["address"].gather(row),
+            "software": elements["software"].gather(row),
+            "cell": named.cells.some(part.start + row, draws.bits(key, "cell")),
+            "peer": named.peers.some(part.start + row, draws.bits(key, "peer")),
             "template": message,
+            "process": _processes(day, part.start + row, key, message),
             "bits": (draws.bits(key, "numbers") >> np.uint64(1)).astype(np.int64),
         }
     )
@@ -98,20 +106,80 @@ def _times(day: Day, key: np.ndarray) -> np.ndarray:
     return np.where(draws.chance(draws.bits(key, "even"), _EVEN_SHARE), even, with_load)
 
 
-def _some_cell(inputs: Inputs, elements: pl.DataFrame) -> pl.Series:
-    """Return a cell of each base station, the host name of any other element."""
-    first = inputs.frames["cells"].group_by("element_id").agg(pl.col("cell_id").min())
-    return (
-        elements.select("element_id", "name")
-        .join(first, on="element_id", how="left", maintain_order="left")
-        .select(pl.coalesce("cell_id", "name"))
-        .to_series()
+@dataclass(frozen=True)
+class _Texts:
+    """Texts of each element: those from `first` on, `count` of them.
+
+    Attributes:
+        texts: All texts.
+        first: Position of each element's first text.
+        count: Number of its texts, at least 1.
+    """
+
+    texts: pl.Series
+    first: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def of(cls, elements: pl.DataFrame, pairs: pl.DataFrame, otherwise: str) -> "_Texts":
+        """Group pairs of `element_id` and `text`; elements without have their own `otherwise`."""
+        rows = elements.select("element_id", own=otherwise).with_row_index("row")
+        texts = (
+            rows.join(pairs, on="element_id", how="left")
+            .select("row", text=pl.coalesce("text", "own"))
+            .unique()
+            .sort("row", "text")
+        )
+        count = np.bincount(texts["row"].to_numpy(), minlength=elements.height)
+        return cls(texts["text"], np.cumsum(count) - count, count)
+
+    def some(self, element: np.ndarray, random_bits: draws.Bits) -> pl.Series:
+        """Return one of the texts of each element (by row)."""
+        return self.texts.gather(
+            self.first[element] + draws.below(random_bits, self.count[element])
+        )
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What the elements name in their messages: their cells, and whom they are linked to."""
+
+    cells: _Texts
+    peers: _Texts
+
+
+@lru_cache(maxsize=1)
+def _named(inputs: Inputs) -> _Named:
+    elements, links = inputs.frames["network_elements"], inputs.frames["network_links"]
+    cells = inputs.frames["cells"].select("element_id", text="cell_id")
+    ends = ("a_element_id", "b_element_id")
+    both = pl.concat(
+        [
+            links.select("interface", element_id=one, peer_id=other)
+            for one, other in (ends, ends[::-1])
+        ]
     )
+    about = elements.select(
+        "element_id", wired=pl.col("element_type").cast(pl.String).is_in([*map(str, _TRANSPORT)])
+    )
+    peers = (
+        both.join(about, on="element_id")
+        .filter(pl.col("interface").is_in(_WIRES) == pl.col("wired"))
+        .join(elements.select(peer_id="element_id", text="address"), on="peer_id")
+        .select("element_id", "text")
+    )
+    return _Named(_Texts.of(elements, cells, "name"), _Texts.of(elements, peers, "address"))
 
 
-def _peers(inputs: Inputs, key: np.ndarray) -> pl.Series:
-    addresses = inputs.frames["network_elements"]["address"]
-    return addresses.gather(draws.below(draws.bits(key, "peer"), len(addresses)))
+def _processes(day: Day, element: np.ndarray, key: draws.Bits, message: np.ndarray) -> np.ndarray:
+    """Return process numbers: a daemon keeps its own, each login has a new one."""
+    catalogue, _ = _catalogue()
+    programs = sorted({template.app for template in catalogue})
+    program = np.array([programs.index(template.app) for template in catalogue])[message]
+    seed = day.inputs.config.seed
+    daemon = draws.events(draws.keys(draws.stream(seed, "log/process"), element), program)
+    login = program == programs.index("sshd")
+    return 300 + draws.below(np.where(login, draws.bits(key, "process"), daemon), 30_000)
 
 
 def _composed(lines: pl.DataFrame, catalogue: list[Template]) -> pl.DataFrame:
@@ -135,11 +203,11 @@ def _composed(lines: pl.DataFrame, catalogue: list[Template]) -> pl.DataFrame:
         .join(facts, on="template", how="left", maintain_order="left")
         .with_columns(
             structured_data=pl.format(
-                '[meta@32473 sequenceId="{}" resource="{}"]',
-                pl.col("event_id") % 10**6 + 1,
+                '[origin ip="{}" software="{}"][meta@32473 resource="{}"]',
+                pl.col("address"),
+                pl.col("software"),
                 pl.col("element_id"),
             ),
-            process=pl.col("bits") % 30000 + 300,
         )
         .with_columns(
             line=pl.format(

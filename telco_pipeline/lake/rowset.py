@@ -86,7 +86,7 @@ class CodedText:
 
 def compact(rows: npt.NDArray[np.integer], size: int) -> tuple[npt.NDArray[np.int64], Codes]:
     """Return which of `size` rows are used, in order, and the position of each row among them."""
-    if size > 4 * len(rows):
+    if size > 8 * len(rows):
         used, codes = np.unique(rows, return_inverse=True)
         return used.astype(np.int64), codes.astype(np.int32)
     # Marking beats sorting where the list is not much longer than the column.

@@ -148,8 +148,8 @@ def test_calls_and_their_records_cross_midnight() -> None:
 
 def _assert_messages_arrive(operator: Operator) -> pl.DataFrame:
     messages = operator.all("cdrs_sms")
-    sent = messages.filter(pl.col("record_type").is_in(["moSMSRecord", "mMO4FRqRecord"]))
-    taken = messages.filter(pl.col("record_type").is_in(["mtSMSRecord", "mMR1DRecord"]))
+    sent = messages.filter(pl.col("record_type").is_in(["moSMSRecord", "mMO1SRecord"]))
+    taken = messages.filter(pl.col("record_type").is_in(["mtSMSRecord", "mMR1RtRecord"]))
     ours = operator.frame("subscribers").select("msisdn")
     inside = sent.join(ours, left_on="called_number", right_on="msisdn", how="semi").filter(
         pl.col("sms_result") == 0, pl.col("day") < operator.days[-1]
@@ -300,7 +300,7 @@ def test_the_first_day_has_no_tail(name: str) -> None:
             == 1
         )
     if name == "cdrs_sms":
-        assert extra["record_type"].is_in(["mtSMSRecord", "mMR1DRecord"]).all()
+        assert extra["record_type"].is_in(["mtSMSRecord", "mMR1RtRecord"]).all()
 
 
 @pytest.mark.parametrize(("day", "skipped"), [(SPRING, 2), (AUTUMN, None)])

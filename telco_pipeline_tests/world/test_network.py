@@ -163,8 +163,10 @@ def test_ground_is_low_at_the_coast_and_high_in_the_ardennes(large: Network) -> 
 def test_sectors_share_the_circle(either: Network) -> None:
     macro = either.cells.filter(pl.col("cell_class") == "MACRO")
     assert (macro.group_by("site_id", "band").len()["len"] == 3).all()
-    turn = macro.sort("site_id", "band", "sector").group_by("site_id", "band").agg(
-        ((pl.col("azimuth").diff().drop_nulls() + 360) % 360).unique()
+    turn = (
+        macro.sort("site_id", "band", "sector")
+        .group_by("site_id", "band")
+        .agg(((pl.col("azimuth").diff().drop_nulls() + 360) % 360).unique())
     )
     assert turn["azimuth"].to_list() == [[120]] * len(turn)
 
@@ -201,9 +203,11 @@ def test_tracking_areas(either: Network) -> None:
 
 def test_every_base_station_reaches_a_core_router(either: Network) -> None:
     onward: dict[str, list[str]] = defaultdict(list)
-    for a, b in either.links.filter(
-        pl.col("interface").is_in(["Ethernet", "backhaul", "aggregation"])
-    ).select("a_element_id", "b_element_id").iter_rows():
+    for a, b in (
+        either.links.filter(pl.col("interface").is_in(["Ethernet", "backhaul", "aggregation"]))
+        .select("a_element_id", "b_element_id")
+        .iter_rows()
+    ):
         onward[a].append(b)
 
     def reaches(element: str) -> bool:

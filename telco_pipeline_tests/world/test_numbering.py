@@ -16,8 +16,9 @@ def luhn_valid(number: str) -> bool:
     return (sum(values[::2]) + sum(doubled)) % 10 == 0
 
 
-@pytest.mark.parametrize(("plmn", "expected"), [("20661", "206615000000007"),
-                                                ("310995", "310995500000007")])
+@pytest.mark.parametrize(
+    ("plmn", "expected"), [("20661", "206615000000007"), ("310995", "310995500000007")]
+)
 def test_imsi_has_15_digits_whatever_the_length_of_the_network_code(
     plmn: str, expected: str
 ) -> None:

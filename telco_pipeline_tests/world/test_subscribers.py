@@ -137,8 +137,11 @@ def test_nulls_by_kind(registry: pl.DataFrame) -> None:
     )
     assert plan_free["contract_end"].is_null().all()
     assert not registry.filter(machine)["student"].any()
-    always = [c for c in registry.columns if c not in
-              ("first_name", "last_name", "birth_date", "contract_end", "work_cell_id")]
+    always = [
+        c
+        for c in registry.columns
+        if c not in ("first_name", "last_name", "birth_date", "contract_end", "work_cell_id")
+    ]
     assert sum(registry.select(always).null_count().row(0)) == 0
 
 
@@ -274,7 +277,9 @@ def test_home_lies_near_the_place(registry: pl.DataFrame, inputs: SubscriberInpu
         inputs.places.select("place_id", "latitude", "longitude"), on="place_id"
     ).join(
         inputs.cells.select("cell_id", "latitude", "longitude"),
-        left_on="home_cell_id", right_on="cell_id", suffix="_cell",
+        left_on="home_cell_id",
+        right_on="cell_id",
+        suffix="_cell",
     )
     east = (joined["longitude"] - joined["longitude_cell"]) * 70.66
     north = (joined["latitude"] - joined["latitude_cell"]) * 111.2
@@ -307,8 +312,10 @@ def test_cells_serve_what_the_device_speaks(
 
 
 def test_every_site_serves_somebody(registry: pl.DataFrame, inputs: SubscriberInputs) -> None:
-    homes = registry.select("home_cell_id").unique().join(
-        inputs.cells, left_on="home_cell_id", right_on="cell_id"
+    homes = (
+        registry.select("home_cell_id")
+        .unique()
+        .join(inputs.cells, left_on="home_cell_id", right_on="cell_id")
     )
     assert homes["site_id"].n_unique() > 0.9 * len(inputs.sites)
 

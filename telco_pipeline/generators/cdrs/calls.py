@@ -131,13 +131,16 @@ def _legs(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
 
 
 def _outcome_of_own(day: Day, party: Rows, time: Rows, outcome: np.ndarray) -> np.ndarray:
-    """Return the outcomes, put right for callees of ours.
+    """Return the outcomes, put right for callees of ours and for services.
 
-    Whose phone is off is absent; and the number of a subscriber is not unallocated.
+    Whose phone is off is absent; and the number of a subscriber is not unallocated. A service
+    answers unless the network fails.
     """
     own = np.flatnonzero(party < day.inputs.directory.own)
     off = day.mobility.switched_off(party[own], time[own])
     outcome[own[off | (outcome[own] == _UNALLOCATED)]] = _ABSENT
+    service = day.inputs.directory.is_service(party)
+    outcome[service & (outcome <= _UNALLOCATED)] = ANSWERED
     return outcome
 
 

@@ -16,17 +16,18 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from telco_pipeline.behaviour.population import MACHINE, NR
+from telco_pipeline.behaviour.population import MACHINE, NR, RATS
 from telco_pipeline.contracts import records
-from telco_pipeline.contracts.codes import CauseForRecClosing, RecordType
+from telco_pipeline.contracts.codes import CauseForRecClosing, Rat, RecordType
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import SECOND
+from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.identifiers import DAY_BITS, ENTITY_BITS, INDEX_BITS, Permutation
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import STANDARD_NORMAL, Choice, QuantileFamily, QuantileTable
 from telco_pipeline.generators.base import (
     EVENT_KINDS,
+    LEGACY,
     RECORDS_PER_EVENT,
     Column,
     Columns,
@@ -69,6 +70,25 @@ _REPORT_SECONDS: Final = (12.0, 0.8)
 _REPORT_UPLINK: Final = 0.74
 _NR_SHARE: Final = 0.85
 _ABNORMAL: Final = 0.004
+# Share of a persona's sessions that a phone without LTE has.
+_LEGACY_SHARE: Final = 0.2
+# Downlink rate that one device sees: median in kbit/s and the most that the radio access gives
+# (EDGE with 4 slots, NB-IoT Cat NB2, LTE-M Cat M1, LTE Cat 6, NR on 100 MHz; medians: practice),
+# and how many times the downlink's rate is the uplink's.
+_RATES: Final = {
+    Rat.GERAN: (110.0, 220.0, 2.0),
+    Rat.UTRAN: (3_000.0, 20_000.0, 3.0),
+    Rat.WLAN: (40_000.0, 300_000.0, 2.0),
+    Rat.EUTRAN: (30_000.0, 250_000.0, 4.0),
+    Rat.NB_IOT: (30.0, 60.0, 1.0),
+    Rat.LTE_M: (300.0, 800.0, 1.0),
+    Rat.NR: (110_000.0, 900_000.0, 6.0),
+}
+_MEDIAN_RATE, _HIGHEST_RATE, _UPLINK_FACTOR = np.array([_RATES[rat] for rat in RATS]).T
+_RATE_SCATTER = QuantileTable.log_normal(1.0, 0.6)
+_LOWEST_RATE: Final = 0.3 * _MEDIAN_RATE
+# Bytes a microsecond that any share of uplink may reach without a closer look.
+_SLOW: Final = _LOWEST_RATE / 8000.0 / np.maximum(_MOST_UPLINK * _UPLINK_FACTOR, 1.0)
 _ADDRESSES: Final = 1 << 22  # 100.64.0.0/10
 _KIND_SHIFT: Final = DAY_BITS + ENTITY_BITS + INDEX_BITS
 
@@ -144,7 +164,13 @@ def _draw(day: Day, entities: Rows) -> Events:
     config = day.inputs.config
     weight = config.record_weights.data
     rates = np.array([persona.sessions * weight for persona in config.personas.values()])
-    return draw_events(day, entities, "data", "data", rates)
+    events = draw_events(day, entities, "data", "data", rates)
+    population = day.inputs.population
+    legacy = LEGACY[population.rat] & (population.kind != MACHINE)
+    if not legacy[entities].any():
+        return events
+    kept = ~legacy[events.entity] | draws.chance(events.bits("legacy"), _LEGACY_SHARE)
+    return events.select(np.flatnonzero(kept))
 
 
 def _sessions(events: Events, shift: int) -> Columns:
@@ -158,10 +184,12 @@ def _sessions(events: Events, shift: int) -> Columns:
     volume = np.maximum(table.volume.sample(volume_bits, service), _LEAST_VOLUME)
     duration = _duration(events, table, service, volume_bits)
     uplink = table.uplink[service] * _UPLINK_SCATTER.sample(events.bits("uplink"))
-    volume = _cut_off(events, duration, volume)
-    up = volume * np.minimum(uplink, _MOST_UPLINK)
+    uplink = np.minimum(uplink, _MOST_UPLINK)
     where = events.day.mobility.at(events.entity, events.time)
     cell, rat = _access(events, where.cell, where.abroad)
+    _hold_back(events, rat, duration, volume, uplink)
+    volume = _cut_off(events, duration, volume)
+    up = volume * uplink
     abnormal = draws.chance(events.bits("closing"), _ABNORMAL)
     return {
         "time": events.time + shift,
@@ -175,7 +203,7 @@ def _sessions(events: Events, shift: int) -> Columns:
         "rat": rat,
         "abnormal": abnormal,
         "session": events.packed(),
-        "carried": np.full(len(events), shift < 0),
+        "lease": _lease(events, shift),
     }
 
 
@@ -198,11 +226,44 @@ def _cut_off(events: Events, duration: Rows, volume: np.ndarray) -> np.ndarray:
 
 
 def _duration(events: Events, table: Services, service: Rows, volume_bits: Bits) -> Rows:
-    """Return the duration of each session in microseconds, one second to an hour."""
+    """Return the duration of each session in microseconds, one second to an hour.
+
+    What the model would make shorter or longer is spread over some seconds, and over the last
+    half hour, so that no length stands out.
+    """
     own_bits = events.bits("duration")
     chosen = np.where(table.loose[service], own_bits, volume_bits)
     seconds = table.duration.sample(chosen, service) * _SCATTER.sample(events.bits("scatter"))
-    return (np.clip(seconds, 1.0, _LONGEST) * SECOND).astype(np.int64)
+    short, long = np.flatnonzero(seconds < 1.0), np.flatnonzero(seconds > _LONGEST)
+    seconds[short] = 1.0 + 5.0 * draws.uniform(own_bits[short]) * draws.uniform(
+        draws.bits(events.key[short], "duration/short")
+    )
+    seconds[long] = _LONGEST * (1.0 - 0.5 * draws.uniform(draws.bits(events.key[long], "long")))
+    return (seconds * SECOND).astype(np.int64)
+
+
+def _hold_back(
+    events: Events, rat: np.ndarray, duration: Rows, volume: np.ndarray, uplink: np.ndarray
+) -> None:
+    """Lengthen sessions (in place) that are faster than their radio access carries.
+
+    What would then last more than an hour transfers less.
+    """
+    fast = np.flatnonzero(volume > duration * _SLOW[rat])
+    if not fast.size:
+        return
+    served, share = rat[fast], uplink[fast]
+    # One byte a microsecond is 8,000 kbit/s.
+    weight = np.maximum(1.0 - share, share * _UPLINK_FACTOR[served]) * 8000.0
+    scatter = _RATE_SCATTER.sample(draws.bits(events.key[fast], "rate"))
+    rate = np.clip(_MEDIAN_RATE[served] * scatter, _LOWEST_RATE[served], _HIGHEST_RATE[served])
+    needed = np.maximum(volume[fast] * weight / rate, duration[fast])
+    late = draws.bits(events.key[fast], "rate/long")
+    longest = _LONGEST * SECOND * (1.0 - 0.5 * draws.uniform(late))
+    longest = np.maximum(longest, duration[fast])
+    lasting = np.minimum(needed, longest)
+    volume[fast] *= lasting / needed
+    duration[fast] = lasting.astype(np.int64)
 
 
 def _access(events: Events, camped: Rows, abroad: np.ndarray) -> tuple[Rows, np.ndarray]:
@@ -219,7 +280,7 @@ def _access(events: Events, camped: Rows, abroad: np.ndarray) -> tuple[Rows, np.
 def _partial_records(sessions: Columns, config: WorldConfig) -> Columns:
     """Cut sessions at the time limit into records that share the charging id.
 
-    Bytes are shared out by time with whole numbers, so that they add up to the session's.
+    Bytes are shared out about by time with whole numbers, so that they add up to the session's.
     """
     limit = config.charging.data_time_limit_s * SECOND
     duration = sessions["duration"]
@@ -239,9 +300,14 @@ def _records(sessions: Columns, number: Rows, duration: Rows, limit: int) -> Col
     last = end == duration
     single = last & (number == 0)
     up, down = sessions["up"], sessions["down"]
-    if not single.all():
-        up = _share(up, start, end, duration)
-        down = _share(down, start, end, duration)
+    parts = np.flatnonzero(~single)
+    if parts.size:
+        key, lasting, place = _session_key(sessions)[parts], duration[parts], number[parts]
+        first = _carried_until(key, place, lasting, limit)
+        until = _carried_until(key, place + 1, lasting, limit)
+        up, down = up.copy(), down.copy()
+        up[parts] = _share(up[parts], first, until, lasting)
+        down[parts] = _share(down[parts], first, until, lasting)
     cause = np.select(
         [~last, sessions["abnormal"]],
         [
@@ -263,8 +329,19 @@ def _records(sessions: Columns, number: Rows, duration: Rows, limit: int) -> Col
         "country": sessions["country"],
         "rat": sessions["rat"],
         "session": sessions["session"],
-        "carried": sessions["carried"],
+        "lease": sessions["lease"],
     }
+
+
+def _carried_until(session: Bits, number: Rows, duration: Rows, limit: int) -> Rows:
+    """Return how far the traffic is when record `number` begins, as a time of even traffic.
+
+    Traffic is not even: it runs ahead of the clock or behind it by up to 0.4 of a record.
+    """
+    at = np.minimum(number * limit, duration)
+    ahead = draws.below(draws.events(session, number), 801) - 400
+    ahead = np.where(number > 0, ahead, 0)
+    return at + ahead * np.minimum(limit, duration - at) // 1000
 
 
 def _share(volume: Rows, start: Rows, end: Rows, duration: Rows) -> Rows:
@@ -292,7 +369,7 @@ def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, C
         "serving_node": CodedText.of(inputs.lookups.element_id, serving["sgw"][cell], country >= 0),
         "access_point_name": CodedText.of_few(plans["access_point_name"], plan),
         "served_pdp_address": CodedText.of(
-            _addresses(day, part), entity - part.start + np.where(rows["carried"], part.size, 0)
+            _addresses(day, part), entity - part.start + rows["lease"] * np.int64(part.size)
         ),
         "service": CodedText.of(services(inputs.config).names, rows["service"]),
         "duration": pl.Series(rows["seconds"]),
@@ -326,17 +403,26 @@ def _session_key(rows: Columns) -> Bits:
     return draws.mix(rows["session"].astype(np.uint64))
 
 
+def _lease(events: Events, shift: int) -> np.ndarray:
+    """Return how many days before the day of the records each session's address was leased."""
+    habit = draws.stream(events.day.inputs.config.seed, "address/lease")
+    # Before the hour from which sessions reach into the next day: two leases serve a day.
+    begins = draws.below(draws.keys(habit, events.entity), (DAY - TAIL) // SECOND) * SECOND
+    return ((events.time < begins) | (shift < 0)).astype(np.int8)
+
+
 def _addresses(day: Day, part: Part) -> pl.Series:
     """Return each subscriber's address in the shared space 100.64.0.0/10 (RFC 6598).
 
-    An address is kept for a day, and by a session until it ends: those of the day come first,
-    then those of the day before.
+    A lease lasts a day from the subscriber's own time of day, and a session keeps its address
+    until it ends: first come the leases that begin on the day, then those of the day before.
+    Leases of one day have the even addresses and those of the next the odd ones.
     """
     entities = np.arange(part.start, part.stop)
-    seed = day.inputs.config.seed
+    seed, half = day.inputs.config.seed, _ADDRESSES // 2
     host = np.concatenate(
         [
-            Permutation(_ADDRESSES, seed, f"address/{number}")(entities % _ADDRESSES)
+            Permutation(half, seed, f"address/{number}")(entities % half) * 2 + number % 2
             for number in (day.number, day.number - 1)
         ]
     )

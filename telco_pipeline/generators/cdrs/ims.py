@@ -38,6 +38,7 @@ from telco_pipeline.generators.base import (
     moment_or_null,
     nullable,
     parties,
+    visited_cells,
     within_day,
 )
 from telco_pipeline.generators.cdrs.calls import (
@@ -107,6 +108,7 @@ def _sessions(legs: Columns) -> list[Columns]:
             "cell": chosen["cell"],
             "country": chosen["country"],
             "wifi": leg_access(chosen["rat"]) == VOWIFI,
+            "key": chosen["key"],
             "session": chosen["call"] + chosen["role"],
             "call": chosen["call"],
             "record": record_number(chosen, record),
@@ -165,6 +167,7 @@ def _registrations(day: Day, entities: Rows) -> Columns:
         "cell": cell,
         "country": where.country,
         "wifi": np.zeros(count, dtype=np.bool_),
+        "key": key,
         "session": number,
         "call": number,
         "record": number,
@@ -222,7 +225,7 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
         "called_party_address": CodedText.of(called.texts, called.codes, register),
         "recording_entity": _recording_entity(inputs, rows),
         "cell_id": CodedText.of(inputs.lookups.cell_id, rows["cell"], abroad),
-        "access_network_information": _access_info(inputs, rows, abroad),
+        "access_network_information": _access_info(day, rows, abroad),
         "delivery_start_time": moment_or_null(day, rows["start"], rows["start"] < 0),
         "delivery_end_time": moment_or_null(day, rows["end"], rows["end"] < 0),
         "sip_response": pl.Series(rows["response"]),
@@ -239,11 +242,11 @@ def _recording_entity(inputs: Inputs, rows: Columns) -> CodedText:
     return CodedText.of(inputs.cells.element_id, np.where(rows["node"] == _P_CSCF, proxy, server))
 
 
-def _access_info(inputs: Inputs, rows: Columns, abroad: np.ndarray) -> CodedText:
+def _access_info(day: Day, rows: Columns, abroad: np.ndarray) -> CodedText:
     """Return the P-Access-Network-Info: the cell, the visited network's cell, or Wi-Fi."""
+    inputs = day.inputs
     texts = inputs.access_texts
     cells = len(inputs.cells.cell_id)
-    index = np.select(
-        [rows["wifi"], abroad], [cells, cells + 1 + np.maximum(rows["country"], 0)], rows["cell"]
-    )
+    visited = visited_cells(day, rows["entity"], rows["country"], rows["key"])
+    index = np.select([rows["wifi"], abroad], [cells, cells + 1 + visited], rows["cell"])
     return CodedText.of(texts, index)

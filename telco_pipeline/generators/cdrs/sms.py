@@ -121,7 +121,7 @@ def _messages(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
             (everything, events.entity, party, events.time, False),
             (reached, party, events.entity, delivered, True),
         ]
-    content = _content(events)
+    content = _content(events, party)
     return [_side(events, shift, content, accepted, *side) for side in sides if len(side[0])]
 
 
@@ -141,11 +141,10 @@ def _delay(events: Events) -> Rows:
     return (np.minimum(delay, _LONGEST_DELAY // SECOND) * SECOND).astype(np.int64)
 
 
-def _content(events: Events) -> Columns:
-    """Return kind, segments and size of each message."""
-    population = events.day.inputs.population
-    machine = population.kind[events.entity] == MACHINE
-    mms = draws.chance(events.bits("mms"), _MMS_SHARE) & ~machine
+def _content(events: Events, party: Rows) -> Columns:
+    """Return kind, segments and size of each message; services send and take no pictures."""
+    service = events.day.inputs.directory.is_service(party)
+    mms = draws.chance(events.bits("mms"), _MMS_SHARE) & ~service
     size_bits = events.bits("size")
     characters = np.clip(_CHARACTERS.sample(size_bits), 1, _LONGEST).astype(np.int64)
     picture = np.clip(_MMS_BYTES.sample(size_bits), 5_000, 2_000_000).astype(np.int64)

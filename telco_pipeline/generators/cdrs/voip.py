@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from telco_pipeline.behaviour.population import NR, WLAN
+from telco_pipeline.behaviour.population import BUSINESS, NR, WLAN
 from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import (
     SIP_OF_Q850,
@@ -34,6 +34,7 @@ from telco_pipeline.generators.base import (
     Events,
     Inputs,
     Rows,
+    blocks,
     draw_events,
     enum_of,
     merge,
@@ -41,7 +42,6 @@ from telco_pipeline.generators.base import (
     moment_or_null,
     nullable,
     parties,
-    with_tail,
     within_day,
 )
 from telco_pipeline.generators.cdrs.calls import (
@@ -90,8 +90,7 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the packet-voice records of a day and a part, sorted by event time."""
     day = inputs.day(date)
     batches = [_over_ims(batch) for batch in call_legs(day, part)]
-    for events, shift in with_tail(day, part, _trunk_calls, 0):
-        batches.append(_trunk_legs(events, shift))
+    batches.extend(_trunk_legs(_trunk_calls(day, entities)) for entities in blocks(part))
     batches = [within_day(batch) for batch in batches]
     if not any(len(batch["time"]) for batch in batches):
         return Rowset.empty(records.CDRS_VOIP)
@@ -137,28 +136,23 @@ def leg_codec(key: Bits, access: np.ndarray) -> np.ndarray:
 def _trunk_calls(day: Day, entities: Rows) -> Events:
     """Draw the calls that businesses start over their SIP trunk."""
     config = day.inputs.config
-    rates = np.array(
-        [
-            persona.calls * _TRUNK_SHARE * config.record_weights.voip
-            if persona.kind == "business"
-            else 0.0
-            for persona in config.personas.values()
-        ]
-    )
-    return draw_events(day, entities, "trunk", "calls", rates, even_if_off=True)
+    share = _TRUNK_SHARE * config.record_weights.voip
+    rates = np.array([persona.calls * share for persona in config.personas.values()])
+    businesses = entities[day.inputs.population.kind[entities] == BUSINESS]
+    return draw_events(day, businesses, "trunk", "calls", rates, even_if_off=True)
 
 
-def _trunk_legs(events: Events, shift: int) -> Columns:
+def _trunk_legs(events: Events) -> Columns:
     inputs = events.day.inputs
     outcome = draw_outcome(events)
     answer, release, _ = call_times(events, outcome)
     answered = outcome == ANSWERED
     count = len(events)
     return {
-        "time": events.time + shift,
-        "answer": np.where(answered, answer + shift, -1),
+        "time": events.time,
+        "answer": np.where(answered, answer, -1),
         "answered": answered,
-        "release": release + shift,
+        "release": release,
         "entity": events.entity,
         # To other networks: inside ours, businesses speak over their mobile extensions.
         "party": inputs.contacts.incoming(events.entity, events.key),
