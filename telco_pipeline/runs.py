@@ -120,11 +120,6 @@ class RunSummary:
         """Rows of all datasets."""
         return sum(each.rows for each in self.datasets)
 
-    @property
-    def failed_checks(self) -> list[Finding]:
-        """Checks that failed."""
-        return [finding for finding in self.findings if not finding.passed]
-
 
 @dataclass
 class _Tally:

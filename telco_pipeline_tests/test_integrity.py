@@ -61,6 +61,7 @@ def test_a_sound_lake_passes_every_check(lake: Lake) -> None:
     assert [finding for finding in findings if not finding.passed] == []
     assert {finding.check for finding in findings} == {
         *integrity.CHECKS, integrity.CHECK_EVENT_IDS, integrity.CHECK_STRAYS,
+        integrity.CHECK_GAPS,
     }  # fmt: skip
     assert {finding.dataset for finding in findings} == {*DATASETS, integrity.WHOLE_LAKE}
     assert all(finding.recover == "" for finding in findings)
@@ -202,19 +203,65 @@ def test_a_partition_unlike_its_provenance_is_found(
     assert "--start 2026-01-01 --days 1" in finding.recover
 
 
-def test_files_that_cannot_be_read_are_findings_not_errors(lake: Lake) -> None:
-    for file in lake.files("cdrs_voice", DAYS[0]):
+def spoil(partition: Path) -> None:
+    for file in partition.glob("*.parquet"):
         file.write_bytes(b"no Parquet")
-    found = {finding.check for finding in failed(lake, ["cdrs_voice"])}
-    assert found == {*integrity.checks_of("cdrs_voice"), integrity.CHECK_EVENT_IDS}
+
+
+def lose_all(partition: Path) -> None:
+    for file in partition.glob("*.parquet"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("harm", [spoil, lose_a_file, lose_all])
+def test_files_that_cannot_be_read_are_one_finding(
+    lake: Lake, harm: Callable[[Path], None]
+) -> None:
+    harm(lake.directory("cdrs_voice", DAYS[0]))
+    told: list[tuple[int, int]] = []
+    findings = integrity.check(lake, None, None, lambda _, done, of: told.append((done, of)))
+    found = [finding for finding in findings if not finding.passed]
+    assert [(each.check, each.day) for each in found] == [(integrity.CHECK_PROVENANCE, DAYS[0])]
+    assert "its other checks were left out" in found[0].message
+    assert told[-1] == (len(findings), len(findings))
+    # Each check for itself tells it, too: Dagster runs them one by one.
+    if harm is not lose_a_file:
+        assert not integrity.check_contract(lake, "cdrs_voice", DAYS[0]).passed
+
+
+def test_rows_of_a_partition_without_provenance_are_checked(lake: Lake) -> None:
+    rewrite(lake, at(3, 90_001, "call_duration"))
+    forget(lake.directory("cdrs_voice", DAYS[1]))
+    found = {finding.check for finding in failed(lake)}
+    assert found == {integrity.CHECK_PROVENANCE, integrity.CHECK_CONTRACT}
+
+
+def test_a_target_that_cannot_be_read_is_to_be_made_again(lake: Lake) -> None:
+    spoil(lake.directory("cells"))
+    finding = integrity.check_foreign_keys(lake, "cdrs_voice", DAYS[0])
+    assert "cells cannot be read" in finding.message
+    assert finding.recover.endswith("--datasets cells")
 
 
 def test_strays_are_found(lake: Lake) -> None:
     (lake.root / "cdrs_telex").mkdir()
     (lake.root / "cdrs_voice" / "day=tomorrow").mkdir()
+    (lake.root / "_old").mkdir()
+    (lake.root / "notes.txt").touch()
+    (lake.root / ".hidden").touch()
     finding = integrity.check_strays(lake)
-    assert finding.offenders == 2
-    assert [row["path"] for row in finding.sample] == ["cdrs_telex", "cdrs_voice/day=tomorrow"]
+    assert [row["path"] for row in finding.sample] == [
+        "_old", "cdrs_telex", "cdrs_voice/day=tomorrow", "notes.txt",
+    ]  # fmt: skip
+    assert finding.offenders == 4
+
+
+def test_a_lake_that_forgot_its_world_names_it_by_its_partitions(lake: Lake) -> None:
+    (lake.root / "_world.json").unlink()
+    finding = integrity.check_provenance(lake, "cdrs_voice", DAYS[0])
+    assert "does not say which world" in finding.message
+    # The kit's `subscribers` have as many rows as any of its frames.
+    assert f"--subscribers {ROWS} --seed 42 --datasets cdrs_voice" in finding.recover
 
 
 def test_a_variant_is_checked_with_the_main_world_beneath(lake: Lake) -> None:
@@ -280,3 +327,75 @@ def test_check_digits_against_plain_python(bodies: list[str]) -> None:
 @pytest.mark.parametrize("text", ["", "3500000000000x0", "٣٥", "-1", " 18"])
 def test_what_is_no_number_has_no_check_digit(text: str) -> None:
     assert integrity.luhn_valid(pl.Series([text])).to_list() == [False]
+
+
+def gaps(lake: Lake, names: list[str] | None = None, days: list[dt.date] | None = None) -> Finding:
+    return integrity.check_gaps(lake, names, days)
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_a_day_that_the_other_datasets_have_is_missed(lake: Lake, day: dt.date) -> None:
+    shutil.rmtree(lake.directory("cdrs_voice", day))
+    finding = gaps(lake)
+    assert not finding.passed
+    assert finding.message == f"missing: cdrs_voice {day}"
+    assert finding.recover.endswith(f"--datasets cdrs_voice --start {day} --days 1")
+    assert [each.check for each in failed(lake)] == [integrity.CHECK_GAPS]
+    # Only what was asked for is looked at.
+    assert gaps(lake, ["cdrs_sms"]).passed
+    other = next(each for each in DAYS if each != day)
+    assert gaps(lake, None, [other]).passed
+
+
+def test_a_hole_in_one_dataset_is_missed(lake: Lake) -> None:
+    later = DAYS[-1] + dt.timedelta(days=2)
+    commit(lake, VOICE, [small_frame(VOICE, later, 0)], later)
+    assert gaps(lake).message == f"missing: cdrs_voice {DAYS[-1] + dt.timedelta(days=1)}"
+
+
+def test_one_dataset_may_have_more_days_than_the_others(lake: Lake) -> None:
+    later = DAYS[-1] + dt.timedelta(days=1)
+    commit(lake, VOICE, [small_frame(VOICE, later, 0)], later)
+    assert gaps(lake).passed
+
+
+def test_records_without_a_static_dataset_are_missed(lake: Lake) -> None:
+    shutil.rmtree(lake.directory("plans"))
+    finding = gaps(lake)
+    assert finding.message == "missing: plans"
+    assert finding.recover.endswith("--subscribers 5000 --seed 42 --datasets plans")
+    assert gaps(lake, ["cdrs_voice"]).passed
+    for name in DATASETS:
+        if DATASETS[name].daily:
+            shutil.rmtree(lake.root / name)
+    assert gaps(lake).passed  # a world without records may be half-built
+
+
+def test_two_datasets_say_nothing_of_each_other(tmp_path: Path) -> None:
+    names = [name for name in DATASETS if not DATASETS[name].daily]
+    lake = small_lake(tmp_path / "few", [*names, "cdrs_voice", "cdrs_sms"])
+    shutil.rmtree(lake.directory("cdrs_sms", DAYS[0]))
+    assert gaps(lake).passed
+
+
+def test_a_dataset_that_lost_its_only_days_is_missed(lake: Lake) -> None:
+    for day in DAYS:
+        shutil.rmtree(lake.directory("cdrs_voice", day))
+    finding = gaps(lake)
+    assert finding.offenders == len(DAYS)
+    assert finding.recover.endswith(f"--datasets cdrs_voice --start {DAYS[0]} --days 2")
+
+
+def test_what_is_missing_is_mended_by_few_commands(lake: Lake) -> None:
+    for name in ("cdrs_sms", "cdrs_voice"):
+        shutil.rmtree(lake.directory(name, DAYS[0]))
+    later = DAYS[-1] + dt.timedelta(days=9)
+    commit(lake, VOICE, [small_frame(VOICE, later, 0)], later)
+    finding = gaps(lake)
+    assert finding.offenders == 10
+    assert finding.message.endswith("and 5 more")
+    commands = [
+        f"{lake.command('cdrs_voice,cdrs_sms')} --start 2026-01-01 --days 1",
+        f"{lake.command('cdrs_voice')} --start 2026-01-03 --days 8",
+    ]
+    assert finding.recover == " && ".join(commands)

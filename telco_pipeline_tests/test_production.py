@@ -103,6 +103,46 @@ def test_records_need_the_static_datasets(tmp_path: Path, world: WorldConfig, mi
     assert not lake.exists("cdrs_voice")
 
 
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "more"])
+def test_records_are_not_made_from_a_damaged_input(
+    lake: Lake, world: WorldConfig, damage: str
+) -> None:
+    path = lake.files("cells")[0]
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "more":
+        shutil.copy(path, path.with_name("part-00001.parquet"))
+    else:
+        path.write_bytes(content[:3000] if damage == "cut" else content[:-9] + b"x" + content[-8:])
+    with pytest.raises(TelcoError, match=r"cells.*make it anew with `telco generate .*cells`"):
+        produce(world, lake, "cdrs_voice", [DAY])
+    assert not lake.exists("cdrs_voice", DAY)
+    produce(world, lake, "cells")
+    assert produce(world, lake, "cdrs_voice", [DAY])[0].rows > 0
+
+
+def test_a_static_dataset_is_not_made_from_a_damaged_one(lake: Lake, world: WorldConfig) -> None:
+    lake.files("places")[0].write_bytes(b"no Parquet")
+    with pytest.raises(TelcoError, match=r"places is not as it was made \(part-00000.* changed"):
+        produce(world, lake, "subscribers")
+
+
+def test_a_lake_that_forgot_its_world_remembers_it(lake: Lake, world: WorldConfig) -> None:
+    file = lake.root / "_world.json"
+    content = file.read_text()
+    file.write_text(content[:30])
+    options = rf"--subscribers {world.subscribers} --seed {world.seed}"
+    with pytest.raises(TelcoError, match=rf"damaged.* remove this file .*{options}"):
+        produce(world, lake, "cdrs_voice", [DAY])
+    assert options in lake.command("cdrs_voice")
+    file.unlink()
+    with pytest.raises(TelcoError, match=rf"\(seed {world.seed}, {world.subscribers} subscribers"):
+        produce(_world(seed=7), lake, "cdrs_voice", [DAY])
+    produce(world, lake, "cdrs_voice", [DAY])
+    assert file.read_text() == content
+
+
 def test_a_static_dataset_needs_what_it_is_made_from(tmp_path: Path, world: WorldConfig) -> None:
     with pytest.raises(TelcoError, match="has no places yet"):
         produce(world, Lake(tmp_path / "lake"), "subscribers")

@@ -42,7 +42,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check a lake: keys resolve, ids are unique, times lie in their day, contracts hold.
+    """Check a lake: keys resolve, ids are unique, no day is missing, contracts hold.
 
     Exit status 0 when every check passes, 1 when one fails, 2 on an error.
 
@@ -71,7 +71,7 @@ def check(
             meter.total = total
             meter.step(f"{finding.dataset} {finding.check}")
 
-        findings = integrity.check(store, present, wanted, note)
+        findings = integrity.check(store, names, wanted, note)
     if as_json:
         print_json(findings)
     else:
@@ -89,7 +89,8 @@ def _present(store: "Lake", names: list[str] | None) -> list[str]:
     there = [name for name in store.datasets() if name in DATASETS and store.exists(name)]
     if not there:
         raise TelcoError(
-            f"{store.root} holds no datasets of world {store.world}: make them with telco generate"
+            f"{store.root} holds no datasets of world {store.world}: make them with "
+            f"{store.command()}"
         )
     for name in names or []:
         if name not in there:
@@ -103,7 +104,7 @@ def _present(store: "Lake", names: list[str] | None) -> list[str]:
 def _days(
     store: "Lake", names: Sequence[str], first: dt.date | None, count: int | None
 ) -> list[dt.date] | None:
-    """Return the days to check; None for all."""
+    """Return the days to check, those included that lie between others; None for all."""
     if first is None and count is None:
         return None
     there = sorted({day for name in names for day in store.days(name)})
@@ -113,8 +114,10 @@ def _days(
         )
     start = first or there[0]
     end = options.last_day(start, count) if count else there[-1]
-    days = [day for day in there if start <= day <= end]
-    if not days:
+    if not any(start <= day <= end for day in there):
         asked = f"from {start} to {end}" if count else f"from {start} on"
         raise TelcoError(f"{store.root} has no day {asked}; it has {there[0]} to {there[-1]}")
-    return days
+    # From the first day that any dataset has to the last: beyond them nothing is missing.
+    known = [day for name in store.datasets() for day in store.days(name)]
+    start, end = max(start, min(known)), min(end, max(known))
+    return [start + dt.timedelta(days=offset) for offset in range((end - start).days + 1)]

@@ -20,20 +20,8 @@ INTERRUPTED = "DagsterExecutionInterruptedError"
 """What Dagster makes of Ctrl-C during a step."""
 
 
-def generate(
-    subscribers: options.Subscribers = None,
-    seed: options.Seed = None,
-    scenarios: options.Scenarios = "all",
-    world_file: options.WorldFile = None,
-    start: options.Start = None,
-    days: options.Days = 1,
-    lake: options.LakeDirectory = None,
-    datasets: options.Datasets = None,
-    world: options.World = "main",
-    shards: options.Shards = None,
-    workers: options.Workers = None,
-    replace: options.Replace = False,
-) -> None:
+@options.on_request
+def generate(asked: options.Request) -> None:
     """Make datasets: runs the operator's Dagster assets and their checks in this process.
 
     What a dataset is made from is made first, unless it is in the lake already; days that are
@@ -48,20 +36,6 @@ def generate(
 
       telco generate --seed 7 --world other-seed
     """
-    asked = options.request(
-        subscribers=subscribers,
-        seed=seed,
-        scenarios=scenarios,
-        world_file=world_file,
-        start=start,
-        days=days,
-        lake=lake,
-        datasets=datasets,
-        world=world,
-        shards=shards,
-        workers=workers,
-        replace=replace,
-    )
     summary = run(asked)
     show(asked, summary)
     if not summary.success:

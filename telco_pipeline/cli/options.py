@@ -5,11 +5,13 @@ which `settings` knows.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -140,18 +142,18 @@ class Request:
 
 def request(
     *,
-    subscribers: int | None = None,
-    seed: int | None = None,
-    scenarios: str = "all",
-    world_file: str | None = None,
-    start: str | None = None,
-    days: int = 1,
-    lake: str | None = None,
-    datasets: str | None = None,
-    world: str = "main",
-    shards: int | None = None,
-    workers: int | None = None,
-    replace: bool = False,
+    subscribers: Subscribers = None,
+    seed: Seed = None,
+    scenarios: Scenarios = "all",
+    world_file: WorldFile = None,
+    start: Start = None,
+    days: Days = 1,
+    lake: LakeDirectory = None,
+    datasets: Datasets = None,
+    world: World = "main",
+    shards: Shards = None,
+    workers: Workers = None,
+    replace: Replace = False,
 ) -> Request:
     """Check what was typed and return it as one request; nothing is read but the world file.
 
@@ -186,6 +188,19 @@ def request(
         shards=shards,
         replace=replace,
     )
+
+
+def on_request(command: Callable[[Request], None]) -> Callable[..., None]:
+    """Return a command that takes the options of `request`, all of them, and hands on theirs."""
+
+    @wraps(command)
+    def typed(**values: Any) -> None:
+        command(request(**values))
+
+    # Typer reads a command's options from its signature and annotations.
+    vars(typed)["__signature__"] = inspect.signature(request)
+    typed.__annotations__ = request.__annotations__
+    return typed
 
 
 def lake_root(lake: str | None) -> str:

@@ -6,20 +6,8 @@ Belongs here: the options and the table. Does not belong here: the estimates (`p
 from telco_pipeline.cli import options
 
 
-def plan(
-    subscribers: options.Subscribers = None,
-    seed: options.Seed = None,
-    scenarios: options.Scenarios = "all",
-    world_file: options.WorldFile = None,
-    start: options.Start = None,
-    days: options.Days = 1,
-    lake: options.LakeDirectory = None,
-    datasets: options.Datasets = None,
-    world: options.World = "main",
-    shards: options.Shards = None,
-    workers: options.Workers = None,
-    replace: options.Replace = False,
-) -> None:
+@options.on_request
+def plan(asked: options.Request) -> None:
     """Tell what `telco generate` with the same options would make; reads and writes no data.
 
     For example:
@@ -28,25 +16,6 @@ def plan(
 
       telco plan --datasets cdrs_voice --days 365
     """
-    asked = options.request(
-        subscribers=subscribers,
-        seed=seed,
-        scenarios=scenarios,
-        world_file=world_file,
-        start=start,
-        days=days,
-        lake=lake,
-        datasets=datasets,
-        world=world,
-        shards=shards,
-        workers=workers,
-        replace=replace,
-    )
-    show_plan(asked)
-
-
-def show_plan(asked: options.Request) -> None:
-    """Print the estimates of a request."""
     from telco_pipeline import planning
     from telco_pipeline.cli.display import (
         Column,
@@ -88,7 +57,7 @@ def show_plan(asked: options.Request) -> None:
         f"{duration(estimate.seconds)} and {count(estimate.memory / 1e6)} MB of memory."
     )
     print_line(
-        "Rows follow from the personas' rates (within a quarter); bytes, time and memory are those "
-        "of the machine that the constants in planning.py were measured on."
+        "Rows follow from the personas' rates and the calendar (within a tenth); bytes, time and "
+        "memory are those of the machine that the constants in planning.py were measured on."
     )
     print_line(f"Lake: {asked.lake} (nothing was read or written)")

@@ -27,6 +27,7 @@ one subscriber, ten minutes of the day):
 """
 
 import base64
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -135,6 +136,27 @@ def file_hash(path: Path) -> tuple[str, int]:
             digest.update(chunk)
             size += len(chunk)
     return digest.hexdigest(), size
+
+
+def changed_files(directory: Path, promised: Sequence[FileStats]) -> dict[str, str]:
+    """Return in words, by file name, how the Parquet files in a directory are not as promised."""
+    named = {file.name: file for file in promised}
+    there = {path.name: path for path in directory.glob("*.parquet")}
+    found = {name: f"{name} is missing" for name in sorted(named.keys() - there.keys())}
+    found |= {name: f"{name} is a stranger" for name in sorted(there.keys() - named.keys())}
+    for name in sorted(named.keys() & there.keys()):
+        if file_hash(there[name]) != (named[name].xxh3, named[name].bytes):
+            found[name] = f"{name} was changed"
+    return found
+
+
+def is_readable(path: Path) -> bool:
+    """Return whether all of a Parquet file can be read."""
+    try:
+        pl.read_parquet(path, glob=False, hive_partitioning=False)
+    except (pl.exceptions.PolarsError, OSError):
+        return False
+    return True
 
 
 def _check_schema(rowset: Rowset, dataset: Dataset) -> None:

@@ -23,7 +23,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,6 +105,20 @@ def dataset_directories(base: Path) -> list[Path]:
     )
 
 
+def strangers(base: Path) -> list[Path]:
+    """Return what lies beside the datasets of a world and is not the lake's own."""
+    if not base.is_dir():
+        return []
+    own = {WORLD_FILE, _WORLDS, _STAGING, _TRASH}
+    return [
+        entry
+        for entry in base.iterdir()
+        if not entry.name.startswith(".")
+        and entry.name not in own
+        and (not entry.is_dir() or entry.name.startswith("_"))
+    ]
+
+
 def new_staging(root: Path) -> Path:
     """Return a name for a new directory in staging (not made yet)."""
     return root / _STAGING / uuid.uuid4().hex
@@ -125,19 +139,29 @@ def staged(root: Path) -> list[Path]:
 
 
 def to_trash(root: Path, directory: Path) -> None:
-    """Move a directory out of sight in one step; `empty_trash` removes it later."""
+    """Move a directory out of sight in one step; the caller holds the lock.
+
+    `empty_trash` removes it later.
+    """
     trash = root / _TRASH
     trash.mkdir(parents=True, exist_ok=True)
     directory.rename(trash / uuid.uuid4().hex)
 
 
 def empty_trash(root: Path) -> None:
-    """Remove what was moved to the trash; what another process removes first is no error."""
+    """Remove the trash and what was moved there; the caller does not hold the lock.
+
+    What another process removes first, or moves there meanwhile, is no error.
+    """
     trash = root / _TRASH
     if not trash.is_dir():
         return
-    for entry in trash.iterdir():
-        shutil.rmtree(entry, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        for entry in trash.iterdir():
+            shutil.rmtree(entry, ignore_errors=True)
+    # Locked, or it could go between the two steps of `to_trash`.
+    with locked(root), suppress(OSError):
+        trash.rmdir()
 
 
 @contextmanager

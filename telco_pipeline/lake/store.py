@@ -16,6 +16,7 @@ import polars as pl
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import layout, worlds
+from telco_pipeline.lake.files import changed_files, is_readable
 from telco_pipeline.lake.pending import PendingPartition
 from telco_pipeline.lake.provenance import Origin, Provenance
 from telco_pipeline.lake.worlds import LakeWorld
@@ -136,7 +137,7 @@ class Lake:
 
     def strays(self) -> list[Path]:
         """Return what lies in this world's directory and is no dataset or partition of one."""
-        found: list[Path] = []
+        found = layout.strangers(self._base)
         for directory in layout.dataset_directories(self._base):
             if directory.name not in DATASETS:
                 found.append(directory)
@@ -190,8 +191,36 @@ class Lake:
         last: dt.date | None = None,
         columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
-        """Return a dataset in memory; arguments and errors are those of `scan`."""
-        return self.scan(name, first, last, columns).collect()
+        """Return a dataset in memory; arguments and errors are those of `scan`.
+
+        Raises:
+            TelcoError: Besides, a file cannot be read.
+        """
+        try:
+            return self.scan(name, first, last, columns).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            files = self._files_between(name, first, last)
+            guilty = next((file for file in files if not is_readable(file)), None)
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise TelcoError(
+                f"{guilty or f'{name} in {self._base}'} cannot be read ({reason}): make it anew "
+                f"with `{self.command(name, first, last)}`"
+            ) from error
+
+    def damage(self, name: str, day: dt.date | None = None) -> dict[str, str]:
+        """Return in words which Parquet files of a partition are not those of its provenance.
+
+        Returns:
+            What is wrong with each file, by its name; of a partition without provenance nothing.
+
+        Raises:
+            TelcoError: The provenance or a file cannot be read.
+        """
+        record, directory = self.provenance(name, day), self.directory(name, day)
+        if record is None:
+            return {}
+        with layout.disk_errors("read", directory):
+            return changed_files(directory, record.files)
 
     def _files_between(self, name: str, first: dt.date | None, last: dt.date | None) -> list[Path]:
         if not _is_daily(name):
@@ -217,9 +246,16 @@ class Lake:
             what = f"nothing of {name} {asked} (it has {days[0]} to {days[-1]})"
         return f"{self._base} has {what}: make it with `{self.command(name, first, last)}`"
 
-    def command(self, name: str, first: dt.date | None = None, last: dt.date | None = None) -> str:
-        """Return the command that makes a dataset, or some days of it, in this lake."""
-        words = f"telco generate --lake {self.root}{self._world_options()} --datasets {name}"
+    def command(
+        self,
+        name: str | None = None,
+        first: dt.date | None = None,
+        last: dt.date | None = None,
+    ) -> str:
+        """Return the command that makes a dataset (or all), or some days of it, in this lake."""
+        words = f"telco generate --lake {self.root}{self._world_options()}"
+        if name is not None:
+            words += f" --datasets {name}"
         if self.world != layout.MAIN:
             words += f" --world {self.world}"
         if first is not None:
@@ -229,11 +265,17 @@ class Lake:
         return words
 
     def _world_options(self) -> str:
-        """Return the options that name the world that lies here, as far as they can."""
+        """Return the options that name the world that lies here, as far as they can.
+
+        Where the file that names it is lost or damaged, the partitions tell.
+        """
+        known: LakeWorld | None = None
         with suppress(TelcoError):
-            if (held := self.held_world()) and held.config:
-                return f" --subscribers {held.config.get('subscribers')} --seed {held.seed}"
-        return ""
+            known = self.held_world()
+        if known is None:
+            with suppress(TelcoError):
+                known = worlds.remembered(self._base, self.world)
+        return "" if known is None else f" {known.options()}"
 
     def _bases(self) -> list[Path]:
         """Return the directories to look into, the world's own first."""

@@ -5,6 +5,8 @@ what a world is (`telco_pipeline.settings`); here it is a name, a seed, a hash a
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,20 +39,23 @@ class LakeWorld:
     def read(cls, base: Path) -> "LakeWorld | None":
         """Return the world that a directory names; None if it names none."""
         path = base / layout.WORLD_FILE
-        plain = layout.read_json(path)
-        if plain is None:
-            return None
         try:
-            return cls(**plain)
-        except TypeError as error:
+            plain = layout.read_json(path)
+            return None if plain is None else cls(**plain)
+        except (TelcoError, TypeError) as error:
             raise TelcoError(
-                f"{path} does not name a world ({error}): choose another --lake, or remove the "
-                "world with --replace"
+                f"{path} is damaged and does not name a world: remove this file and generate "
+                f"again{_told_by_partitions(base)}; the file is then written anew"
             ) from error
 
     def write(self, base: Path) -> None:
         """Write which world lies in a directory."""
         layout.write_json(base / layout.WORLD_FILE, asdict(self))
+
+    def options(self) -> str:
+        """Return the options of the command that name the world, as far as they are known."""
+        size = (self.config or {}).get("subscribers")
+        return f"{'' if size is None else f'--subscribers {size} '}--seed {self.seed}"
 
     def told(self) -> str:
         """Return the world in words."""
@@ -107,22 +112,53 @@ def _held(base: Path, world: str, broken_is_none: bool) -> LakeWorld | None:
         if not broken_is_none:
             raise
         named = None
-    if named is not None:
-        return named
+    return remembered(base, world) if named is None else named
+
+
+def remembered(base: Path, world: str) -> LakeWorld | None:
+    """Return the world that lies in a directory by the provenance of its partitions.
+
+    Of its configuration no more is known than the number of subscribers, by their rows.
+
+    Raises:
+        TelcoError: There are partitions, and the provenance of none of them can be read.
+    """
+    broken: TelcoError | None = None
     for partition in _partitions(base):
-        found = Provenance.read(partition)
+        try:
+            found = Provenance.read(partition)
+        except TelcoError as error:
+            broken = broken or error
+            continue
         if found is not None:
-            return LakeWorld(world, found.seed, found.world_hash, None, None)
+            return LakeWorld(world, found.seed, found.world_hash, None, _size(base, found))
+    if broken is not None:
+        raise broken
     return None
 
 
-def _partitions(base: Path) -> list[Path]:
-    return [
-        record.parent
-        for dataset in layout.dataset_directories(base)
-        for pattern in (layout.PROVENANCE_FILE, f"day=*/{layout.PROVENANCE_FILE}")
-        for record in sorted(dataset.glob(pattern))
-    ]
+def _size(base: Path, of: Provenance) -> dict[str, Any] | None:
+    """Return the number of subscribers of the world that a partition belongs to, if it is known."""
+    with suppress(TelcoError):
+        people = Provenance.read(layout.partition_directory(base, "subscribers", None))
+        if people is not None and people.world_hash == of.world_hash:
+            return {"subscribers": people.rows}
+    return None
+
+
+def _told_by_partitions(base: Path) -> str:
+    with suppress(TelcoError):
+        if (known := remembered(base, base.name)) is not None:
+            return f" with {known.options()}, as the provenance of its partitions tells"
+    return " with the options of its world"
+
+
+def _partitions(base: Path) -> Iterator[Path]:
+    """Find the partitions, those without days first: there are few of them."""
+    for pattern in (layout.PROVENANCE_FILE, f"day=*/{layout.PROVENANCE_FILE}"):
+        for dataset in layout.dataset_directories(base):
+            for record in sorted(dataset.glob(pattern)):
+                yield record.parent
 
 
 def _remove(root: Path, base: Path) -> None:

@@ -16,8 +16,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from telco_pipeline.settings import checks, values
 
-RecordKind = Literal["calls", "messages", "data"]
-
 # The largest counts; those of events per day are narrowed down in `checks`.
 _MAX_SUBSCRIBERS: Final = 1 << 28  # engine.identifiers.MAX_ENTITIES, not imported: NumPy is slow
 _MAX_PER_DAY: Final = checks.MAX_MEAN_PER_DAY
@@ -293,26 +291,6 @@ class WorldConfig(_Strict):
     def country_tz(self) -> ZoneInfo:
         """Time zone of behaviour and billing."""
         return ZoneInfo(self.time_zone)
-
-    @property
-    def persona_names(self) -> tuple[str, ...]:
-        """Names of the personas; the place in it is the persona's number."""
-        return tuple(self.personas)
-
-    def rhythm_of(self, persona_name: str, record_kind: RecordKind) -> Rhythm:
-        """Return the hours in which a persona starts records of a kind.
-
-        Args:
-            persona_name: A key of `personas`.
-            record_kind: ``calls``, ``messages`` or ``data``.
-
-        Raises:
-            KeyError: When there is no such persona or kind.
-        """
-        name = self.personas[persona_name].rhythm
-        if record_kind not in checks.DAY_RHYTHMS:
-            raise KeyError(record_kind)
-        return self.rhythms[record_kind if name == checks.DAY else name]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (dates stay dates) that load back to an equal world."""

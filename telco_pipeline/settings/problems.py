@@ -169,7 +169,8 @@ def _shown(value: object, raw: str | None) -> str:
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):
-        return "a list"
+        text = f"[{', '.join(_shown(entry, None) for entry in value[:_SHOWN])}]"
+        return text if len(text) <= _SHOWN else "a list"
     if raw is not None:
         return _clean(raw)
     if isinstance(value, bool):

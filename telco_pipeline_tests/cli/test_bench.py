@@ -12,8 +12,11 @@ import pytest
 from benchmarks import peers, suite
 from benchmarks.measure import Measured, run_measured
 from benchmarks.profile import DatasetProfile, counted_columns, profile_of
+from telco_pipeline.cli import bench
 from telco_pipeline.engine.calendar import day_start
 from telco_pipeline.errors import TelcoError
+from telco_pipeline.lake import Lake
+from telco_pipeline.settings import DEFAULT_WORLD_FILE
 from telco_pipeline_tests.cli.conftest import Telco, assert_refused, run_process
 
 DAY = dt.date(2026, 1, 1)
@@ -118,6 +121,55 @@ def test_report_compares_ours_with_the_peer_and_small_with_large() -> None:
 
     assert report.ratios() == [("cdrs_voice", 100, 1, suite.PLAIN, 2.0)]
     assert report.memory_growth() == [("cdrs_voice", 1, 10.0, 1.2)]
+
+
+def plan_of(*subjects: str) -> suite.Plan:
+    return suite.Plan((200,), 1, 100, str(DEFAULT_WORLD_FILE), workers=(1,), subjects=subjects)
+
+
+@pytest.mark.parametrize("subjects", [("cdrs_sms",), ("subscribers", "cdrs_sms"), ("subscribers",)])
+def test_lineitem_has_as_many_rows_as_the_records(
+    subjects: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def lineitem(tpchgen: str, rows: int, *_: object) -> suite.Contender:
+        asked.append(rows)
+        return suite.Contender(tpchgen, "lineitem", 200, 1, (), 16)
+
+    monkeypatch.setattr(suite, "_lineitem", lineitem)
+    suite._at_size(plan_of(*subjects), 200, tmp_path, lambda _: None, "tpchgen-cli")
+
+    records = Lake(tmp_path / "lake-200").rows("cdrs_sms")
+    # Of a registry alone it would be timed at its start, and is left out.
+    assert asked == ([records] if "cdrs_sms" in subjects else [])
+    if "cdrs_sms" in subjects:
+        assert records > 200
+
+
+def test_steps_leave_lineitem_out_where_it_is_not_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: dict[tuple[bool, str], int] = {}
+    for installed in (False, True):
+        monkeypatch.setattr(suite, "_tpchgen", lambda there=installed: "tpchgen" if there else None)
+        for subject in ("subscribers", "cdrs_voice"):
+            said[installed, subject] = suite.steps(plan_of(subject))
+
+    assert said[True, "subscribers"] == said[False, "subscribers"]
+    assert said[True, "cdrs_voice"] == said[False, "cdrs_voice"] + 2  # prepared, and a round
+
+
+def test_help_tells_how_long_it_takes(telco: Telco) -> None:
+    words = " ".join(telco("bench", "--help").stdout.split())
+
+    assert "minutes" in words
+    assert "30000,300000" in words
+
+
+@pytest.mark.parametrize("subject", [*bench.FULL_SUBJECTS, *bench.QUICK_SUBJECTS])
+def test_what_is_measured_is_known(subject: str) -> None:
+    assert subject in suite.SUBJECTS
 
 
 def test_a_failed_run_is_told_with_its_last_words() -> None:

@@ -33,6 +33,39 @@ def test_a_lost_file_fails_and_names_the_partition(telco: Telco, copy: Path) -> 
     assert "mend it: telco generate" in result.stdout
 
 
+def test_a_lost_day_fails(telco: Telco, copy: Path) -> None:
+    shutil.rmtree(copy / "cdrs_voice" / "day=2026-01-01")
+
+    result = telco("check", "--lake", copy)
+
+    assert result.exit_code == 1
+    assert "FAILED (all), gaps: missing: cdrs_voice 2026-01-01" in result.stdout
+    assert "--datasets cdrs_voice --start 2026-01-01 --days 1" in " ".join(result.stdout.split())
+    assert "1 failed" in result.stdout
+    assert telco("check", "--lake", copy, "--datasets", "cdrs_sms").exit_code == 0
+    assert telco("check", "--lake", copy, "--start", "2026-01-02").exit_code == 0
+    assert telco("check", "--lake", copy, "--start", "2026-01-01", "--days", 1).exit_code == 1
+
+
+def test_a_lost_day_in_the_range_asked_for_fails(telco: Telco, copy: Path) -> None:
+    shutil.rmtree(copy / "cdrs_voice" / "day=2026-01-02")
+
+    range_asked = ("--datasets", "cdrs_voice", "--start", "2026-01-01", "--days", 3)
+    result = telco("check", "--lake", copy, *range_asked)
+
+    assert result.exit_code == 1
+    assert "missing: cdrs_voice 2026-01-02" in result.stdout
+
+
+def test_a_lost_static_dataset_fails(telco: Telco, copy: Path) -> None:
+    shutil.rmtree(copy / "places")
+
+    result = telco("check", "--lake", copy)
+
+    assert result.exit_code == 1
+    assert "gaps: missing: places" in result.stdout
+
+
 def test_json_lists_every_finding(telco: Telco, small_lake: LakeOnDisk) -> None:
     result = telco(
         *("check", "--lake", small_lake.path, "--datasets", "cdrs_voice,plans"),
@@ -63,7 +96,7 @@ def test_json_of_a_failure(telco: Telco, copy: Path) -> None:
         (["--start", "2027-01-01"], ["no day", "2027-01-01"]),
         (["--start", "x"], ["--start"]),
         (["--days", "0"], ["--days"]),
-        (["--world", "other"], ["other"]),
+        (["--world", "other"], ["other", "telco generate", "--world other"]),
     ],
 )
 def test_wrong_options_are_refused(

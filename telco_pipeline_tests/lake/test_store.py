@@ -71,6 +71,37 @@ def test_scan_does_not_open_other_days(tmp_path: Path) -> None:
     assert lake.read("customer_service", first=NEXT).height == 6
 
 
+@pytest.mark.parametrize("harm", [lambda content: content[:-20], lambda _: b"no Parquet"])
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    lake = fill(bound_lake(tmp_path))
+    file = lake.files("customer_service", NEXT)[1]
+    file.write_bytes(harm(file.read_bytes()))
+    words = rf"{file} cannot be read \(.*\): make it anew with `telco generate --lake .*"
+    with pytest.raises(TelcoError, match=rf"{words}customer_service --start {NEXT}"):
+        lake.read("customer_service", NEXT)
+
+
+def test_damage_is_told_by_file(tmp_path: Path) -> None:
+    lake = fill(bound_lake(tmp_path))
+    first, second = lake.files("customer_service", DAY)
+    assert lake.damage("customer_service", DAY) == {}
+    first.rename(first.with_name("part-00007.parquet"))
+    second.write_bytes(b"other")
+    assert lake.damage("customer_service", DAY) == {
+        "part-00000.parquet": "part-00000.parquet is missing",
+        "part-00007.parquet": "part-00007.parquet is a stranger",
+        "part-00001.parquet": "part-00001.parquet was changed",
+    }
+
+
+def test_an_empty_trash_does_not_stay(tmp_path: Path) -> None:
+    lake = fill(bound_lake(tmp_path))
+    commit(lake, LINKS, frame(LINKS, rows=1))
+    assert not (tmp_path / "_trash").exists()
+
+
 def test_other_readers_see_the_partitions_only(tmp_path: Path) -> None:
     lake = fill(bound_lake(tmp_path / "lake"))
     pending = lake.begin("customer_service", LATER, origin())
@@ -173,6 +204,29 @@ def test_a_partition_of_another_world_is_refused_even_if_the_lake_forgot(tmp_pat
     ))  # fmt: skip
     with pytest.raises(TelcoError, match="belongs to the world"):
         lake.begin("customer_service", DAY, origin(43))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"name": "main"}'])
+def test_a_damaged_name_of_a_world_says_how_to_recover(tmp_path: Path, content: str) -> None:
+    lake = fill(bound_lake(tmp_path))
+    (tmp_path / "_world.json").write_text(content)
+    with pytest.raises(TelcoError, match=r"_world.json is damaged.*remove this file.*--seed 42"):
+        lake.bind(origin(), CONFIG)
+    assert " --seed 42 " in lake.command("network_links")
+    # Nothing is known of the size without `subscribers`, nor of anything without partitions.
+    assert "--subscribers" not in lake.command("network_links")
+    (tmp_path / "_world.json").unlink()
+    lake.bind(origin(), CONFIG)
+    assert "--subscribers 5000 --seed 42" in lake.command("network_links")
+
+
+def test_a_world_is_remembered_although_a_record_is_broken(tmp_path: Path) -> None:
+    lake = fill(bound_lake(tmp_path))
+    (tmp_path / "_world.json").unlink()
+    (tmp_path / "network_links" / "_provenance.json").write_text("{")
+    assert " --seed 42 " in lake.command("plans")
+    with pytest.raises(TelcoError, match="holds the world"):
+        lake.bind(origin(43), CONFIG)
 
 
 def test_a_world_that_changed_while_rows_were_made_is_refused(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, runs.RunSummar
 
 def test_all_is_made_and_passes(made: tuple[Path, runs.RunSummary, dict[str, int]]) -> None:
     _, summary, _ = made
-    assert summary.success, (summary.failures, summary.failed_checks)
+    assert summary.success, (summary.failures, summary.findings)
     assert [each.dataset for each in summary.datasets] == list(DATASETS)
     checked = {(finding.dataset, finding.day) for finding in summary.findings}
     assert checked == {(name, None) for name in STATIC_DATASETS} | {
