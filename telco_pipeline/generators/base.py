@@ -1,9 +1,9 @@
-"""What all generators share: inputs, a day, drawn events, and frames in contract order.
+"""What all generators share: inputs, a day, drawn events, and the columns of every record.
 
 Belongs here: drawing events of a part of the population, the tail of the day before, columns that
 every record bears (who, where). Does not belong here: any one kind of record.
 
-A generator is a pure function ``make(inputs, day, part) -> DataFrame``. The rows of a day are
+A generator is a pure function ``rows(inputs, day, part) -> Rowset``. The rows of a day are
 those whose event time lies in the UTC day; some of them belong to events that began the day
 before, so each generator draws the *tail* of that day again.
 """
