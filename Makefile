@@ -59,7 +59,7 @@ $(STAMP): pyproject.toml constraints.txt
 		"$$py" -m venv --clear $(VENV); \
 	fi
 	@echo "Installing the packages of constraints.txt (some minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt hatchling
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt hatchling setuptools
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[$(EXTRAS)]'
 	@touch $@
 
@@ -120,11 +120,11 @@ constraints: ## Resolve the newest allowed packages and write constraints.txt
 	@$(find_python); set -e; \
 	rm -rf .venv-constraints; \
 	"$$py" -m venv .venv-constraints; \
-	.venv-constraints/bin/python -m pip install --quiet hatchling '.[$(EXTRAS),docs]'; \
+	.venv-constraints/bin/python -m pip install --quiet --upgrade hatchling setuptools '.[$(EXTRAS),docs]'; \
 	{ \
 		echo "# Exact versions of all packages, extras and the build backend included."; \
 		echo "# Made by 'make constraints' ($$("$$py" -V 2>&1)); do not edit by hand."; \
-		.venv-constraints/bin/python -m pip freeze --exclude telco-pipeline; \
+		.venv-constraints/bin/python -m pip freeze --all --exclude pip --exclude telco-pipeline; \
 	} > constraints.txt.new; \
 	if grep -nE '://| @ |^-e' constraints.txt.new; then \
 		echo "error: a version is a location; constraints.txt is unchanged" >&2; exit 1; \

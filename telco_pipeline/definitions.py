@@ -11,8 +11,8 @@ from functools import cache
 import dagster as dg
 
 from telco_pipeline import partitions
-from telco_pipeline.assets import build_asset, policy
-from telco_pipeline.checks import build_checks
+from telco_pipeline.assets import build_asset, build_report, policy
+from telco_pipeline.checks import build_checks, build_realism_checks
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.jobs import build_jobs
 from telco_pipeline.resources import operator
@@ -46,9 +46,11 @@ def build_defs(
     daily = daily or partitions.daily_partitions(config.epoch)
     on = os.environ.get(SCHEDULES_VARIABLE, "").lower() == "on"
     resources: dict[str, object] = {"operator": operator}
+    assets = [build_asset(dataset, config, daily, pool) for dataset in DATASETS.values()]
+    guards = [build_checks(dataset, pool) for dataset in DATASETS.values()]
     return dg.Definitions(
-        assets=[build_asset(dataset, config, daily, pool) for dataset in DATASETS.values()],
-        asset_checks=[build_checks(dataset, pool) for dataset in DATASETS.values() if checks],
+        assets=[*assets, build_report(pool)],
+        asset_checks=[*guards, build_realism_checks(pool)] if checks else [],
         jobs=build_jobs(),
         schedules=build_schedules(daily, config.epoch, on=on),
         resources=resources | dict(overrides or {}),

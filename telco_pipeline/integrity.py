@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from telco_pipeline import consistency, plausibility
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS, Dataset, ForeignKey
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake, Provenance
@@ -31,6 +32,8 @@ CHECK_TIMES: Final = "times"
 CHECK_ORDER: Final = "order"
 CHECK_FOREIGN_KEYS: Final = "foreign_keys"
 CHECK_IDENTIFIERS: Final = "identifiers"
+CHECK_IDENTITY: Final = "identity"
+CHECK_POSITIONS: Final = "positions"
 CHECK_EVENT_IDS: Final = "event_ids"
 CHECK_STRAYS: Final = "strays"
 CHECK_GAPS: Final = "gaps"
@@ -383,6 +386,27 @@ def luhn_valid(numbers: pl.Series) -> pl.Series:
     return pl.Series(valid)
 
 
+@_check(CHECK_IDENTITY)
+def check_identity(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that each record bears the identity of its subscriber that is valid at its time."""
+    if day is None or not consistency.identity_columns(dataset):
+        return _Result(message="the records bear no identity")
+    found = consistency.identity_faults(lake, dataset, day)
+    return _Result(found.rows, found.offenders, found.sample, "; ".join(found.words), found.recover)
+
+
+@_check(CHECK_POSITIONS)
+def check_positions(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that no subscriber is in two places: each record can be reached from the one before."""
+    if not plausibility.has_positions(dataset.columns):
+        return _Result(message="the records bear no position")
+    if not lake.exists("cells") or not _can_be_checked(lake, "cells", None):
+        return _Result(message="there are no cells to compare with")
+    observed = plausibility.positions(lake.scan(dataset.name, day, day))
+    found = plausibility.jumps(observed, lake.read("cells", columns=plausibility.CELL_COLUMNS))
+    return _Result(found.rows, found.offenders, found.sample, plausibility.words(found, day))
+
+
 CHECKS: dict[str, Check] = {
     CHECK_PROVENANCE: check_provenance,
     CHECK_CONTRACT: check_contract,
@@ -391,6 +415,8 @@ CHECKS: dict[str, Check] = {
     CHECK_ORDER: check_order,
     CHECK_FOREIGN_KEYS: check_foreign_keys,
     CHECK_IDENTIFIERS: check_identifiers,
+    CHECK_IDENTITY: check_identity,
+    CHECK_POSITIONS: check_positions,
 }
 """The checks of one partition by name, in the order in which they run."""
 
@@ -404,6 +430,8 @@ def checks_of(dataset: str) -> list[str]:
         CHECK_ORDER: not contract.sort,
         CHECK_FOREIGN_KEYS: not contract.foreign_keys,
         CHECK_IDENTIFIERS: not luhn_columns(contract),
+        CHECK_IDENTITY: not consistency.identity_columns(contract),
+        CHECK_POSITIONS: not plausibility.has_positions(contract.columns),
     }
     return [name for name in CHECKS if not meaningless.get(name, False)]
 

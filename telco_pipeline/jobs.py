@@ -7,6 +7,7 @@ and where to (`resources`).
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from telco_pipeline import reporting
 from telco_pipeline.assets.factory import OTHER_WORLD_TAG
 from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
 
@@ -14,16 +15,19 @@ OPERATE = "operate"
 BUILD_WORLD = "build_world"
 MAKE_RECORDS = "make_records"
 WHAT_IF = "what_if"
+REALISM = "realism"
 
 TEAM_TAG = {"team": "operations"}
 
 
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
     """Build all jobs."""
+    report = dg.AssetSelection.assets(reporting.ASSET)
     return [
         dg.define_asset_job(
             OPERATE,
-            selection=dg.AssetSelection.all(),
+            # The report reads many days again, which a run of one day must not wait for.
+            selection=dg.AssetSelection.all() - report,
             description="The main job: the world and every record of a day or a range of days, "
             "each dataset checked before anything is made from it. Safe to repeat: equal rows come "
             "out.",
@@ -44,12 +48,19 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
         ),
         dg.define_asset_job(
             WHAT_IF,
-            selection=dg.AssetSelection.all() - dg.AssetSelection.all_asset_checks(),
+            selection=dg.AssetSelection.all() - report - dg.AssetSelection.all_asset_checks(),
             description="Another world beside the main one: choose `world` (and seed, subscribers "
             "or layers) in the run configuration of `operator`. It is written to "
             "_worlds/<name>/, checked in the step that makes it, and shows as observations; "
             "the main world's partitions and their state stay as they are.",
             config={"resources": {"operator": {"config": {"world": "what-if", "seed": 43}}}},
             tags=TEAM_TAG | {OTHER_WORLD_TAG: "true"},
+        ),
+        dg.define_asset_job(
+            REALISM,
+            selection=report,
+            description="The realism report on the newest days in the lake (28, or as in the run "
+            "configuration), with a check for each row: a row out of band is a warning.",
+            tags=TEAM_TAG,
         ),
     ]

@@ -6,6 +6,8 @@ contracts themselves, how anything is made (`production`).
 
 from functools import cache
 
+from telco_pipeline.asof import CHANGES
+from telco_pipeline.consistency import identity_columns
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
 
 
@@ -14,12 +16,23 @@ def sources_of(name: str) -> list[str]:
 
     What it refers to must be there when its references are checked, unless that is itself made
     from the dataset: see `late_references_of`. A day's records look at the whole world, because
-    production loads it as one: its last datasets stand for all.
+    production loads it as one: its last datasets stand for all. Records that bear an identity are
+    checked against the changes of identity: see `needs_changes`.
     """
     dataset = DATASETS[name]
     referred = [key.target for key in dataset.foreign_keys if key.target != name]
     in_time = [target for target in referred if name not in ancestors_of(target)]
-    return list(dict.fromkeys([*dataset.depends, *in_time, *(_last() if dataset.daily else ())]))
+    world = _last() if dataset.daily else []
+    changes = [CHANGES] if name != CHANGES and needs_changes(name) else []
+    return list(dict.fromkeys([*dataset.depends, *in_time, *world, *changes]))
+
+
+def needs_changes(name: str) -> bool:
+    """Whether the checks of a dataset's day look at the changes of all days from the epoch to it.
+
+    Those of `identity_changes` do so themselves: each change follows from the ones before.
+    """
+    return bool(identity_columns(DATASETS[name]))
 
 
 def late_references_of(name: str) -> list[str]:

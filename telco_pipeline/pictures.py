@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from telco_pipeline.contracts.codes import Q850
 from telco_pipeline.lake import Lake
 
 if TYPE_CHECKING:
@@ -285,6 +284,21 @@ def _ages(axis: "Axes", view: View) -> None:
     axis.hist(years, bins=list(range(years.min() // 5 * 5, years.max() + 6, 5)), color=COLOURS[2])
 
 
+def _degrees(axis: "Axes", view: View) -> None:
+    """Draw how many subscribers have how many ties, on logarithmic axes."""
+    ends = pl.concat(
+        [view.rows.select(who=name) for name in ("subscriber_id", "other_subscriber_id")]
+    )
+    degrees = ends.group_by("who").len("ties").group_by("ties").len("people").collect()
+    axis.set_title("subscribers by number of ties")
+    if degrees.is_empty():
+        return
+    axis.scatter(degrees["ties"].to_numpy(), degrees["people"].to_numpy(), s=12, color=COLOURS[0])
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel("ties", fontsize=LABEL, color=INK)
+
+
 def _prices(axis: "Axes", view: View) -> None:
     models = view.rows.select("released", "price", pl.col("device_class").cast(pl.String)).collect()
     classes = models.partition_by("device_class", as_dict=True, maintain_order=True)
@@ -310,7 +324,6 @@ def _cycle(count: int) -> list[str]:
     return [COLOURS[number % len(COLOURS)] for number in range(count)]
 
 
-CAUSES = {str(cause.value): cause.name.replace("_", " ").lower() for cause in Q850}
 SEVERITIES = dict(
     zip(
         "01234567",
@@ -347,10 +360,19 @@ PANELS: dict[str, tuple[Panel, ...]] = {
     "devices": (_prices, _bars("best_rat", "models by best radio access")),
     "plans": (_bars("name", "monthly fee (euro)", pl.col("monthly_fee").first() / 1e6),),
     "subscribers": (_bars("persona", "subscribers by persona"), _ages),
+    "social_ties": (
+        _bars("tie_kind", "ties by kind"),
+        _degrees,
+        _histogram("distance_km", "distance between the homes", log=True, unit="km"),
+    ),
+    "identity_changes": (
+        _bars("change_type", "changes by kind"),
+        _hours("changes by local hour", "change_type"),
+    ),
     "cdrs_voice": (
         _hours("records by local hour", "record_type"),
+        _bars("status", "how calls went"),
         _histogram("call_duration", "duration of answered calls", log=True, unit="s"),
-        _bars("diagnostics", "release cause (Q.850)", names=CAUSES),
     ),
     "cdrs_sms": (
         _hours("records by local hour", "record_type"),

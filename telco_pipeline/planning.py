@@ -99,6 +99,8 @@ _SIZES: Final[dict[str, _Size]] = {
     "devices": _Size(74, 30_000),
     "plans": _Size(316, 10_000),
     "subscribers": _Size(102, 120_000),
+    "social_ties": _Size(20, 500_000),
+    "identity_changes": _Size(120, 50_000),
     "cdrs_voice": _Size(71, 700_000),
     "cdrs_sms": _Size(54, 700_000),
     "cdrs_data": _Size(57, 900_000),
@@ -119,12 +121,13 @@ _MEMORY_PER_SUBSCRIBER: Final = 250.0  # the population in arrays, in each proce
 _PLACES: Final = 2256  # of Belgium in GeoNames
 _DEVICES: Final = 91
 _PLANS: Final = 17
-_SITES_AUTO: Final = (160, 5000, 2500)  # fewest, most, SIMs per site (world.radio)
+_SITES_AUTO: Final = (160, 5000, 50)  # fewest, most, SIMs per site (world.radio)
 _CELLS_PER_SITE: Final = 11.5
 _ELEMENTS_PER_SITE: Final = 3.75
 _CORE_ELEMENTS: Final = 70
 _LINKS_PER_SITE: Final = 14.9
 _CORE_LINKS: Final = 400
+_TIES_PER_CUSTOMER: Final = 3.1  # people and businesses
 
 # Records per event of a stream, and per SIM and day.
 _VOICE_PER_CALL: Final = 1.26  # the caller's, and the called party's where it is ours
@@ -140,6 +143,8 @@ _LOCATIONS_PER_PERSON: Final = (5.1, 4.35)  # on a working day, on a free one
 _LOCATIONS_PER_MACHINE: Final = 1.23
 _CONTACTS_PER_PERSON: Final = 0.0049
 _LINES_PER_LINE: Final = 1.55  # some lines bring others with them
+_PORT_OUTS_PER_POSTPAID: Final = 0.079  # a year
+_CHANGES: Final = "identity_changes"
 
 
 def partitions(names: Iterable[str], days: int) -> int:
@@ -159,8 +164,14 @@ def estimate(
         days: Number of days.
         workers: Processes at a time.
     """
-    made = rows(config, names, first, days)
-    return Estimate([_dataset(config, name, made[name], days, workers) for name in names])
+    made = rows(config, [name for name in names if name != _CHANGES], first, days)
+    spans = dict.fromkeys(made, days)
+    if _CHANGES in names:
+        # Who has which identity follows from every day since the epoch, so all of them are made.
+        spans[_CHANGES] = days + max((first - config.epoch).days, 0)
+        earliest = min(first, config.epoch)
+        made |= rows(config, [_CHANGES], earliest, spans[_CHANGES])
+    return Estimate([_dataset(config, name, made[name], spans[name], workers) for name in names])
 
 
 def rows(
@@ -227,6 +238,8 @@ def _static_rows(config: "WorldConfig") -> dict[str, float]:
         "devices": _DEVICES,
         "plans": _PLANS,
         "subscribers": config.subscribers,
+        "social_ties": _TIES_PER_CUSTOMER
+        * _per_day(config, lambda one: float(one.kind in ("person", "business"))),
     }
 
 
@@ -272,6 +285,20 @@ class _Calendar:
             count * float(self._clock(day).free_day.mean()) for day, count in self._alike
         )
 
+    def changes(self) -> float:
+        """Return the changes of identity of all subscribers, as if nobody left."""
+        from telco_pipeline.behaviour.changes import KINDS, share_of_year
+
+        year = [
+            _per_day(self._config, lambda one, kind=kind: _changes_a_year(one)[kind])
+            for kind in range(len(KINDS))
+        ]
+        return math.fsum(
+            count * of_kind * part
+            for day, count in self._alike
+            for of_kind, part in zip(year, share_of_year(self._config, day), strict=True)
+        )
+
     def sum(self, kind: "Kind", rate: Callable[["Persona"], float]) -> float:
         """Return what a daily rate of all subscribers comes to, by the weight of each day."""
         from telco_pipeline.behaviour.rhythm import day_rhythm
@@ -279,7 +306,7 @@ class _Calendar:
         total = 0.0
         for day, count in self._alike:
             rhythm = day_rhythm(self._config, kind, day)
-            total += count * _per_day(self._config, rate, rhythm.weight[rhythm.row].tolist())
+            total += count * _per_day(self._config, rate, rhythm.weight[rhythm.row[:, 0]].tolist())
         return total
 
 
@@ -300,6 +327,7 @@ def _daily_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
     locations = people * ((days - free) * working_rate + free * free_rate)
     logs = days * _elements(config) * config.network.log_lines_per_element_day
     return {
+        _CHANGES: calendar.changes(),
         "cdrs_voice": voice,
         "cdrs_sms": messages * _SMS_PER_MESSAGE,
         "cdrs_data": sessions * _DATA_PER_SESSION,
@@ -310,6 +338,16 @@ def _daily_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
         "network_logs": logs * _LINES_PER_LINE * weights.network_logs,
         "customer_service": customers * _CONTACTS_PER_PERSON * weights.customer_service,
     }
+
+
+def _changes_a_year(persona: "Persona") -> tuple[float, ...]:
+    """Return the changes of identity of each kind that somebody of a persona makes in a year."""
+    from telco_pipeline.behaviour.changes import yearly_rates
+
+    *staying, leaving = yearly_rates(persona)
+    if persona.kind in ("person", "business"):
+        leaving += (1 - persona.prepaid) * _PORT_OUTS_PER_POSTPAID
+    return (*staying, leaving)
 
 
 def _per_day(

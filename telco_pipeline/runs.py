@@ -21,11 +21,14 @@ from dagster._core.storage.tags import (
 )
 
 from telco_pipeline import lineage, partitions
+from telco_pipeline.asof import CHANGES
+from telco_pipeline.assets.realism import config_of
+from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.integrity import Finding
-from telco_pipeline.jobs import BUILD_WORLD, OPERATE, WHAT_IF
+from telco_pipeline.jobs import BUILD_WORLD, OPERATE, REALISM, WHAT_IF
 from telco_pipeline.lake import Lake
 from telco_pipeline.resources import MAIN_WORLD, Operation
 from telco_pipeline.settings import WorldConfig, check_day
@@ -96,7 +99,7 @@ class RunSummary:
     """What came of a run.
 
     Attributes:
-        run_id: Its id in Dagster.
+        run_id: Its id in Dagster; of the last run, if it took two.
         world: Name of the world.
         seconds: Wall time of it all, checks included.
         datasets: What was made, in the order of making.
@@ -176,8 +179,9 @@ def run_operator(
         TelcoError: The days, the datasets or DAGSTER_HOME cannot be.
     """
     lake = Lake(lake_root, world=world)
-    names = with_sources(lake, datasets)
     span = _span(config, first, days)
+    stages = stages_of(config, lake, datasets, span[0], days)
+    names = [name for name in DATASETS if any(name in stage.datasets for stage in stages)]
     tally = _Tally(on_progress)
     operation = Operation(
         config=config,
@@ -191,9 +195,81 @@ def run_operator(
     )
     started = time.monotonic()
     # Every dataset's step would otherwise hire and dismiss processes of its own.
+    results: list[dg.ExecuteInProcessResult] = []
     with _book(instance) as book, shared_crews():
-        result = _execute(operation, names, span, book)
-    return _summary(result, operation, names, tally, time.monotonic() - started)
+        for stage in stages:
+            results.append(_execute(operation, stage, book))
+            if not results[-1].success:
+                break
+    return _summary(results, operation, names, tally, time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one run of Dagster makes.
+
+    Attributes:
+        datasets: The datasets, in the order of making.
+        days: The days of those that have days.
+    """
+
+    datasets: list[str]
+    days: list[dt.date]
+
+
+def stages_of(
+    config: WorldConfig,
+    lake: Lake,
+    datasets: Sequence[str] | None,
+    first: dt.date,
+    days: int,
+) -> list[Stage]:
+    """Return the runs that make some datasets: mostly one.
+
+    Who has which identity on a day follows from the changes of all days since the epoch. Where
+    earlier ones are not in the lake, a run before makes them (and the world).
+
+    Args:
+        config: The world.
+        lake: The lake.
+        datasets: The datasets; None for all. What they are made from is added where it lacks.
+        first: First day.
+        days: Number of days.
+
+    Raises:
+        TelcoError: A dataset does not exist.
+    """
+    names = with_sources(lake, datasets)
+    span = partitions.days_from(first, days)
+    if not any(DATASETS[name].daily and lineage.needs_changes(name) for name in names):
+        return [Stage(names, span)]
+    lacking = _lacking_changes(config, lake, span[-1])
+    wanted = sorted({*lacking, *(span if CHANGES in names else ())})
+    if not wanted or (wanted[0] >= span[0] and CHANGES in names):
+        return [Stage(names, span)]
+    start, end = wanted[0], wanted[-1]
+    world = [name for name in DATASETS if name in names and name in STATIC_DATASETS]
+    records = [name for name in names if name not in world and name != CHANGES]
+    stages = [
+        Stage([*world, CHANGES], partitions.days_from(start, (end - start).days + 1)),
+        Stage(records, span),
+    ]
+    return [stage for stage in stages if stage.datasets]
+
+
+def _lacking_changes(config: WorldConfig, lake: Lake, last: dt.date) -> list[dt.date]:
+    """Return the days from the epoch on whose changes are not in the lake as they are made now."""
+    version, contract = code_version(daily=True), DATASETS[CHANGES].fingerprint()
+    made = (config.world_hash, version, contract)
+
+    def lacks(day: dt.date) -> bool:
+        record = lake.provenance(CHANGES, day)
+        if record is None:
+            return True
+        return (record.world_hash, record.code_version, record.contract_fingerprint) != made
+
+    span = partitions.days_from(config.epoch, (last - config.epoch).days + 1)
+    return [day for day in span if lacks(day)]
 
 
 def with_sources(lake: Lake, datasets: Sequence[str] | None) -> list[str]:
@@ -250,8 +326,9 @@ def _instance_of(home: str) -> dg.DagsterInstance:
 
 
 def _execute(
-    operation: Operation, names: list[str], span: list[dt.date], book: dg.DagsterInstance
+    operation: Operation, stage: Stage, book: dg.DagsterInstance
 ) -> dg.ExecuteInProcessResult:
+    names, span = stage.datasets, stage.days
     daily = partitions.daily_partitions(operation.config.epoch, until=span[-1])
     # No pool: without a daemon nobody gives back the slot of a run that was killed, and the next
     # one would wait for it for ever.
@@ -279,23 +356,24 @@ def _execute(
 
 
 def _summary(
-    result: dg.ExecuteInProcessResult,
+    results: Sequence[dg.ExecuteInProcessResult],
     operation: Operation,
     names: list[str],
     tally: _Tally,
     seconds: float,
 ) -> RunSummary:
-    failures = [failure for event in result.all_events if (failure := _failure(event))]
+    events = [event for result in results for event in result.all_events]
+    failures = [failure for event in events if (failure := _failure(event))]
     failed = {failure.step for failure in failures}
     return RunSummary(
-        run_id=result.run_id,
+        run_id=results[-1].run_id,
         world=operation.lake.world,
         seconds=seconds,
         datasets=[tally.datasets[name] for name in names if name in tally.datasets],
         findings=tally.findings,
         failures=failures,
         skipped=[name for name in names if name not in tally.datasets and name not in failed],
-        success=result.success,
+        success=all(result.success for result in results),
     )
 
 
@@ -316,3 +394,32 @@ def _failure(event: dg.DagsterEvent) -> RunFailure | None:
     if error.cls_name == "DagsterAssetCheckFailedError":
         return None
     return RunFailure(step, error.message.strip(), expected=False, details=error.to_string())
+
+
+def run_report(
+    config: WorldConfig,
+    lake_root: str | Path,
+    first: dt.date,
+    days: int,
+    *,
+    instance: dg.DagsterInstance | None = None,
+) -> list[RunFailure]:
+    """Make the realism report of the main world in this process: the asset and its checks.
+
+    Args:
+        config: The world.
+        lake_root: Where the lake lies.
+        first: First day to measure.
+        days: Number of days.
+        instance: Where Dagster keeps its book; see `run_operator`.
+
+    Returns:
+        Steps that failed; a row out of band is none.
+    """
+    operation = Operation(config=config, lake=Lake(lake_root))
+    defs = build_defs(overrides={"operator": operation}, config=config, pool=None)
+    with _book(instance) as book:
+        result = defs.resolve_job_def(REALISM).execute_in_process(
+            run_config=QUIET | config_of(first, days), instance=book, raise_on_error=False
+        )
+    return [failure for event in result.all_events if (failure := _failure(event))]

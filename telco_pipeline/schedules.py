@@ -5,7 +5,8 @@ off until they are switched on, in the UI or by TELCO_SCHEDULES=on.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -14,13 +15,14 @@ from dagster._core.storage.tags import (
 )
 
 from telco_pipeline import partitions
-from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
+from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS, records
 from telco_pipeline.jobs import BUILD_WORLD, MAKE_RECORDS
 
 DAILY = "daily"
 RUNNING_DAY = "running_day"
 FILL_GAPS = "fill_gaps"
 GAP_HORIZON_DAYS = 30
+IDENTITY_CHANGES: Final = records.IDENTITY_CHANGES.name
 
 NO_WORLD = f"there is no world yet to make records in: run the job `{BUILD_WORLD}` once"
 DONE_OR_COMING = {dg.AssetPartitionStatus.MATERIALIZED, dg.AssetPartitionStatus.IN_PROGRESS}
@@ -72,7 +74,8 @@ def build_schedules(
         execution_timezone="UTC",
         default_status=status,
         description=f"Every 6 hours: days of the last {GAP_HORIZON_DAYS} that are missing or "
-        "failed in any dataset, one run for each unbroken span of them.",
+        "failed in any dataset, one run for each unbroken span of them; changes of identity "
+        "first, of all days since the epoch.",
     )
     def every_six_hours(
         context: dg.ScheduleEvaluationContext,
@@ -105,6 +108,13 @@ def fill_gaps(
         return
     yesterday = tick.astimezone(dt.UTC).date() - dt.timedelta(days=1)
     first = max(epoch, yesterday - dt.timedelta(days=GAP_HORIZON_DAYS - 1))
+    # Who has which identity hangs on every day since the epoch, so those come before all else.
+    before = partitions.days_from(epoch, (first - epoch).days)
+    lost = partitions.spans(missing_days(instance, daily, before, [IDENTITY_CHANGES]))
+    for first_day, last_day in lost:
+        yield request_span(first_day, last_day, tick, [IDENTITY_CHANGES])
+    if lost:
+        return
     wanted = partitions.days_from(first, (yesterday - first).days + 1)
     gaps = partitions.spans(missing_days(instance, daily, wanted))
     if not gaps:
@@ -113,11 +123,14 @@ def fill_gaps(
         yield request_span(first_day, last_day, tick)
 
 
-def request_span(first: dt.date, last: dt.date, tick: dt.datetime) -> dg.RunRequest:
-    """Ask for a range of days in one run."""
+def request_span(
+    first: dt.date, last: dt.date, tick: dt.datetime, names: Sequence[str] | None = None
+) -> dg.RunRequest:
+    """Ask for a range of days in one run, of all daily datasets or of some."""
     # The tick is part of the key: a span that fails is tried again at the next one.
     return dg.RunRequest(
-        run_key=f"{first}..{last}@{tick.isoformat()}",
+        run_key=" ".join([*(names or ()), f"{first}..{last}@{tick.isoformat()}"]),
+        asset_selection=[dg.AssetKey(name) for name in names] if names else None,
         tags={
             ASSET_PARTITION_RANGE_START_TAG: partitions.key_of(first),
             ASSET_PARTITION_RANGE_END_TAG: partitions.key_of(last),
@@ -135,11 +148,12 @@ def missing_days(
     instance: dg.DagsterInstance,
     daily: dg.DailyPartitionsDefinition,
     wanted: list[dt.date],
+    names: Iterable[str] = DAILY_DATASETS,
 ) -> list[dt.date]:
-    """Return the days on which some daily dataset is neither made nor being made."""
+    """Return the days on which some of the daily datasets is neither made nor being made."""
     keys = [partitions.key_of(day) for day in wanted]
     missing: set[str] = set()
-    for name in DAILY_DATASETS:
+    for name in names if keys else ():
         found = instance.get_status_by_partition(dg.AssetKey(name), keys, daily) or {}
         missing.update(key for key in keys if found.get(key) not in DONE_OR_COMING)
     return partitions.days_of(missing)

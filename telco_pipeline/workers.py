@@ -36,6 +36,7 @@ from telco_pipeline.world.catalogue import build_devices, build_plans
 from telco_pipeline.world.network import Network, build_network
 from telco_pipeline.world.places import build_places
 from telco_pipeline.world.subscribers import SubscriberInputs, build_subscribers
+from telco_pipeline.world.ties import build_ties
 
 # Tasks that wait for each worker: enough to keep it busy while a partition is committed.
 _AHEAD: Final = 3
@@ -236,11 +237,14 @@ class Worker:
                     read("plans"),
                 )
             return build_subscribers(self._config, self._subscriber_inputs, part)
+        if name == "social_ties":
+            read = self._lake.read
+            return build_ties(self._config, read("subscribers"), read("cells"), read("places"))
         return _static_frame(self._config, self._lake, name)
 
 
 def _static_frame(config: WorldConfig, lake: Lake, name: str) -> pl.DataFrame:
-    """Make a static dataset other than the subscribers."""
+    """Make a static dataset other than the subscribers and their ties."""
     if name == "places":
         return build_places(config)
     if name == "devices":

@@ -5,6 +5,7 @@ here: policy (`policy`), judgement of errors (`faults`), what a materialisation 
 """
 
 import datetime as dt
+import hashlib
 import time
 import warnings
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from telco_pipeline.assets import metadata, policy
 from telco_pipeline.assets.columns import column_schema
 from telco_pipeline.assets.faults import judged
 from telco_pipeline.checks import examine, guards_of
-from telco_pipeline.contracts import Dataset
+from telco_pipeline.contracts import DATASETS, Dataset
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.resources import Operation
 from telco_pipeline.settings import WorldConfig
@@ -164,9 +165,8 @@ def _materialised(
     """Return what Dagster keeps of the partitions.
 
     A static dataset's data version is the hash of its content. A step has one data version for
-    all the partitions of a range, so for days it stays the one that Dagster works out from the
-    code version (world and contract included) and the versions of what they are made from: that
-    is the same whether a day is made alone or in a range, and the content hash is in the metadata.
+    all the partitions of a range, so that of days is of what they are made from (`_days_version`);
+    the content hash of each is in the metadata.
     """
     last = reports[-1]
     shown = metadata.impressions(operation, dataset, last)
@@ -176,7 +176,24 @@ def _materialised(
     for report in reports:
         told = shown if report is last else metadata.figures(operation, report)
         context.add_asset_metadata(told, partition_key=_key(report))
-    return dg.MaterializeResult()
+    return dg.MaterializeResult(data_version=_days_version(operation, dataset))
+
+
+def _days_version(operation: Operation, dataset: Dataset) -> dg.DataVersion:
+    """Return the data version of a dataset's days: of its code, the world and what that is.
+
+    Dagster's own would be another one for a day made alone and for the same day in a range: it
+    counts each day of `identity_changes` as an input.
+    """
+    world = [name for name in lineage.sources_of(dataset.name) if not DATASETS[name].daily]
+    records = [operation.lake.provenance(name) for name in world]
+    told = [policy.code_version_of(dataset, operation.config)]
+    told += [
+        f"{name}={record.content_hash}"
+        for name, record in zip(world, records, strict=True)
+        if record
+    ]
+    return dg.DataVersion(hashlib.blake2b("\n".join(told).encode(), digest_size=16).hexdigest())
 
 
 def _observe(

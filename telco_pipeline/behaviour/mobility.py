@@ -1,11 +1,12 @@
 """Where: the cell of any subscriber at any time of a day, or the country visited.
 
-Belongs here: commuting between home and work, days at home, trips abroad, phones that are off.
-Does not belong here: which cell exists (`world.network`), location updates as records
-(`generators.locations`).
+Belongs here: reading the plans of a day: positions, changes of the cell on the way, handovers.
+Does not belong here: what the plans are (`plans`), who is out of reach (`absences`), which cell
+serves a point (`terrain`), location updates as records (`generators.locations`).
 
-A subscriber is at work between two times of a working day, at home otherwise, and abroad during a
-trip. All is a function of (seed, entity, date), so both ends of a call are asked independently.
+Everybody is at a stay or on a way between two. On a way a phone changes its cell at fixed times
+(one step of a way is about a kilometre), so that positions, changes of the cell and handovers tell
+the same. All is a function of (seed, entity, date): both ends of a call are asked independently.
 """
 
 import datetime as dt
@@ -15,53 +16,44 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from telco_pipeline.behaviour.population import MACHINE, Population
+from telco_pipeline.behaviour.absences import (
+    AT_HOME,
+    COUNTRIES,
+    FIRST_OFF,
+    SLEEPS,
+    TRAVELS,
+    WEEK,
+    Absences,
+)
+from telco_pipeline.behaviour.plans import STAYS, Planner
+from telco_pipeline.behaviour.population import Population
+from telco_pipeline.behaviour.terrain import NEIGHBOURS, PREFERENCE_OF_RAT, Terrain, Ways
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import DAY, HOUR, SECOND, DayClock, day_number
-from telco_pipeline.engine.tables import STANDARD_NORMAL, Choice, QuantileTable
+from telco_pipeline.engine.calendar import DAY, SECOND
+from telco_pipeline.engine.draws import Bits
 from telco_pipeline.settings import WorldConfig
+from telco_pipeline.world.zoning import Use
 
-# Share of working days that a worker spends at home (practice after 2020).
-_HOME_OFFICE: Final = 0.18
-WEEK: Final = 7
-_TRIP_LATEST_START: Final = 3  # days into the week: a trip never leaves its week
+__all__ = ["AT_HOME", "COUNTRIES", "FIRST_OFF", "WEEK", "Mobility", "Positions"]
 
-# Countries that Belgians visit: ISO code, network visited, weight (Statbel, order of magnitude).
-COUNTRIES: Final = (
-    ("FR", "20801", 30.0),
-    ("NL", "20408", 16.0),
-    ("ES", "21407", 14.0),
-    ("DE", "26201", 11.0),
-    ("IT", "22201", 8.0),
-    ("GB", "23430", 6.0),
-    ("LU", "27001", 5.0),
-    ("TR", "28601", 3.0),
-    ("MA", "60400", 3.0),
-    ("CH", "22801", 2.0),
-    ("US", "310260", 2.0),
-)
-AT_HOME: Final = -1
-_COUNTRY = Choice.of([weight for _, _, weight in COUNTRIES])
+Rows = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
-_START = QuantileTable.of(
-    lambda p: max(5.0, min(11.0, 8.2 + 0.8 * STANDARD_NORMAL.inv_cdf(p))) * 3600
-)
-_STAY = QuantileTable.of(
-    lambda p: max(4.0, min(11.0, 8.7 + 0.9 * STANDARD_NORMAL.inv_cdf(p))) * 3600
-)
-
-# Share of people who switch the phone off at night (practice), from an hour late in the evening to
-# one in the morning: two triangular spreads, in local seconds.
-_NIGHT_OFF: Final = 0.12
-_OFF: Final = 22 * 3600
-FIRST_OFF: Final = _OFF * SECOND
-"""Local time of the day before which no phone is switched off, in microseconds."""
-_OFF_SPREAD: Final = 3590
-_ON: Final = 5 * 3600 + 1800
-_ON_SPREAD: Final = 7200
-
-_HOME, _WORK, _FROM, _TO, _LEAVE, _RETURN, _ABROAD, _OFF_AT, _ON_AT = range(9)
-_COLUMNS: Final = 9
+# Cells overlap: a phone at rest goes over to a neighbour now and then, some phones hardly ever,
+# depending on where they are. The cell is chosen anew in slots of half an hour, whose beginning is
+# a phone's own (our assumption: a phone in idle mode keeps its cell for long).
+_SLOT: Final = 1800
+_RESTLESS: Final = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08)
+_FIRST_NEIGHBOUR: Final = 0.7  # share of the nearest of two
+_MOST_HANDOVERS: Final = 30_000
+_TRACED: Final = 2048  # entities whose whole day is traced at a time: arrays stay in the cache
+_RESTLESS_LIMIT: Final = np.array([round(share * 65536) for share in _RESTLESS], dtype=np.uint64)
+_RESTLESS_SHIFT: Final = np.uint64(61)
+_PHASE_LOG2: Final = 11
+_PHASE: Final = np.uint64((1 << _PHASE_LOG2) - 1)
+_LOW_16: Final = np.uint64(0xFFFF)
+# Eight comparisons of a byte each, summed in the upper byte of a product.
+_BYTES: Final = np.uint64(0x0101010101010101)
 
 
 @dataclass(frozen=True)
@@ -71,13 +63,15 @@ class Positions:
     Attributes:
         cell: Row of the cell; for somebody abroad, of the home cell.
         country: Row of the country in `COUNTRIES`; -1 at home.
+        moving: Who is on the way.
     """
 
-    cell: npt.NDArray[np.int64]
-    country: npt.NDArray[np.int64]
+    cell: Rows
+    country: Rows
+    moving: Flags
 
     @property
-    def abroad(self) -> npt.NDArray[np.bool_]:
+    def abroad(self) -> Flags:
         """Who is abroad."""
         return self.country >= 0
 
@@ -85,162 +79,321 @@ class Positions:
 class Mobility:
     """Positions of a whole population during one UTC day (and some hours around it)."""
 
-    def __init__(self, config: WorldConfig, population: Population, day: dt.date) -> None:
-        """Work out the day of every subscriber."""
-        self._clock = DayClock(day, config.time_zone, config.country)
-        self._days = np.empty((population.size, _COLUMNS), dtype=np.int32)
-        block = 1 << 16
-        for start in range(0, population.size, block):
-            entities = np.arange(start, min(start + block, population.size))
-            self._days[entities] = _day_of(config, population, day, entities)
-        # Most phones are always on, and most people stay in the country: a byte tells them apart.
-        self._sleeps = self._days[:, _ON_AT] > 0
-        self._goes = self._sleeps | (self._days[:, _RETURN] > 0)
+    def __init__(
+        self,
+        config: WorldConfig,
+        population: Population,
+        terrain: Terrain,
+        day: dt.date,
+        rat: npt.NDArray[np.int8] | None = None,
+    ) -> None:
+        """Work out the day of every subscriber.
 
-    def at(self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]) -> Positions:
+        Args:
+            config: The world.
+            population: Its subscribers.
+            terrain: The country.
+            day: The UTC day.
+            rat: Best radio access (position in `population.RATS`) of each entity's device on the
+                day; as on the epoch by default.
+        """
+        plans = Planner(config, population, terrain, day, rat).make()
+        self._bounds, self._cells = plans.bounds, plans.cells
+        self._absences = Absences(config, population, day)
+        self._population = population
+        self._terrain = terrain
+        self._rat = population.rat if rat is None else rat
+        self._way_stream = draws.stream(config.seed, "mobility/way")
+        self._rest_stream = draws.stream(config.seed, "mobility/rest")
+        self._first_slot = self._absences.today * (DAY // SECOND // _SLOT)
+        self._still = plans.still
+
+    # Positions -------------------------------------------------------------------------------
+
+    def at(self, entity: npt.NDArray[np.integer], time_of_day: Rows) -> Positions:
         """Return where each entity is.
 
         Args:
             entity: Entity numbers.
-            time_of_day: Microseconds since the start of the UTC day.
+            time_of_day: Microseconds since the start of the UTC day. Before the day everybody is
+                where the day begins, after it where it ends.
         """
-        days = self._days[entity]
-        local, _, free = self._clock.local(time_of_day)
-        seconds = local // SECOND
-        at_work = (seconds >= days[:, _FROM]) & (seconds < days[:, _TO]) & ~free
-        utc_seconds = time_of_day // SECOND
-        away = (utc_seconds >= days[:, _LEAVE]) & (utc_seconds < days[:, _RETURN])
-        return Positions(
-            cell=np.where(at_work & ~away, days[:, _WORK], days[:, _HOME]).astype(np.int64),
-            country=np.where(away, days[:, _ABROAD], AT_HOME).astype(np.int64),
-        )
-
-    def switched_off(
-        self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.bool_]:
-        """Return whose phone is switched off for the night at a time (as in `at`)."""
-        off = self._sleeps[entity]
-        rows = np.flatnonzero(off)
+        entity = np.asarray(entity)
+        seconds = (time_of_day // SECOND).astype(np.int32)
+        passed = self._passed(entity, seconds)
+        cell = self._cells.reshape(-1)[entity * np.int64(STAYS) + (passed >> 1)].astype(np.int64)
+        moving = (passed & 1).astype(np.bool_)
+        key, slot, _ = self._slots(entity, seconds)
+        rows = np.flatnonzero(self._aside(entity, key, slot) & ~moving)
         if rows.size:
-            days = self._days[entity[rows]]
-            seconds = self._clock.local(time_of_day[rows])[0] // SECOND
-            off[rows] = (seconds >= days[:, _OFF_AT]) | (seconds < days[:, _ON_AT])
-        return off
+            who = entity[rows].astype(np.int64)
+            cell[rows] = self._neighbour(who, cell[rows], key[rows], slot[rows])
+        rows = np.flatnonzero(moving)
+        if rows.size:
+            who, move = entity[rows].astype(np.int64), passed[rows] >> 1
+            ways = self._ways(who, move)
+            step = self._step(who, move, seconds[rows], ways.steps)
+            cell[rows] = self._cell_on_way(who, ways, step)
+        return Positions(cell, self._absences.country(entity, time_of_day), moving)
 
-    def until_on(
-        self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.int64]:
-        """Return the microseconds until phones that are switched off are on again."""
-        on = self._days[entity, _ON_AT] * np.int64(SECOND)
-        wait = (on - self._clock.local(time_of_day)[0]) % DAY
-        # The clock may change in between: put right what is missing then.
-        missing = (on - self._clock.local(time_of_day + wait)[0]) % DAY
-        return wait + np.where(missing < DAY // 2, missing, missing - DAY)
+    def present(self, entity: npt.NDArray[np.integer], time_of_day: Rows) -> Flags:
+        """Return who is in the country as a visitor; everybody else counts as present."""
+        return self._absences.present(entity, time_of_day)
 
-    def may_go(self, entity: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """Return the rows of entities whose phone `until_gone` may find gone; the rest stay."""
-        return np.flatnonzero(self._goes[entity])
+    def _passed(self, entity: npt.NDArray[np.integer], seconds: npt.NDArray[np.int32]) -> Rows:
+        """Return how many of the 16 boundaries of its day each entity has passed.
 
-    def until_gone(
-        self, entity: npt.NDArray[np.integer], time_of_day: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.int64]:
-        """Return the microseconds until a phone that is on is switched off or crosses a border.
-
-        A day or more stands for "not today".
+        Even: it is at the stay of half that number; odd: on the way from there.
         """
-        days = self._days[entity].astype(np.int64)
-        off = days[:, _OFF_AT] * SECOND - self._clock.local(time_of_day)[0]
-        off = np.where(days[:, _ON_AT] > 0, off, DAY)
-        borders = (days[:, [_LEAVE, _RETURN]] * SECOND) - time_of_day[:, None]
-        return np.minimum(off, np.where(borders > 0, borders, DAY).min(axis=1))
+        passed = (self._bounds[entity] <= seconds[:, None]).view(np.uint64)
+        return ((passed[:, 0] + passed[:, 1]) * _BYTES >> np.uint64(56)).astype(np.int64)
 
-    def nights(
-        self, entity: npt.NDArray[np.integer]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Return the local seconds of switching off and on, and who does so at all."""
-        days = self._days[entity].astype(np.int64)
-        return days[:, _OFF_AT], days[:, _ON_AT], days[:, _ON_AT] > 0
+    # Rest ------------------------------------------------------------------------------------
 
-    def moves(
-        self, entity: npt.NDArray[np.integer]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Return the local seconds at which each entity leaves for work and for home.
+    def _slots(
+        self, entity: npt.NDArray[np.integer], seconds: npt.NDArray[np.integer]
+    ) -> tuple[Bits, Rows, Rows]:
+        """Return each phone's key, the slot of its rest, and the second in which that began."""
+        key = draws.keys(self._rest_stream, self._population.leader[entity])
+        phase = (key & _PHASE).astype(np.int64) * _SLOT >> _PHASE_LOG2
+        slot = (seconds + phase) // _SLOT
+        return key, slot + self._first_slot, slot * _SLOT - phase
+
+    def _aside(self, entity: npt.NDArray[np.integer], key: Bits, slot: Rows) -> Flags:
+        """Return which phones at rest a neighbour serves in a slot."""
+        drawn = draws.events(key, slot) & _LOW_16
+        return (drawn < _RESTLESS_LIMIT[key >> _RESTLESS_SHIFT]) & ~self._still[entity]
+
+    def _neighbour(self, entity: Rows, cell: Rows, key: Bits, slot: Rows) -> Rows:
+        """Return the neighbour cell that serves a phone in a slot in which one does."""
+        preference = PREFERENCE_OF_RAT[self._rat[self._population.leader[entity]]]
+        site = self._terrain.site[cell].astype(np.int64)
+        bits = draws.bits(draws.events(key, slot), "neighbour")
+        number = draws.below(draws.events(key, site), NEIGHBOURS)
+        number = (number + ~draws.chance(bits, _FIRST_NEIGHBOUR)) % NEIGHBOURS
+        beside = self._terrain.neighbour(site, preference, number)
+        there, heard = self._terrain.beside_heard(
+            site, beside, preference, draws.events(key, beside), Use.HOME
+        )
+        # Where sites are far apart a neighbour may be out of hearing.
+        return np.where(heard, there, cell)
+
+    # Ways ------------------------------------------------------------------------------------
+
+    def _ways(self, entity: Rows, move: Rows) -> Ways:
+        """Return the way of each entity's move, from the stay of that number to the next."""
+        site = self._terrain.site
+        origin = site[self._cells[entity, move]].astype(np.int64)
+        return self._terrain.ways(origin, site[self._cells[entity, move + 1]].astype(np.int64))
+
+    def _step(
+        self, entity: Rows, move: Rows, seconds: npt.NDArray[np.integer], steps: Rows
+    ) -> Rows:
+        """Return on which step of its way each entity is."""
+        start = self._bounds[entity, 2 * move].astype(np.int64)
+        span = self._bounds[entity, 2 * move + 1] - start
+        return (seconds - start) * steps // np.maximum(span, 1)
+
+    def _cell_on_way(self, entity: Rows, ways: Ways, step: Rows) -> Rows:
+        """Return the cell on a step of each entity's way."""
+        lead = self._population.leader[entity]
+        key = draws.keys(self._way_stream, lead)
+        return self._terrain.on_way(ways, step, PREFERENCE_OF_RAT[self._rat[lead]], key)
+
+    def _on_ways(self, entity: Rows, move: Rows, begin: Rows, end: Rows) -> tuple[Rows, Rows, Rows]:
+        """Return the steps of some moves: row of the move, first second and cell; in order.
+
+        Args:
+            entity: Entity of each move.
+            move: Number of the move.
+            begin: Second of the day from which it is looked at.
+            end: Second until which it is looked at.
+        """
+        start = self._bounds[entity, 2 * move].astype(np.int64)
+        span = self._bounds[entity, 2 * move + 1] - start
+        ways = self._ways(entity, move)
+        count = ways.steps
+        first = np.clip((begin - start) * count // np.maximum(span, 1), 0, count - 1)
+        last = np.clip((end - 1 - start) * count // np.maximum(span, 1), first, count - 1)
+        # A move that takes no time has no steps.
+        row, later = _counted(np.where(span > 0, last - first + 1, 0))
+        step = first[row] + later
+        path = ways.select(row)
+        # The least second whose part of the way is the step's.
+        second = start[row] - (-step * span[row] // count[row])
+        return row, second, self._cell_on_way(entity[row], path, step)
+
+    def _at_rest(
+        self, entity: Rows, stay: Rows, start: Rows, stop: Rows
+    ) -> tuple[Rows, Rows, Rows]:
+        """Return the cells during parts of stays: row of the stay, first second and cell; in order.
+
+        Args:
+            entity: Entity of each stay.
+            stay: Number of the stay.
+            start: Second of the day from which on it is looked at.
+            stop: Second until which it is.
+        """
+        key, first, begin = self._slots(entity, start)
+        last = (stop - 1 - begin) // _SLOT
+        row, later = _counted(np.where(self._still[entity], 1, last + 1))
+        slot = first[row] + later
+        aside = self._aside(entity[row], key[row], slot)
+        # A slot matters if a neighbour serves in it, or did in the one before.
+        matters = aside | (later == 0)
+        matters[1:] |= aside[:-1]
+        chosen = np.flatnonzero(matters)
+        row, later, aside = row[chosen], later[chosen], aside[chosen]
+        cell = self._cells[entity, stay].astype(np.int64)[row]
+        there = np.flatnonzero(aside)
+        on = row[there]
+        cell[there] = self._neighbour(entity[on], cell[there], key[on], slot[chosen[there]])
+        return row, np.maximum(begin[row] + later * _SLOT, start[row]), cell
+
+    def _trace(self, entity: Rows, start: Rows, stop: Rows) -> tuple[Rows, Rows, Rows]:
+        """Return which cells serve phones from some seconds of the day to others.
 
         Returns:
-            Array (entities, 2) of local seconds of the day, and who commutes at all on a day
-            that is not free.
+            Row in `entity`, first second and cell; in order, the cell at `start` first. Some cells
+            may stand several times in a row.
         """
-        days = self._days[entity]
-        return days[:, [_FROM, _TO]].astype(np.int64), days[:, _TO] > days[:, _FROM]
+        bounds = self._bounds[entity].astype(np.int64)
+        leaves, arrives = bounds[:, 0::2], bounds[:, 1::2]
+        opens = np.maximum(np.column_stack([start, arrives]), start[:, None])
+        closes = np.minimum(np.column_stack([leaves, stop]), stop[:, None])
+        stay_row, stay = np.nonzero(opens < closes)
+        rest = self._at_rest(entity[stay_row], stay, opens[stay_row, stay], closes[stay_row, stay])
+        moving = (np.maximum(leaves, start[:, None]) < np.minimum(arrives, stop[:, None])).nonzero()
+        who = moving[0]
+        way = self._on_ways(entity[who], moving[1], start[who], stop[who])
+        row = np.concatenate([stay_row[rest[0]], moving[0][way[0]]])
+        second = np.concatenate([rest[1], way[1]])
+        cell = np.concatenate([rest[2], way[2]])
+        second = np.maximum(second, start[row])
+        # Both parts are in order, so this sort is a merge.
+        order = np.argsort(row * (2 * DAY // SECOND) + second, kind="stable")
+        order = order[(second < stop[row])[order]]
+        row, second, cell = row[order], second[order], cell[order]
+        # Of the steps before the start only the last counts.
+        kept = np.ones(len(row), dtype=np.bool_)
+        kept[:-1] = (row[1:] != row[:-1]) | (second[1:] != second[:-1])
+        return row[kept], second[kept], cell[kept]
 
-    def trip(
-        self, entity: npt.NDArray[np.integer]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _changes(self, entity: Rows, start: Rows, stop: Rows) -> tuple[Rows, Rows, Rows, Rows]:
+        """Return the changes of the cell: row in `entity`, second, cell and the cell before."""
+        row, second, cell = self._trace(entity, start, stop)
+        changed = 1 + np.flatnonzero((cell[1:] != cell[:-1]) & (row[1:] == row[:-1]))
+        return row[changed], second[changed], cell[changed], cell[changed - 1]
+
+    def crossings(self, entities: npt.NDArray[np.integer]) -> tuple[Rows, Rows, Rows, Rows]:
+        """Return all changes of the cell on the day, whether or not the phone is on.
+
+        Args:
+            entities: Entity numbers.
+
+        Returns:
+            Entity, time in microseconds of the UTC day, cell and the cell before; in the order of
+            `entities` and of time.
+        """
+        entities = np.asarray(entities).astype(np.int64)
+        entities = entities[~self._still[entities]]
+        batches = [[np.zeros(0, dtype=np.int64)] * 4]
+        for begin in range(0, len(entities), _TRACED):
+            some = entities[begin : begin + _TRACED]
+            midnight = np.zeros(len(some), dtype=np.int64)
+            found = self._changes(some, midnight, midnight + DAY // SECOND)
+            batches.append([some[found[0]], found[1] * SECOND, found[2], found[3]])
+        who, time, cell, previous = (np.concatenate(part) for part in zip(*batches, strict=True))
+        return who, time, cell, previous
+
+    def changes(
+        self, entity: npt.NDArray[np.integer], start: Rows, end: Rows
+    ) -> tuple[Rows, Rows, Rows, Rows]:
+        """Return the changes of the serving cell while something lasts.
+
+        These are the changes after `start` and not after `end`: on the way from cell to cell, at
+        rest to a neighbour cell and back.
+
+        Args:
+            entity: Entity numbers.
+            start: Beginnings in microseconds of the UTC day.
+            end: Ends; what lies after the day counts as if everybody stayed.
+
+        Returns:
+            Row in `entity`, time in microseconds, cell and the cell before; in order of both.
+        """
+        entity = np.asarray(entity).astype(np.int64)
+        begin, stop = start // SECOND, end // SECOND
+        first = self._passed(entity, begin.astype(np.int32))
+        last = self._passed(entity, stop.astype(np.int32))
+        key, slot, began = self._slots(entity, begin)
+        slots = (stop - began) // _SLOT
+        same = (first == last) & (first & 1 == 0)
+        # Most calls end in the slot of half an hour in which they begin, or no neighbour serves in
+        # the next either.
+        quiet = (slots == 1) & ~self._aside(entity, key, slot) & ~self._aside(entity, key, slot + 1)
+        rows = np.flatnonzero(~same | ((slots > 0) & ~quiet))
+        row, second, cell, before = self._changes(entity[rows], begin[rows], stop[rows] + 1)
+        return rows[row], second * SECOND, cell, before
+
+    def handovers(
+        self, entity: npt.NDArray[np.integer], start: Rows, end: Rows
+    ) -> npt.NDArray[np.int16]:
+        """Return how often the serving cell changes while something lasts (as in `changes`)."""
+        count = np.bincount(self.changes(entity, start, end)[0], minlength=len(entity))
+        return np.minimum(count, _MOST_HANDOVERS).astype(np.int16)
+
+    # Out of reach ----------------------------------------------------------------------------
+
+    def switched_off(self, entity: npt.NDArray[np.integer], time_of_day: Rows) -> Flags:
+        """Return whose phone is out of reach at a time (as in `at`).
+
+        That is: switched off for the night, between two networks at a border or in a flight, or
+        gone with its visitor.
+        """
+        return self._absences.switched_off(entity, time_of_day)
+
+    def until_on(self, entity: npt.NDArray[np.integer], time_of_day: Rows) -> Rows:
+        """Return the microseconds until phones that are out of reach are on again.
+
+        A night lasts up to half a day, a way to another country three hours; a visitor comes back
+        after weeks.
+        """
+        return self._absences.until_on(entity, time_of_day)
+
+    def may_go(self, entity: npt.NDArray[np.integer]) -> Rows:
+        """Return the rows of entities whose phone `until_gone` may find gone; the rest stay."""
+        return np.flatnonzero(self._absences.flags[entity])
+
+    def until_gone(self, entity: npt.NDArray[np.integer], time_of_day: Rows) -> Rows:
+        """Return the microseconds until a phone that is on goes out of reach.
+
+        It is switched off, crosses a border, or leaves with its visitor. A day or more stands for
+        "not today".
+        """
+        return self._absences.until_gone(entity, time_of_day)
+
+    def nights(self, entity: npt.NDArray[np.integer]) -> tuple[Rows, Rows, Flags]:
+        """Return the local seconds of switching off and on, and who does so at all."""
+        off, on = self._absences.nights(entity)
+        return off, on, (self._absences.flags[entity] & SLEEPS) > 0
+
+    def trip(self, entity: npt.NDArray[np.integer]) -> tuple[Rows, Rows]:
         """Return start and end of the week's trip abroad, in microseconds of this UTC day.
 
-        Both lie outside the day, and are equal, for who takes none.
+        Between the two the phone is not in our network. Both lie outside the day, and are equal,
+        for who takes none.
         """
-        days = self._days[entity].astype(np.int64)
-        return days[:, _LEAVE] * SECOND, days[:, _RETURN] * SECOND
+        leave = np.full(len(entity), -10 * DAY)
+        back = leave.copy()
+        rows = np.flatnonzero(self._absences.flags[entity] & TRAVELS)
+        if rows.size:
+            found = self._absences.trips(np.asarray(entity)[rows])
+            leave[rows], back[rows] = found.leave * SECOND, found.back * SECOND
+        return leave, back
 
 
-def _day_of(
-    config: WorldConfig,
-    population: Population,
-    day: dt.date,
-    entities: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int32]:
-    """Return the rows of `Mobility._days` for some entities."""
-    today = day_number(day)
-    table = np.empty((len(entities), _COLUMNS), dtype=np.int32)
-    work = population.work[entities]
-    table[:, _HOME] = population.home[entities]
-    table[:, _WORK] = np.where(work < 0, table[:, _HOME], work)
-    person = draws.keys(draws.stream(config.seed, "mobility/habit"), entities)
-    dated = draws.keys(draws.stream(config.seed, "mobility/day", today), entities)
-    start = _START.sample(draws.bits(person, "start")).astype(np.int64)
-    stay = _STAY.sample(draws.bits(person, "stay")).astype(np.int64)
-    # Up to twenty minutes earlier or later on each day.
-    start += draws.below(draws.bits(dated, "start"), 2400) - 1200
-    stay += draws.below(draws.bits(dated, "stay"), 2400) - 1200
-    machine = population.kind[entities] == MACHINE
-    stays_in = draws.chance(draws.bits(dated, "home_office"), _HOME_OFFICE) & ~machine
-    works = (work >= 0) & ~stays_in
-    table[:, _FROM] = np.where(works, start, 0)
-    table[:, _TO] = np.where(works, start + stay, 0)
-    # Never off: later than any second of the day, on before the first.
-    sleeper = draws.chance(draws.bits(person, "night_off"), _NIGHT_OFF) & ~machine
-    table[:, _OFF_AT] = np.where(
-        sleeper, _OFF + _triangular(person, "off", _OFF_SPREAD), DAY // SECOND
-    )
-    table[:, _ON_AT] = np.where(sleeper, _ON + _triangular(person, "on", _ON_SPREAD), 0)
-    _add_trips(config, population, today, entities, table)
-    return table
-
-
-def _triangular(key: draws.Bits, attribute: str, half: int) -> npt.NDArray[np.int64]:
-    """Return whole numbers from 0 to twice `half`, most often around `half`."""
-    first = draws.below(draws.bits(key, f"{attribute}/first"), half)
-    return first + draws.below(draws.bits(key, f"{attribute}/second"), half)
-
-
-def _add_trips(
-    config: WorldConfig,
-    population: Population,
-    today: int,
-    entities: npt.NDArray[np.int64],
-    table: npt.NDArray[np.int32],
-) -> None:
-    """Write the week's trip abroad into the table, in seconds of this UTC day."""
-    week = today // WEEK
-    per_week = np.array([p.trips_per_year / 52 for p in config.personas.values()])
-    key = draws.keys(draws.stream(config.seed, "mobility/trip", week), entities)
-    travels = draws.chance(draws.bits(key, "goes"), per_week[population.persona[entities]])
-    # Not in the first minute, whose detach would belong to the week before.
-    start = 60 + draws.below(draws.bits(key, "start"), _TRIP_LATEST_START * DAY // SECOND - 60)
-    length = 6 * 3600 + draws.below(draws.bits(key, "length"), (4 * DAY - 7 * HOUR) // SECOND)
-    leave = (week * WEEK - today) * (DAY // SECOND) + start
-    never = -10 * DAY // SECOND
-    table[:, _LEAVE] = np.where(travels, leave, never)
-    table[:, _RETURN] = np.where(travels, leave + length, never)
-    table[:, _ABROAD] = _COUNTRY.sample(draws.bits(key, "country"))
+def _counted(count: Rows) -> tuple[Rows, Rows]:
+    """Return each row as often as it counts, and the number within the row from 0."""
+    row = np.repeat(np.arange(len(count)), count)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)

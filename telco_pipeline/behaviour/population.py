@@ -16,6 +16,7 @@ from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.network import Network, serving_elements
 
 KINDS: Final = ("person", "business", "visitor", "machine")
+PERSON: Final = KINDS.index("person")
 BUSINESS: Final = KINDS.index("business")
 MACHINE: Final = KINDS.index("machine")
 VISITOR: Final = KINDS.index("visitor")
@@ -31,6 +32,11 @@ SUBSCRIBER_COLUMNS: Final = (
     "imsi",
     "msisdn",
     "imei",
+    "iccid",
+    "number_holder",
+    "holder_id",
+    "sim_slot",
+    "household_id",
     "persona",
     "kind",
     "language",
@@ -41,10 +47,61 @@ SUBSCRIBER_COLUMNS: Final = (
     "work_cell_id",
     "activity_level",
     "satisfaction",
+    "churn_score",
 )
 """Columns of the registry that records depend on."""
 
 Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Antennas:
+    """Antennas of the cells as columns of records; the last row is that of no cell.
+
+    Attributes:
+        cell_class: Size class, an enumeration.
+        latitude: Latitude in degrees.
+        longitude: Longitude in degrees.
+        altitude: Metres above sea level.
+    """
+
+    cell_class: pl.Series
+    latitude: pl.Series
+    longitude: pl.Series
+    altitude: pl.Series
+
+    @classmethod
+    def of(cls, network: Network) -> "Antennas":
+        """Take the antennas of a network's cells."""
+        ground = network.sites.select("site_id", "ground_altitude")
+        joined = network.cells.join(ground, on="site_id", how="left", maintain_order="left")
+        frame = joined.select(
+            "cell_class",
+            "latitude",
+            "longitude",
+            altitude=(pl.col("altitude") + pl.col("ground_altitude")).cast(pl.Int16),
+        )
+        return cls(*(column.extend_constant(None, 1) for column in frame.get_columns()))
+
+    def columns(self, cell: npt.NDArray[np.integer], prefix: str = "") -> dict[str, pl.Series]:
+        """Return the antenna of each cell, null where the row is -1."""
+        row = self._rows(cell)
+        return {
+            f"{prefix}antenna_type": self.cell_class.gather(row),
+            **self.position(cell, prefix),
+            f"{prefix}altitude": self.altitude.gather(row),
+        }
+
+    def position(self, cell: npt.NDArray[np.integer], prefix: str = "") -> dict[str, pl.Series]:
+        """Return latitude and longitude of each cell, null where the row is -1."""
+        row = self._rows(cell)
+        return {
+            f"{prefix}latitude": self.latitude.gather(row),
+            f"{prefix}longitude": self.longitude.gather(row),
+        }
+
+    def _rows(self, cell: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        return np.where(cell < 0, len(self.latitude) - 1, cell)
 
 
 @dataclass(frozen=True)
@@ -63,6 +120,7 @@ class Cells:
         serving: Row of the serving element by role ("msc", "mme", "sgw", "pgw", "p_cscf",
             "s_cscf", "mmtel", "smsc", "mmsc").
         element_id: Keys of the network elements, by row.
+        antennas: Where the antennas stand.
     """
 
     cell_id: pl.Series
@@ -74,6 +132,7 @@ class Cells:
     access_info: pl.Series
     serving: dict[str, npt.NDArray[np.int32]]
     element_id: pl.Series
+    antennas: Antennas
 
     @classmethod
     def of(cls, network: Network) -> "Cells":
@@ -93,6 +152,7 @@ class Cells:
                 role: rows.astype(np.int32) for role, rows in serving_elements(network).items()
             },
             element_id=network.elements["element_id"],
+            antennas=Antennas.of(network),
         )
 
 
@@ -196,8 +256,10 @@ class Population:
         rat: Best radio access type of the device (position in `RATS`).
         volte: Whether device and SIM speak voice over LTE.
         plan: Row of the plan.
-        neighbours: People and businesses (entity numbers) in the order of where they live.
-        position: Position of each entity in that order (of a neighbour, for who is not in it).
+        leader: Entity number of the holder's first SIM: the same for both SIMs of one phone, whose
+            places and habits are one person's.
+        household: Number of the household, from 0 in order of appearance; -1 without one.
+        device: Row of the device model on the epoch.
     """
 
     size: int
@@ -215,8 +277,9 @@ class Population:
     rat: npt.NDArray[np.int8]
     volte: npt.NDArray[np.bool_]
     plan: npt.NDArray[np.int32]
-    neighbours: Rows
-    position: Rows
+    leader: npt.NDArray[np.int64]
+    household: npt.NDArray[np.int64]
+    device: npt.NDArray[np.int32]
 
     @classmethod
     def of(
@@ -226,13 +289,11 @@ class Population:
         cells: pl.DataFrame,
         devices: pl.DataFrame,
         plans: pl.DataFrame,
-        places: pl.DataFrame,
     ) -> "Population":
         """Index the registry; `subscribers` needs the columns `SUBSCRIBER_COLUMNS`."""
         kind = _codes(subscribers["kind"].cast(pl.String), KINDS).astype(np.int8)
         rat_of_device = _codes(devices["best_rat"].cast(pl.String), [str(r) for r in RATS])
         device = _rows_of(subscribers["device_id"], devices["device_id"])
-        neighbours, position = _neighbours(subscribers["place_id"], places, kind)
         return cls(
             size=subscribers.height,
             subscriber_id=subscribers["subscriber_id"].to_numpy(),
@@ -249,8 +310,9 @@ class Population:
             rat=rat_of_device[device].astype(np.int8),
             volte=devices["volte"].to_numpy()[device],
             plan=_rows_of(subscribers["plan_id"], plans["plan_id"]).astype(np.int32),
-            neighbours=neighbours,
-            position=position,
+            leader=_leaders(subscribers["holder_id"], subscribers["sim_slot"]),
+            household=_households(subscribers["household_id"]),
+            device=device.astype(np.int32),
         )
 
 
@@ -269,18 +331,18 @@ def _codes(values: pl.Series, names: "list[str] | tuple[str, ...]") -> Rows:
     return _rows_of(values, pl.Series("names", names))
 
 
-def _neighbours(
-    place_id: pl.Series, places: pl.DataFrame, kind: npt.NDArray[np.int8]
-) -> tuple[Rows, Rows]:
-    """Order people by where they live: along the region, then along a line of 5 km strips."""
-    strip = (places["latitude"].to_numpy() * 22).astype(np.int64)  # 5 km of latitude
-    along = np.where(strip % 2 == 0, 1, -1) * places["longitude"].to_numpy()
-    rank = np.empty(places.height, dtype=np.int64)
-    rank[np.lexsort((along, strip))] = np.arange(places.height)
-    home = rank[_rows_of(place_id, places["place_id"])]
-    order = np.argsort(home, kind="stable")
-    neighbours = order[kind[order] < VISITOR]
-    everyone = np.cumsum(kind[order] < VISITOR)
-    position = np.empty(len(order), dtype=np.int64)
-    position[order] = np.maximum(everyone - 1, 0)
-    return neighbours, position
+def _leaders(holder: pl.Series, slot: pl.Series) -> Rows:
+    """Return the entity number of the first SIM of each SIM's holder."""
+    number = np.arange(len(holder))
+    second = np.flatnonzero(slot.to_numpy() == 2)
+    if not second.size:
+        return number
+    first = np.flatnonzero(slot.to_numpy() == 1)
+    number[second] = first[_rows_of(holder.gather(second), holder.gather(first))]
+    return number
+
+
+def _households(household: pl.Series) -> Rows:
+    """Return a dense number of each household, -1 for who has none."""
+    different = household.drop_nulls().unique(maintain_order=True)
+    return _rows_of(household, different)

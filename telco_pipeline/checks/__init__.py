@@ -5,5 +5,6 @@ belong here: how something is checked (`integrity`, which `telco check` uses too
 """
 
 from telco_pipeline.checks.factory import build_checks, examine, guards_of
+from telco_pipeline.checks.realism import build_realism_checks
 
-__all__ = ["build_checks", "examine", "guards_of"]
+__all__ = ["build_checks", "build_realism_checks", "examine", "guards_of"]

@@ -25,6 +25,10 @@ PROMISES = {
     integrity.CHECK_ORDER: "The rows of each file are in the contract's order.",
     integrity.CHECK_FOREIGN_KEYS: "Each reference to another dataset resolves.",
     integrity.CHECK_IDENTIFIERS: "Check digits of equipment and SIM card numbers are right.",
+    integrity.CHECK_IDENTITY: "Each record bears the identity that is valid at its time, by the "
+    "registry and all changes since the epoch; none comes after a port-out.",
+    integrity.CHECK_POSITIONS: "No subscriber is in two places: the distance from one record to "
+    "the next can be covered in the time between them.",
 }
 """What each check promises, in a line."""
 

@@ -29,7 +29,7 @@ def demo(
     lake: options.LakeDirectory = None,
     workers: options.Workers = None,
 ) -> None:
-    """Run the whole operator: all datasets from the epoch on, every layer there is, all checks.
+    """Run the whole operator: all datasets from the epoch on, every layer, all checks, realism.
 
     Exit status 0 only if all of it worked.
 
@@ -47,6 +47,8 @@ def demo(
     _refuse_other_world(asked)
     summary = generate.run(asked)
     generate.show(asked, summary)
+    if summary.success:
+        print_line(realism(asked))
     for line in ways_on(asked):
         print_line(line)
     if not summary.success:
@@ -62,6 +64,31 @@ def _refuse_other_world(asked: options.Request) -> None:
         raise TelcoError(
             f"{asked.lake} holds another world, {held.told()}: choose another --lake for the demo"
         )
+
+
+def realism(asked: options.Request) -> str:
+    """Make the realism report of what was made, and return its score in words.
+
+    Raises:
+        TelcoError: When it could not be made.
+    """
+    from telco_pipeline import reporting
+
+    if not reporting.enough(asked.config.subscribers, asked.days):
+        return (
+            f"Realism: not measured, which takes {reporting.FEWEST_SUBSCRIBERS:,} subscribers and "
+            f"{reporting.FEWEST_DAYS} days."
+        )
+    from telco_pipeline.cli.display import progress
+    from telco_pipeline.lake import Lake
+    from telco_pipeline.runs import run_report
+
+    with progress("steps", "Measuring how real the records look"):
+        failures = run_report(asked.config, asked.lake, asked.first, asked.days)
+    if failures:
+        raise TelcoError(f"the realism report could not be made: {failures[0].message}")
+    rows = [one.row for one in reporting.read(Lake(asked.lake))]
+    return f"Realism: {reporting.summary(rows)} See: telco realism --lake {asked.lake}"
 
 
 def ways_on(asked: options.Request) -> list[str]:

@@ -24,9 +24,10 @@ INTERRUPTED = "DagsterExecutionInterruptedError"
 def generate(asked: options.Request) -> None:
     """Make datasets: runs the operator's Dagster assets and their checks in this process.
 
-    What a dataset is made from is made first, unless it is in the lake already; days that are
-    there are made again. The same world gives the same rows, on any number of workers and from
-    any start. Exit status 1 when a check fails.
+    What a dataset is made from is made first, unless it is in the lake already; so are the
+    changes of identity of all days before. Days that are there are made again. The same world
+    gives the same rows, on any number of workers and from any start. Exit status 1 when a check
+    fails.
 
     For example:
 
@@ -58,9 +59,10 @@ def run(asked: options.Request) -> "RunSummary":
     lake = Lake(asked.lake, asked.world)
     names = _to_make(lake, asked)
     with progress("partitions", f"Generating into {asked.lake}") as meter:
-        from telco_pipeline.runs import run_operator, with_sources
+        from telco_pipeline.runs import run_operator, stages_of
 
-        meter.total = planning.partitions(with_sources(lake, names), asked.days)
+        stages = stages_of(asked.config, lake, names, asked.first, asked.days)
+        meter.total = sum(planning.partitions(one.datasets, len(one.days)) for one in stages)
         summary = run_operator(
             asked.config,
             asked.lake,

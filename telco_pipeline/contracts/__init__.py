@@ -18,6 +18,8 @@ DATASETS: dict[str, Dataset] = {
         world.DEVICES,
         world.PLANS,
         world.SUBSCRIBERS,
+        world.SOCIAL_TIES,
+        records.IDENTITY_CHANGES,
         records.CDRS_VOICE,
         records.CDRS_SMS,
         records.CDRS_DATA,

@@ -23,6 +23,37 @@ class RecordType(StrEnum):
     CHF = "chargingFunctionRecord"  # 200
 
 
+class CallStatus(StrEnum):
+    """How a call went for the side that a record serves."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no answer"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    REJECTED = "rejected"
+    FORWARDED = "forwarded"
+    FAILED = "failed"
+
+
+class SupplementaryService(StrEnum):
+    """Supplementary services of a call (TS 22.004)."""
+
+    CFB = "CFB"  # call forwarding on mobile subscriber busy
+    CFNRY = "CFNRy"  # on no reply
+    CFNRC = "CFNRc"  # on mobile subscriber not reachable
+    CW = "CW"  # call waiting: answered beside another call
+
+
+class IdentityChange(StrEnum):
+    """Why a subscription has another identity from a moment on."""
+
+    SIM_SWAP = "sim_swap"
+    DEVICE_UPGRADE = "device_upgrade"
+    NUMBER_CHANGE = "number_change"
+    PORT_IN = "port_in"
+    PORT_OUT = "port_out"
+
+
 class Rat(StrEnum):
     """Radio access types, with the names of rATType in TS 29.274."""
 

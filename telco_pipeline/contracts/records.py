@@ -80,20 +80,38 @@ class CdrsVoice(dy.Schema):
 
     event_id = _event_id()
     event_time = moment("Time of seizure of the channel.", standard="TS 32.298 seizureTime")
-    record_type = code("MO or MT.", [codes.RecordType.MO_CALL, codes.RecordType.MT_CALL], standard="TS 32.298 recordType 0, 1")
+    record_type = code("MO or MT; the forwarded leg of a call is an MO record of who forwards.", [codes.RecordType.MO_CALL, codes.RecordType.MT_CALL], standard="TS 32.298 recordType 0, 1")
+    status = code("How the call went for the served subscriber.", codes.CallStatus)
     subscriber_id = _subscriber_id()
     imsi = _imsi()
     msisdn = _msisdn()
     imei = _imei()
     calling_number = text("Calling party; for MT records the other party.", regex=PARTY, standard="TS 32.298 callingNumber", personal="direct")
     called_number = text("Called party.", regex=PARTY, standard="TS 32.298 calledNumber", personal="direct")
+    connected_number = text("Who answered, where it is not the called party: the target of a forwarding.", nullable=True, regex=PARTY, standard="TS 32.298 connectedNumber", personal="direct")
+    home_plmn = text("Network of the served subscriber's SIM.", regex=PLMN, standard="E.212")
     other_plmn = text("Mobile network that serves the other party; null for fixed lines and services.", nullable=True, regex=PLMN)
+    other_imei = text("Equipment of the other party, from its own record; null where it left none.", nullable=True, regex=IMEI, personal="direct")
     call_reference = big("Shared by the MO and the MT record of one call.", standard="TS 32.298 networkCallReference", personal="traffic")
     icid = big("IMS charging identifier; null for circuit-switched calls.", nullable=True, standard="TS 32.260 IMS-Charging-Identifier", personal="traffic")
     chargeable = flag("This is the record that is rated: the MO record of an answered call, and the MT record abroad.")
     recording_entity = _recording_entity()
     cell_id = _cell_id()
     rat_type = code("Radio access at the start.", codes.Rat, standard="TS 29.274 rATType")
+    antenna_type = code("Size class of the cell; null abroad.", codes.CellClass, nullable=True)
+    latitude = real("Latitude of the antenna, WGS 84; null abroad.", nullable=True, minimum=49.4, maximum=51.6, unit="degree", personal="location")
+    longitude = real("Longitude of the antenna, WGS 84; null abroad.", nullable=True, minimum=2.5, maximum=6.5, unit="degree", personal="location")
+    altitude = small("Antenna above sea level; null abroad.", nullable=True, minimum=-5, maximum=800, unit="m")
+    last_cell_id = text("Cell at the release; null abroad.", nullable=True, standard="TS 32.298 changeOfLocation", personal="location")
+    handovers = small("Changes of the cell during the call.")
+    other_cell_id = text("Cell of the other party at its start, from its own record; null where it left none here.", nullable=True, personal="location")
+    other_antenna_type = code("Size class of that cell.", codes.CellClass, nullable=True)
+    other_latitude = real("Latitude of that antenna, WGS 84.", nullable=True, minimum=49.4, maximum=51.6, unit="degree", personal="location")
+    other_longitude = real("Longitude of that antenna, WGS 84.", nullable=True, minimum=2.5, maximum=6.5, unit="degree", personal="location")
+    other_altitude = small("That antenna above sea level.", nullable=True, minimum=-5, maximum=800, unit="m")
+    home_latitude = real("Latitude of the cell of the caller's home; null where the caller is not ours.", nullable=True, minimum=49.4, maximum=51.6, unit="degree", personal="location")
+    home_longitude = real("Longitude of the cell of the caller's home; null where the caller is not ours.", nullable=True, minimum=2.5, maximum=6.5, unit="degree", personal="location")
+    supplementary_service = code("Service that took part in the call; null if none.", codes.SupplementaryService, nullable=True, standard="TS 32.298 supplServicesUsed, TS 22.004")
     answer_time = moment("Time of answer; null if not answered.", nullable=True, standard="TS 32.298 answerTime")
     release_time = moment("Time of release.", standard="TS 32.298 releaseTime")
     call_duration = number("From answer to release, whole seconds; 0 if not answered.", unit="s", maximum=90000, standard="TS 32.298 callDuration", personal="traffic")
@@ -153,8 +171,14 @@ class CdrsData(dy.Schema):
     duration = number("Duration of this record, whole seconds.", unit="s", standard="TS 32.298 duration", personal="traffic")
     data_volume_uplink = big("Bytes from the device.", unit="byte", standard="TS 32.298 dataVolumeGPRSUplink", personal="traffic")
     data_volume_downlink = big("Bytes to the device.", unit="byte", standard="TS 32.298 dataVolumeGPRSDownlink", personal="traffic")
-    cause_for_rec_closing = small("Why the record was closed: 0 normal, 4 abnormal, 17 time limit.", maximum=255, standard="TS 32.298 causeForRecClosing")
+    cause_for_rec_closing = small("Why the record was closed: 0 normal, 4 abnormal, 17 time limit, 22 RAT change.", maximum=255, standard="TS 32.298 causeForRecClosing")
     cell_id = _cell_id()
+    last_cell_id = text("Cell at the end of the record; null abroad.", nullable=True, personal="location")
+    handovers = small("Changes of the cell during the record.")
+    throughput_downlink = number("Mean downlink rate while data flowed.", unit="kbit/s", standard="TS 28.552 DRB.UEThpDl")
+    throughput_uplink = number("Mean uplink rate while data flowed.", unit="kbit/s", standard="TS 28.552 DRB.UEThpUl")
+    latency = real("Round-trip time of packets.", unit="ms", minimum=0.0)
+    packet_loss = real("Packets lost.", unit="%", minimum=0.0, maximum=100.0)
     rat_type = code("Radio access.", codes.Rat, standard="TS 29.274 rATType")
     qci = small("QoS class of the bearer or flow.", minimum=1, maximum=85, standard="TS 23.203 QCI / TS 23.501 5QI")
     s_nssai = text("Slice; null outside the 5G core.", nullable=True, regex=r"^\d{1,3}-[0-9A-F]{6}$", standard="TS 23.501 S-NSSAI")
@@ -233,6 +257,25 @@ class LocationUpdates(dy.Schema):
     cause = small("EMM or 5GMM cause; 0 accepted.", maximum=111, standard="TS 24.301 / 24.501")
 
 
+class IdentityChanges(dy.Schema):
+    """Changes of identity: what a subscription has from a moment on."""
+
+    event_id = _event_id()
+    event_time = moment("From when on the new identity holds.")
+    subscriber_id = _subscriber_id()
+    change_type = code("What happened.", codes.IdentityChange)
+    imsi = text("IMSI after the change.", regex=IMSI, standard="E.212", personal="direct")
+    msisdn = text("Number after the change.", regex=PARTY, standard="E.164", personal="direct")
+    imei = text("Equipment after the change.", regex=IMEI, standard="TS 23.003", personal="direct")
+    iccid = text("SIM card after the change.", regex=r"^89\d{16,18}$", standard="E.118", personal="direct")
+    device_id = text("Device model after the change.")
+    number_holder = text("Network to which the number's range belongs.", regex=PLMN)
+    serving_plmn = text("Network that serves the number after the change: another than ours when it was ported out, with which the subscription ends.", regex=PLMN)
+    previous_imsi = text("IMSI before.", regex=IMSI, personal="direct")
+    previous_msisdn = text("Number before.", regex=PARTY, personal="direct")
+    previous_imei = text("Equipment before.", regex=IMEI, personal="direct")
+
+
 class NetworkLogs(dy.Schema):
     """Syslog lines of network elements."""
 
@@ -269,25 +312,25 @@ class CustomerService(dy.Schema):
 
 
 _SUBSCRIBER = ForeignKey("subscriber_id", "subscribers", "subscriber_id")
-_IMSI = ForeignKey("imsi", "subscribers", "imsi")
 _CELL = ForeignKey("cell_id", "cells", "cell_id")
 _ELEMENT = ForeignKey("recording_entity", "network_elements", "element_id")
-_MADE_FROM = ("subscribers", "cells", "network_elements")
+_MADE_FROM = ("subscribers", "social_ties", "cells", "network_elements")
 
 
-def _cdrs(name: str, schema: type[dy.Schema], description: str, *more: ForeignKey) -> Dataset:
+def _cdrs(name: str, version: int, schema: type[dy.Schema], description: str, *more: ForeignKey) -> Dataset:
     return Dataset(
-        name, 1, schema, Layout.DAILY, "cdrs", description,
-        (_SUBSCRIBER, _IMSI, _CELL, _ELEMENT, *more),
+        name, version, schema, Layout.DAILY, "cdrs", description,
+        (_SUBSCRIBER, _CELL, _ELEMENT, *more),
         sort=("event_time",), time="event_time", depends=_MADE_FROM,
     )
 
 
-CDRS_VOICE = _cdrs("cdrs_voice", CdrsVoice, "Voice calls, circuit-switched and over IMS: an MO and an MT record share the call reference. Mediation has brought both into one form: a circuit-switched leg was recorded by the MSC, one over IMS by the telephony server (its mMTelRecord lies in `cdrs_voip`). The record that is rated is marked.")
-CDRS_SMS = _cdrs("cdrs_sms", CdrsSms, "SMS and MMS: an MO and an MT record share the message reference. Mediation has brought the records of MSC, SMSC and MMSC into one form.", ForeignKey("service_centre", "network_elements", "element_id"))
-CDRS_DATA = _cdrs("cdrs_data", CdrsData, "Packet data sessions by application; long sessions in partial records that share the charging id.", ForeignKey("serving_node", "network_elements", "element_id"))
-CDRS_VOIP = _cdrs("cdrs_voip", CdrsVoip, "Packet voice with codec, loss, jitter and MOS: the media of VoLTE, VoNR and VoWiFi calls, and SIP trunks.")
-CDRS_IMS = _cdrs("cdrs_ims", CdrsIms, "IMS signalling of registrations and sessions; the ICID links it to the call in `cdrs_voice` and `cdrs_voip`.")
-LOCATION_UPDATES = Dataset("location_updates", 1, LocationUpdates, Layout.DAILY, "mobility", "Attaches, detaches, tracking-area and periodic updates: where the network last saw each phone.", (_SUBSCRIBER, _IMSI, _CELL, _ELEMENT), sort=("event_time",), time="event_time", depends=_MADE_FROM)
+CDRS_VOICE = _cdrs("cdrs_voice", 2, CdrsVoice, "Voice calls, circuit-switched and over IMS: an MO and an MT record share the call reference. Mediation has brought both into one form: a circuit-switched leg was recorded by the MSC, one over IMS by the telephony server (its mMTelRecord lies in `cdrs_voip`); and it has added what the other side's record says of its equipment and antenna. The record that is rated is marked.", ForeignKey("last_cell_id", "cells", "cell_id"), ForeignKey("other_cell_id", "cells", "cell_id"))
+CDRS_SMS = _cdrs("cdrs_sms", 2, CdrsSms, "SMS and MMS: an MO and an MT record share the message reference. Mediation has brought the records of MSC, SMSC and MMSC into one form.", ForeignKey("service_centre", "network_elements", "element_id"))
+CDRS_DATA = _cdrs("cdrs_data", 2, CdrsData, "Packet data sessions by application; long sessions in partial records that share the charging id.", ForeignKey("serving_node", "network_elements", "element_id"), ForeignKey("last_cell_id", "cells", "cell_id"))
+CDRS_VOIP = _cdrs("cdrs_voip", 2, CdrsVoip, "Packet voice with codec, loss, jitter and MOS: the media of VoLTE, VoNR and VoWiFi calls, and SIP trunks.")
+CDRS_IMS = _cdrs("cdrs_ims", 2, CdrsIms, "IMS signalling of registrations and sessions; the ICID links it to the call in `cdrs_voice` and `cdrs_voip`.")
+LOCATION_UPDATES = Dataset("location_updates", 2, LocationUpdates, Layout.DAILY, "mobility", "Attaches, detaches, tracking-area and periodic updates: where the network last saw each phone.", (_SUBSCRIBER, _CELL, _ELEMENT), sort=("event_time",), time="event_time", depends=_MADE_FROM)
+IDENTITY_CHANGES = Dataset("identity_changes", 1, IdentityChanges, Layout.DAILY, "subscribers", "SIM swaps, new phones, changed and ported numbers: with the registry, who had which identity when. The first day is the epoch; as-of views need every day since.", (_SUBSCRIBER, ForeignKey("device_id", "devices", "device_id")), sort=("event_time",), time="event_time", depends=("subscribers", "devices"))
 NETWORK_LOGS = Dataset("network_logs", 1, NetworkLogs, Layout.DAILY, "oss", "Syslog lines (RFC 5424) of every network element.", (ForeignKey("element_id", "network_elements", "element_id"),), sort=("event_time",), time="event_time", depends=("network_elements", "cells"))
 CUSTOMER_SERVICE = Dataset("customer_service", 1, CustomerService, Layout.DAILY, "care", "Contacts of customers with customer care: channel, reason, handling, result, note.", (_SUBSCRIBER,), sort=("event_time",), time="event_time", depends=("subscribers", "places"))

@@ -30,6 +30,7 @@ PLMN = r"^\d{5,6}$"
 
 PERSON_KINDS = ["person", "business", "visitor", "machine"]
 LANGUAGES = ["nl", "fr", "de", "en"]
+TIE_KINDS = ["household", "colleague", "friend", "acquaintance", "business"]
 
 
 class Places(dy.Schema):
@@ -152,8 +153,12 @@ class Subscribers(dy.Schema):
     subscriber_id = big("Key of the subscriber (one SIM).", key=True, minimum=1, personal="pseudonym")
     imsi = text("International mobile subscriber identity.", regex=IMSI, standard="E.212", personal="direct")
     msisdn = text("Number in international form.", regex=MSISDN, standard="E.164", personal="direct")
+    number_holder = text("Network to which the number's range belongs; another than `home_plmn` for a number that was ported in.", regex=PLMN, standard="BIPT, EC numbering plan")
     imei = text("Equipment identity; its check digit is right.", regex=IMEI, standard="TS 23.003", personal="direct")
     iccid = text("Number of the SIM card; its check digit is right.", regex=r"^89\d{16,18}$", standard="E.118", personal="direct")
+    holder_id = big("Key of the holder: the same for both SIMs of a phone with two.", minimum=1, personal="pseudonym")
+    sim_slot = small("Slot of the SIM in the phone: 2 for the second SIM of a holder, 1 for all others.", minimum=1, maximum=2)
+    household_id = big("Key of the household; null for firms, visitors and machines.", nullable=True, minimum=1, personal="pseudonym")
     persona = text("What kind of holder.", personal="profile")
     kind = code("Person, business, visitor or machine.", PERSON_KINDS)
     home_plmn = text("Network that issued the SIM: ours, or a visitor's.", regex=PLMN, standard="E.212")
@@ -176,6 +181,16 @@ class Subscribers(dy.Schema):
     lifetime_value = big("Expected margin over the expected remaining life.", unit="micro-euro", minimum=None, personal="profile")
 
 
+class SocialTies(dy.Schema):
+    """Ties between our own subscribers: each pair once."""
+
+    subscriber_id = big("One end; the smaller key of the two.", key=True, minimum=1, personal="pseudonym")
+    other_subscriber_id = big("The other end.", key=True, minimum=1, personal="pseudonym")
+    tie_kind = code("Where they know each other from.", TIE_KINDS, personal="profile")
+    weight = real("How much the two have to do with each other, relative to other ties.", minimum=0.0, personal="profile")
+    distance_km = real("Distance between the cells of their homes.", minimum=0.0, unit="km", personal="location")
+
+
 PLACES = Dataset("places", 1, Places, Layout.STATIC, "places", "Populated places of the country with position, population, region and language (GeoNames).", sort=("place_id",))
 SITES = Dataset("sites", 1, Sites, Layout.STATIC, "network", "Radio sites, placed where people live: close together in cities, far apart in the country.", (ForeignKey("place_id", "places", "place_id"), ForeignKey("router_id", "network_elements", "element_id")), sort=("site_id",), depends=("places",))
 CELLS = Dataset("cells", 1, Cells, Layout.STATIC, "network", "Cells of the sites by sector and generation, with identity, antenna, band and capacity.", (ForeignKey("site_id", "sites", "site_id"), ForeignKey("element_id", "network_elements", "element_id")), sort=("cell_id",), depends=("sites",))
@@ -183,4 +198,5 @@ NETWORK_ELEMENTS = Dataset("network_elements", 1, NetworkElements, Layout.STATIC
 NETWORK_LINKS = Dataset("network_links", 1, NetworkLinks, Layout.STATIC, "network", "Links between elements: on which link does a cell hang, and what stands behind it.", (ForeignKey("a_element_id", "network_elements", "element_id"), ForeignKey("b_element_id", "network_elements", "element_id")), sort=("link_id",), depends=("network_elements",))
 DEVICES = Dataset("devices", 1, Devices, Layout.STATIC, "catalogue", "Catalogue of phones and machine modules with synthetic type allocation codes.", sort=("device_id",))
 PLANS = Dataset("plans", 1, Plans, Layout.STATIC, "catalogue", "Catalogue of tariff plans with allowances, prices, QoS class and slice.", sort=("plan_id",))
-SUBSCRIBERS = Dataset("subscribers", 1, Subscribers, Layout.STATIC, "subscribers", "Registry: who holds each SIM on the epoch, where they live and work, what they use. Initial values only.", (ForeignKey("place_id", "places", "place_id"), ForeignKey("plan_id", "plans", "plan_id"), ForeignKey("device_id", "devices", "device_id"), ForeignKey("home_cell_id", "cells", "cell_id"), ForeignKey("work_cell_id", "cells", "cell_id")), depends=("places", "sites", "cells", "devices", "plans"))
+SUBSCRIBERS = Dataset("subscribers", 2, Subscribers, Layout.STATIC, "subscribers", "Registry: who holds each SIM on the epoch, where they live and work, what they use. Initial values only.", (ForeignKey("place_id", "places", "place_id"), ForeignKey("plan_id", "plans", "plan_id"), ForeignKey("device_id", "devices", "device_id"), ForeignKey("home_cell_id", "cells", "cell_id"), ForeignKey("work_cell_id", "cells", "cell_id")), depends=("places", "sites", "cells", "devices", "plans"))
+SOCIAL_TIES = Dataset("social_ties", 1, SocialTies, Layout.STATIC, "subscribers", "Who knows whom among our subscribers, and how well: households, colleagues, friends, acquaintances, customers of businesses.", (ForeignKey("subscriber_id", "subscribers", "subscriber_id"), ForeignKey("other_subscriber_id", "subscribers", "subscriber_id")), sort=("subscriber_id", "other_subscriber_id"), depends=("subscribers", "cells", "places"))

@@ -13,8 +13,8 @@ from telco_pipeline.engine.draws import mix_int, stream
 
 Integers = npt.NDArray[np.int64]
 
-ENTITY_BITS: Final = 28
-INDEX_BITS: Final = 16
+ENTITY_BITS: Final = 26
+INDEX_BITS: Final = 18
 DAY_BITS: Final = 14
 KIND_BITS: Final = 5
 _EVENT_BITS: Final = ENTITY_BITS + INDEX_BITS + DAY_BITS + KIND_BITS  # 63: fits SQL's BIGINT
@@ -95,8 +95,8 @@ class EventIds:
         Args:
             kind: Number of the event's kind, 0 to 31.
             day: Day number since 2000-01-01, 0 to 2**14 - 1 (until 2044).
-            entity: Number of the entity that the event belongs to, below 2**28.
-            index: Index of the event within (kind, day, entity), below 2**16.
+            entity: Number of the entity that the event belongs to, below 2**26.
+            index: Index of the event within (kind, day, entity), below 2**18.
 
         Raises:
             ValueError: When one of them is out of its range, as the id would not be unique.

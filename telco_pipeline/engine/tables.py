@@ -74,6 +74,11 @@ class QuantileTable:
         return cls.of(lambda p: median * math.exp(sigma * STANDARD_NORMAL.inv_cdf(p)))
 
     @classmethod
+    def level(cls, sigma: float) -> "QuantileTable":
+        """Build the table of a log-normal factor with mean 1 and the given sigma of ln."""
+        return cls.log_normal(math.exp(-sigma * sigma / 2), sigma)
+
+    @classmethod
     def exponential(cls, mean: float) -> "QuantileTable":
         """Build the table of an exponential distribution with the given mean."""
         return cls.of(lambda p: -mean * math.log1p(-p))

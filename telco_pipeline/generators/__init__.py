@@ -5,13 +5,14 @@ who asks for them (`production`), Dagster.
 """
 
 from telco_pipeline.contracts import records
-from telco_pipeline.generators import care, locations, logs
+from telco_pipeline.generators import care, identities, locations, logs
 from telco_pipeline.generators.base import Generator, Inputs
 from telco_pipeline.generators.cdrs import data, ims, sms, voice, voip
 
 GENERATORS: dict[str, Generator] = {
     generator.dataset.name: generator
     for generator in (
+        Generator(records.IDENTITY_CHANGES, "subscribers", identities.make),
         Generator(records.CDRS_VOICE, "subscribers", voice.make),
         Generator(records.CDRS_SMS, "subscribers", sms.make),
         Generator(records.CDRS_DATA, "subscribers", data.make),

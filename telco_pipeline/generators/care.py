@@ -31,9 +31,10 @@ from telco_pipeline.generators.base import (
     merge,
     moment,
     nullable,
+    served_columns,
 )
 from telco_pipeline.generators.care_notes import NOTES, REASONS
-from telco_pipeline.lake import CodedText, Rowset
+from telco_pipeline.lake import Rowset
 
 _CHANNELS: Final = [str(channel) for channel in Channel]
 _CALL, _CHAT, _APP, _SHOP, _SOCIAL = range(5)
@@ -126,14 +127,14 @@ def _nps(events: Events, mood: np.ndarray) -> np.ndarray:
 
 def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
     population, entity = inputs.population, rows["entity"]
+    served = served_columns(day, entity, rows["time"])
     language = population.language.gather(entity)
     alone = (rows["channel"] == _APP) | (rows["resolution"] == _ABANDONED)
     agents = pl.Series([*(f"A{1000 + agent}" for agent in range(_AGENTS)), None])
     return {
         "event_id": pl.Series(inputs.ids.event.of(rows["record"])),
         "event_time": moment(day, rows["time"]),
-        "subscriber_id": pl.Series(population.subscriber_id[entity]),
-        "msisdn": CodedText.of(population.msisdn, entity),
+        **{name: served[name] for name in ("subscriber_id", "msisdn")},
         "channel": enum_of(_CHANNELS, rows["channel"]),
         "reason": enum_of(REASONS, rows["reason"]),
         "language": language.cast(pl.Enum(LANGUAGES)),

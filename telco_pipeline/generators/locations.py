@@ -4,26 +4,34 @@ Belongs here: attach and detach, tracking-area and periodic updates, and the fie
 `location_updates`. Does not belong here: where anybody is (`behaviour.mobility`).
 
 An idle phone tells the network only when it enters another tracking area, so a way to work inside
-one area leaves no record. Abroad, the visited network has the records.
+one area leaves no record; changes of the cell within an area are not seen (the type `cell change`
+is for networks that order them). A periodic update is due when the timer T3412 runs out, which each
+connection starts anew: of who is online all day it is a thing of the night. The timer runs on over
+midnight from what was last on the day before; of who was silent for all of that day it has a phase
+of its own. Abroad, the visited network has the records.
 """
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from telco_pipeline.behaviour.population import GERAN, MACHINE
+from telco_pipeline.behaviour.population import GERAN, MACHINE, RATS
+from telco_pipeline.behaviour.rhythm import Window, windows
 from telco_pipeline.contracts import records
-from telco_pipeline.contracts.codes import UpdateType
+from telco_pipeline.contracts.codes import Rat, UpdateType
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, SECOND
 from telco_pipeline.engine.identifiers import pack
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice
 from telco_pipeline.generators.base import (
+    BLOCK,
     EVENT_KINDS,
     RECORDS_PER_EVENT,
+    WIDE_BLOCK,
     Column,
     Columns,
     Day,
@@ -37,36 +45,38 @@ from telco_pipeline.generators.base import (
     packet_access,
     rat_of,
     served_columns,
-    within_day,
 )
+from telco_pipeline.generators.cdrs import data
+from telco_pipeline.generators.switching import Switches, switches
 from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [str(kind) for kind in UpdateType]
 _ATTACH, _DETACH, _AREA, _CELL, _PERIODIC = range(5)
-# Timer of the periodic update (T3412): three hours for phones, twelve for machines (practice).
+# Timer of the periodic update (T3412): three hours for phones, twelve for machines; narrow-band
+# devices that save power (PSM) are given an extended one (practice).
 _TIMER: Final = 3 * HOUR
 _MACHINE_TIMER: Final = 12 * HOUR
-# The border of the tracking area lies at most this long after the move.
-_LONGEST_WAY: Final = 600 * SECOND
-# Every call or session restarts the timer, so part of the updates is never due.
-_DUE: Final = 0.55
+_POWER_SAVING_TIMER: Final = 24 * HOUR
+_NB_IOT: Final = RATS.index(Rat.NB_IOT)
+# A phone is late by what it takes to find the radio channel.
+_LATE: Final = 2 * SECOND
 # Rejects (EMM causes of TS 24.301): 0 accepted, 22 congestion, 15 no suitable cells, 17 network
-# failure.
+# failure. A new attempt follows after T3411, ten seconds, and a little.
 _CAUSE = Choice.of([99.5, 0.2, 0.2, 0.1])
 _CAUSES: Final = np.array([0, 22, 15, 17], dtype=np.int16)
+_RETRY: Final = (10 * SECOND, 4 * SECOND)
 # Metres of one step of the timing advance: GERAN 550, LTE 78, NR at 30 kHz 39.
 _STEP: Final = np.array([78, 550, 78, 78, 78, 78, 39])
+_MOST_STEPS: Final = 1282
+
+# Times from a day before the day to one after it fit in as many bits.
+_TIME_BITS: Final = 39
 
 # Numbers of the events of one subscriber and day, so that ids never collide.
-_FIRST_NUMBER: Final = {
-    "periodic": 0,
-    "to_work": 100,
-    "to_home": 101,
-    "attach": 102,
-    "detach": 103,
-    "leave": 104,
-    "return": 105,
-}
+_SWITCH: Final = 0
+_PASSAGE: Final = 64
+_TIMEOUT: Final = 1024
+_AGAIN: Final = 2048
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
@@ -74,151 +84,295 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     if inputs.config.record_weights.location_updates == 0:
         return Rowset.empty(records.LOCATION_UPDATES)
     day = inputs.day(date)
-    batches = [
-        within_day(batch)
-        for entities in blocks(part)
-        for batch in (
-            _periodic(day, entities),
-            *_commute(day, entities),
-            *_night(day, entities),
-            *_trips(day, entities),
-        )
-    ]
+    batches = [_updates(day, entities) for entities in blocks(part, WIDE_BLOCK)]
     if not any(len(batch["time"]) for batch in batches):
         return Rowset.empty(records.LOCATION_UPDATES)
     return Rowset.of(records.LOCATION_UPDATES, _columns(inputs, day, merge(batches)))
 
 
-def _periodic(day: Day, entities: Rows) -> Columns:
-    """Return the periodic updates: each subscriber has a phase of the timer."""
-    inputs, population = day.inputs, day.inputs.population
-    seed = inputs.config.seed
-    machine = population.kind[entities] == MACHINE
-    timer = np.where(machine, _MACHINE_TIMER, _TIMER)
-    phase_bits = draws.bits(draws.keys(draws.stream(seed, "location/phase"), entities), "phase")
-    phase = draws.below(phase_bits, timer // SECOND) * SECOND
-    count = DAY // timer
-    entity = np.repeat(entities, count)
-    index = np.arange(len(entity)) - np.repeat(np.cumsum(count) - count, count)
-    time = np.repeat(phase, count) + index * np.repeat(timer, count)
-    key = _keys(day, entity, index)
-    due = draws.chance(draws.bits(key, "due"), _DUE * inputs.config.record_weights.location_updates)
-    time = time + draws.below(draws.bits(key, "jitter"), SECOND)
-    home = day.mobility.at(entity, time)
-    # An update on the way to work, or the attach behind the border, has just restarted the timer.
-    before = day.mobility.at(entity, time - _LONGEST_WAY - 2 * SECOND)
-    settled = (before.cell == home.cell) & ~before.abroad
-    off = day.mobility.switched_off(entity, time)
-    kept = np.flatnonzero(due & settled & ~home.abroad & ~off)
-    cell = home.cell[kept]
-    return _batch(day, entity[kept], index[kept], time[kept], cell, cell, _PERIODIC)
+def _updates(day: Day, entities: Rows) -> Columns:
+    """Return all updates of a block, entity after entity."""
+    entities = entities[day.in_service(entities, np.zeros_like(entities))]
+    switched, passed = switches(day, entities), _passages(day, entities)
+    batches = [
+        *_attachments(day, switched),
+        _area_changes(day, passed),
+        _periodic(day, entities, switched, passed),
+    ]
+    names = list(batches[0])
+    found = {name: np.concatenate([batch[name] for batch in batches]) for name in names}
+    return _answered(day, found)
 
 
-def _commute(day: Day, entities: Rows) -> list[Columns]:
-    """Return the updates on the way to work and home, where the tracking area changes."""
-    inputs, population = day.inputs, day.inputs.population
-    moves, commutes = day.mobility.moves(entities)
-    home = population.home[entities].astype(np.int64)
-    work = population.work[entities].astype(np.int64)
-    tac = inputs.cells.tac
-    batches = []
-    for column, name, old, new in ((0, "to_work", home, work), (1, "to_home", work, home)):
-        rows = np.flatnonzero(commutes & (work >= 0) & (tac[home] != tac[work]))
-        entity = entities[rows]
-        time, free = day.clock.utc_of_local(moves[rows, column] * SECOND)
-        number = np.full(len(rows), _FIRST_NUMBER[name])
-        # The area's border lies on the way: up to ten minutes from the move.
-        on_way = draws.below(draws.bits(_keys(day, entity, number), "way"), _LONGEST_WAY)
-        # Who is abroad or has the phone off at the move attaches at its end later.
-        kept = ~free
-        for moment_of in (time, time + SECOND + on_way):
-            kept &= ~day.mobility.at(entity, moment_of).abroad
-            kept &= ~day.mobility.switched_off(entity, moment_of)
-        time = time + SECOND + on_way
-        batches.append(
-            _batch(
-                day, entity[kept], number[kept], time[kept], new[rows][kept], old[rows][kept], _AREA
-            )
+@dataclass(frozen=True)
+class _Passages:
+    """Changes of the tracking area while a phone is on and in the country."""
+
+    entity: Rows
+    number: Rows
+    time: Rows
+    cell: Rows
+    previous: Rows
+
+
+def _passages(day: Day, entities: Rows) -> _Passages:
+    """Return the changes of tracking area on a day, entity after entity."""
+    return _into_areas(day, *day.mobility.crossings(entities))
+
+
+def _into_areas(day: Day, entity: Rows, time: Rows, cell: Rows, previous: Rows) -> _Passages:
+    """Return which changes of the cell lead into another area and are seen by our network."""
+    tac = day.inputs.cells.tac
+    rows = np.flatnonzero((tac[cell] != tac[previous]) & (time >= 0) & (time < DAY))
+    entity, time = entity[rows], time[rows]
+    # The cell changes somewhere in the second.
+    stream = draws.stream(day.inputs.config.seed, "location/passage")
+    key = draws.events(draws.keys(stream, entity), (time + day.start) // SECOND)
+    time = time + draws.below(key, SECOND)
+    seen = ~day.mobility.switched_off(entity, time) & day.in_service(entity, time)
+    seen &= ~day.mobility.at(entity, time).abroad
+    rows, entity, time = rows[seen], entity[seen], time[seen]
+    return _Passages(entity, _ranks(entity), time, cell[rows], previous[rows])
+
+
+def _ranks(entity: Rows) -> Rows:
+    """Return the number of each row within its entity; rows of an entity lie together."""
+    place = np.arange(len(entity))
+    first = np.append(True, entity[1:] != entity[:-1])[: len(entity)]
+    return place - np.maximum.accumulate(np.where(first, place, 0))
+
+
+def _attachments(day: Day, switched: Switches) -> list[Columns]:
+    """Return the detach of phones that go off or abroad and the attach of those that are back."""
+    home = np.flatnonzero(~switched.abroad)
+    entity, time, on = switched.entity[home], switched.time[home], switched.on[home]
+    number = switched.number[home] + _SWITCH
+    stream = draws.stream(day.inputs.config.seed, "location/switch")
+    key = draws.events(draws.keys(stream, entity), (time + day.start) // SECOND)
+    drift = draws.below(draws.bits(key, "drift"), SECOND)
+    # Both lie outside the time in which the phone may be used.
+    when = np.where(on, time - drift - 1, time + drift)
+    inside = np.flatnonzero((when >= 0) & (when < DAY))
+    entity, time, on = entity[inside], time[inside], on[inside]
+    # The cell is that of the last or first moment of use.
+    cell = day.positions(entity, np.where(on, time, time - 1)).cell
+    kind = np.where(on, _ATTACH, _DETACH)
+    return [_batch(day, entity, number[inside], when[inside], cell, cell, kind)]
+
+
+def _area_changes(day: Day, passed: _Passages) -> Columns:
+    """Return the updates of phones that enter another tracking area."""
+    kind = np.full(len(passed.entity), _AREA)
+    number = passed.number + _PASSAGE
+    return _batch(day, passed.entity, number, passed.time, passed.cell, passed.previous, kind)
+
+
+def _periodic(day: Day, entities: Rows, switched: Switches, passed: _Passages) -> Columns:
+    """Return the periodic updates of who is silent for longer than the timer runs."""
+    timers = _timers(day, entities)
+    first = int(entities[0]) if len(entities) else 0
+    entity, start, end = (
+        np.concatenate(columns)
+        for columns in zip(
+            _last_contact(day, entities, timers),
+            _connections(day, entities, windows(data.TAIL), _TIMER),
+            (switched.entity, switched.time, switched.time),
+            # From the start of its second on the phone is in the new cell.
+            (passed.entity, passed.time // SECOND * SECOND, passed.time),
+            (entities, np.full(len(entities), DAY), np.full(len(entities), DAY)),
+            strict=True,
         )
-    return batches
+    )
+    # All contacts in order, from the day before on, whose times are negative.
+    order = np.argsort(((entity - first) << _TIME_BITS) + (start + DAY), kind="stable")
+    place, start = (entity - first)[order], start[order]
+    until = np.maximum.accumulate((place << _TIME_BITS) + (end[order] + DAY))
+    until = (until & ((1 << _TIME_BITS) - 1)) - DAY
+    # A silence lies between the latest end so far and the next start.
+    silence = np.flatnonzero(place[1:] == place[:-1])
+    begin, stop = until[silence], start[silence + 1]
+    timer = timers[np.searchsorted(entities, place[silence] + first)]
+    long = stop - begin > timer
+    silence, begin, stop, timer = silence[long], begin[long], stop[long], timer[long]
+    count = (stop - begin - 1) // timer
+    rows = np.repeat(np.arange(len(count)), count)
+    step = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count) + 1
+    due = begin[rows] + step * timer[rows]
+    entity = place[silence][rows] + first
+    key = draws.events(
+        draws.keys(draws.stream(day.inputs.config.seed, "location/late"), entity),
+        (due + day.start) // SECOND,
+    )
+    due += draws.below(draws.bits(key, "late"), _LATE)
+    rows = np.flatnonzero((due >= 0) & (due < stop[rows]))
+    return _in_reach(day, entity[rows], due[rows], key[rows])
 
 
-def _night(day: Day, entities: Rows) -> list[Columns]:
-    """Return the detach at night and the attach in the morning."""
-    off, on, sleeper = day.mobility.nights(entities)
-    entity, off, on = entities[sleeper], off[sleeper], on[sleeper]
-    batches = []
-    for name, local, kind in (("detach", off, _DETACH), ("attach", on, _ATTACH)):
-        number = np.full(len(entity), _FIRST_NUMBER[name])
-        drift = draws.below(draws.bits(_keys(day, entity, number), "switch"), SECOND)
-        # Detach and attach lie outside the time in which the phone may be used.
-        time = day.clock.utc_of_local(local * SECOND)[0]
-        time = time + drift if kind == _DETACH else time - drift - 1
-        where = day.mobility.at(entity, time)
-        kept = ~where.abroad
-        cell = where.cell[kept]
-        batches.append(_batch(day, entity[kept], number[kept], time[kept], cell, cell, kind))
-    return batches
+def _in_reach(day: Day, entity: Rows, time: Rows, key: draws.Bits) -> Columns:
+    """Return the periodic updates of phones that are on, at home and counted by the weight."""
+    weight = min(day.inputs.config.record_weights.location_updates, 1.0)
+    rows = np.flatnonzero(draws.chance(draws.bits(key, "weight"), weight))
+    rows = rows[~day.mobility.switched_off(entity[rows], time[rows])]
+    where = day.mobility.at(entity[rows], time[rows])
+    here = ~where.abroad & day.in_service(entity[rows], time[rows])
+    entity, time, cell = entity[rows][here], time[rows][here], where.cell[here]
+    number = _ranks(entity) + _TIMEOUT
+    return _batch(day, entity, number, time, cell, cell, np.full(len(entity), _PERIODIC))
 
 
-def _trips(day: Day, entities: Rows) -> list[Columns]:
-    """Return the detach when a phone goes abroad and the attach when it is back."""
-    leave, back = day.mobility.trip(entities)
-    batches = []
-    for name, time, kind in (("leave", leave, _DETACH), ("return", back, _ATTACH)):
-        rows = np.flatnonzero((time >= -2 * SECOND) & (time < DAY + 2 * SECOND))
-        entity, when = entities[rows], time[rows]
-        # A second before the border and a second behind it, the phone is still or again ours.
-        number = np.full(len(rows), _FIRST_NUMBER[name])
-        drift = draws.below(draws.bits(_keys(day, entity, number), "border"), SECOND)
-        when = when - SECOND - drift if kind == _DETACH else when + SECOND + drift
-        # A phone that is switched off is detached already, and attaches in the morning.
-        on = (when >= 0) & (when < DAY) & ~day.mobility.switched_off(entity, when)
-        entity, number, when = entity[on], number[on], when[on]
-        cell = day.mobility.at(entity, when).cell
-        batches.append(_batch(day, entity, number, when, cell, cell, kind))
-    return batches
+def _timers(day: Day, entities: Rows) -> Rows:
+    """Return the timer of each entity's device, in microseconds."""
+    inputs = day.inputs
+    device = inputs.identities.rat[day.identity(entities, np.zeros_like(entities))]
+    machine = inputs.population.kind[entities] == MACHINE
+    timers = [_POWER_SAVING_TIMER, _MACHINE_TIMER]
+    saves = machine & (device == _NB_IOT)
+    return np.select([saves, machine], timers, _TIMER)
 
 
-def _keys(day: Day, entity: Rows, number: Rows) -> np.ndarray:
-    stream = draws.stream(day.inputs.config.seed, "location", day.number)
-    return draws.events(draws.keys(stream, entity), number)
+def _connections(
+    day: Day, entities: Rows, stretches: tuple[Window, ...], quiet: int
+) -> tuple[Rows, Rows, Rows]:
+    """Return the data sessions that start in stretches of a day (as in `data.activity`)."""
+    found = []
+    for first in range(0, max(len(entities), 1), BLOCK):
+        some = entities[first : first + BLOCK]
+        begun = data.draw_sessions(day, some, stretches[0])
+        for window in stretches[1:]:
+            begun = begun.followed_by(data.draw_sessions(day, some, window))
+        found.append(data.activity(begun, quiet))
+    entity, start, end = (np.concatenate(part) for part in zip(*found, strict=True))
+    return entity, start, end
+
+
+def _last_contact(day: Day, entities: Rows, timers: Rows) -> tuple[Rows, Rows, Rows]:
+    """Return the last contact of each entity before the day: entity, start and end.
+
+    The day before is looked at as far as needed: its last hour, then all of it for who was silent
+    then. Who was silent all day has a phase of the timer.
+    """
+    stream = draws.stream(day.inputs.config.seed, "location/phase")
+    phase = (draws.uniform(draws.keys(stream, entities)) * timers).astype(np.int64)
+    last = -1 - (day.start + phase) % timers
+    if day.date > day.inputs.config.epoch:
+        before = day.before
+        main, end = windows(data.TAIL)
+        late = _connections(before, entities, (end,), DAY)
+        quiet = entities[~np.isin(entities, late[0])]
+        early = _connections(before, quiet, (main,), DAY)
+        switched = switches(before, entities)
+        known = np.full(len(entities), -DAY)
+        for entity, time in (
+            (late[0], late[2]),
+            (early[0], early[2]),
+            (switched.entity, switched.time),
+        ):
+            np.maximum.at(known, np.searchsorted(entities, entity), time - DAY)
+        # What came after that.
+        open_still = np.flatnonzero(known < 0)
+        row, time, cell, previous = before.mobility.changes(
+            entities[open_still], known[open_still] + DAY, np.full(len(open_still), DAY - 1)
+        )
+        passed = _into_areas(before, entities[open_still[row]], time, cell, previous)
+        np.maximum.at(known, np.searchsorted(entities, passed.entity), passed.time - DAY)
+        last = np.where(known > -DAY, known, last)
+    return entities, np.minimum(last, -1), last
 
 
 def _batch(
-    day: Day, entity: Rows, number: Rows, time: Rows, cell: Rows, previous: Rows, kind: int
+    day: Day, entity: Rows, number: Rows, time: Rows, cell: Rows, previous: Rows, kind: Rows
 ) -> Columns:
-    """Return updates of one kind."""
+    """Return updates."""
+    stream = draws.stream(day.inputs.config.seed, "location", day.number)
     return {
         "time": time,
         "entity": entity,
         "cell": np.asarray(cell, dtype=np.int64),
         "previous": np.asarray(previous, dtype=np.int64),
-        "kind": np.full(len(entity), kind, dtype=np.int8),
-        "key": _keys(day, entity, number),
-        "record": pack(EVENT_KINDS["location"], day.number, entity, number * RECORDS_PER_EVENT),
+        "kind": kind.astype(np.int8),
+        "number": number,
+        "key": draws.events(draws.keys(stream, entity), number),
     }
+
+
+def _answered(day: Day, updates: Columns) -> Columns:
+    """Return the updates with the network's answers, and the new attempts after a reject.
+
+    Nothing is rejected in the last seconds of a day, so that no attempt is left for the next one.
+    """
+    cause = _CAUSES[_CAUSE.sample(draws.bits(updates["key"], "cause"))]
+    wait, spread = _RETRY
+    final = (updates["kind"] == _DETACH) | (updates["time"] >= DAY - wait - spread)
+    updates["cause"] = np.where(final, np.int16(0), cause)
+    updates = _in_order(updates)
+    entity, time = updates["entity"], updates["time"]
+    rows = np.flatnonzero(updates["cause"])
+    if rows.size:
+        again = time[rows] + wait + draws.below(draws.bits(updates["key"][rows], "again"), spread)
+        following = np.append(time, DAY)[rows + 1]
+        free = (np.append(entity, -1)[rows + 1] != entity[rows]) | (following > again)
+        rows, again = rows[free], again[free]
+        cell = day.mobility.at(entity[rows], again).cell
+        attempts = _batch(
+            day,
+            entity[rows],
+            updates["number"][rows] + _AGAIN,
+            again,
+            cell,
+            updates["previous"][rows],
+            updates["kind"][rows],
+        )
+        attempts["cause"] = np.zeros(len(rows), dtype=np.int16)
+        updates = _in_order(
+            {name: np.concatenate([values, attempts[name]]) for name, values in updates.items()}
+        )
+    updates["previous_tac"] = _known_areas(day, updates)
+    return updates
+
+
+def _in_order(updates: Columns) -> Columns:
+    """Sort updates by entity and time."""
+    first = updates["entity"].min(initial=1 << 28)
+    packed = ((updates["entity"] - first) << _TIME_BITS) | updates["time"]
+    order = np.argsort(packed, kind="stable")
+    return {name: values[order] for name, values in updates.items()}
+
+
+def _known_areas(day: Day, updates: Columns) -> Rows:
+    """Return the area of the last accepted update before each one: what the network knows."""
+    tac, entity = day.inputs.cells.tac, updates["entity"]
+    place = np.arange(len(entity))
+    start = np.maximum.accumulate(np.where(_ranks(entity) == 0, place, 0))
+    accepted = np.maximum.accumulate(np.where(updates["cause"] == 0, place, -1))
+    before = np.append(-1, accepted)[: len(place)]
+    today = tac[updates["cell"][np.maximum(before, 0)]]
+    return np.where(before >= start, today, tac[updates["previous"][start]])
 
 
 def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
     cells = inputs.cells
-    cell, kind = rows["cell"], rows["kind"]
-    rat = packet_access(inputs, rows["entity"], cell, np.zeros(len(cell), dtype=np.bool_))
-    rejected = _CAUSES[_CAUSE.sample(draws.bits(rows["key"], "cause"))]
-    cause = np.where(kind == _DETACH, np.int16(0), rejected)
-    entity = np.where(rat == GERAN, cells.serving["msc"][cell], cells.serving["mme"][cell])
+    cell, entity, kind = rows["cell"], rows["entity"], rows["kind"]
+    home = np.zeros(len(cell), dtype=np.bool_)
+    rat = packet_access(day, entity, rows["time"], cell, home)
+    element = np.where(rat == GERAN, cells.serving["msc"][cell], cells.serving["mme"][cell])
+    number = rows["number"] * RECORDS_PER_EVENT
+    served = served_columns(day, entity, rows["time"])
     return {
-        **served_columns(inputs, rows["entity"]),
-        "event_id": pl.Series(inputs.ids.event.of(rows["record"])),
+        "subscriber_id": served["subscriber_id"],
+        "imsi": served["imsi"],
+        "imei": served["imei"],
+        "event_id": pl.Series(
+            inputs.ids.event.of(pack(EVENT_KINDS["location"], day.number, entity, number))
+        ),
         "event_time": moment(day, rows["time"]),
         "update_type": enum_of(_TYPES, kind),
         "cell_id": CodedText.of(cells.cell_id, cell),
         "rat_type": rat_of(rat),
         "tac": pl.Series(cells.tac[cell]),
-        "previous_tac": nullable(kind == _ATTACH, cells.tac[rows["previous"]]),
+        "previous_tac": nullable(kind == _ATTACH, rows["previous_tac"].astype(np.int32)),
         "timing_advance": pl.Series(_timing_advance(inputs, rows, cell, rat)),
-        "recording_entity": CodedText.of(cells.element_id, entity),
-        "cause": pl.Series(cause),
+        "recording_entity": CodedText.of(cells.element_id, element),
+        "cause": pl.Series(rows["cause"]),
     }
 
 
@@ -226,11 +380,15 @@ def _timing_advance(inputs: Inputs, rows: Columns, cell: Rows, rat: np.ndarray) 
     """Return the distance to the antenna in steps of the radio access.
 
     Who stays at a place keeps the distance: it is drawn for the subscriber and the cell. Spread
-    evenly over the area of the cell, the larger of two uniforms times the range.
+    evenly over the area of the cell, the larger of two uniforms times the range. Who comes into
+    another area is on the way, and nearer to the edge.
     """
-    seed = inputs.config.seed
-    stay = draws.events(draws.keys(draws.stream(seed, "location/distance"), rows["entity"]), cell)
-    first = draws.uniform(draws.bits(stay, "a"))
-    second = draws.uniform(draws.bits(stay, "b"))
-    metres = np.maximum(first, second) * inputs.cells.range_m[cell]
-    return np.minimum(metres // _STEP[rat], 1282).astype(np.int16)
+    seed, entity = inputs.config.seed, rows["entity"]
+    stay = draws.events(draws.keys(draws.stream(seed, "location/distance"), entity), cell)
+    on_the_way = rows["kind"] == _AREA
+    key = np.where(on_the_way, rows["key"], stay)
+    first, second = draws.uniform(draws.bits(key, "a")), draws.uniform(draws.bits(key, "b"))
+    share = np.maximum(first, second)
+    share = np.where(on_the_way, 0.5 + 0.5 * share, share)
+    metres = share * inputs.cells.range_m[cell]
+    return np.minimum(metres // _STEP[rat], _MOST_STEPS).astype(np.int16)

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from telco_pipeline.behaviour.rhythm import WHOLE_DAY
 from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import ElementType
 from telco_pipeline.engine import draws
@@ -100,9 +101,8 @@ def _lines(day: Day, elements: pl.DataFrame, part: Part) -> pl.DataFrame:
 
 def _times(day: Day, key: np.ndarray) -> np.ndarray:
     even = (draws.uniform(draws.bits(key, "time")) * DAY).astype(np.int64)
-    with_load = day.rhythm("data").times(
-        draws.bits(key, "time/load"), np.zeros(len(key), dtype=np.int64)
-    )
+    first = np.zeros(len(key), dtype=np.int64)
+    with_load = day.rhythm("data").times(draws.bits(key, "time/load"), first, WHOLE_DAY)
     return np.where(draws.chance(draws.bits(key, "even"), _EVEN_SHARE), even, with_load)
 
 

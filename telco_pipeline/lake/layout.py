@@ -9,6 +9,7 @@ partition promises (`provenance`), how one is put in its place (`pending`), read
     <root>/_world.json                                   which world lies here
     <root>/_worlds/<name>/...                            other worlds, laid out the same
     <root>/_staging/, <root>/_trash/                     on the way in and out
+    <root>/_reports/<name>/                              what was worked out about a world
 
 A dataset's globs (`<dataset>/*/*.parquet`) see neither staging nor trash, and both lie on the
 lake's own file system, so that a rename is all it takes.
@@ -38,6 +39,7 @@ WORLD_FILE: Final = "_world.json"
 _WORLDS: Final = "_worlds"
 _STAGING: Final = "_staging"
 _TRASH: Final = "_trash"
+_REPORTS: Final = "_reports"
 ALIVE: Final = ".alive"
 """Ending of the file beside a staging directory on which its living writer holds a lock."""
 
@@ -80,6 +82,11 @@ def partition_directory(base: Path, dataset: str, day: dt.date | None) -> Path:
     return base / dataset if day is None else base / dataset / f"day={day.isoformat()}"
 
 
+def report_directory(root: Path, world: str, name: str) -> Path:
+    """Return where a report about a world lies."""
+    return world_base(root, world) / _REPORTS / name
+
+
 def part_name(number: int) -> str:
     """Return the file name of a part."""
     return f"part-{number:05d}.parquet"
@@ -109,7 +116,7 @@ def strangers(base: Path) -> list[Path]:
     """Return what lies beside the datasets of a world and is not the lake's own."""
     if not base.is_dir():
         return []
-    own = {WORLD_FILE, _WORLDS, _STAGING, _TRASH}
+    own = {WORLD_FILE, _WORLDS, _STAGING, _TRASH, _REPORTS}
     return [
         entry
         for entry in base.iterdir()

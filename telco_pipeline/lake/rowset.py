@@ -63,6 +63,18 @@ class CodedText:
         used, codes = compact(rows, len(next(iter(texts.values()))))
         return {name: cls(column.gather(used), codes) for name, column in texts.items()}
 
+    def distinct(self) -> "CodedText":
+        """Return the same column with each text once: Parquet's dictionaries hold no text twice."""
+        different = self.texts.unique(maintain_order=True)
+        if len(different) == len(self.texts):
+            return self
+        places = pl.DataFrame({"text": different, "place": np.arange(len(different))})
+        joined = self.texts.to_frame("text").join(
+            places, on="text", how="left", maintain_order="left"
+        )
+        place = np.append(joined["place"].to_numpy(), NULL).astype(np.int32)
+        return CodedText(different, place[self.codes])
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.codes)

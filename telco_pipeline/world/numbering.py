@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from telco_pipeline.engine.identifiers import luhn_digit
+from telco_pipeline.engine.identifiers import Permutation, luhn_digit
 
 Integers = npt.NDArray[np.int64]
 
@@ -37,6 +37,10 @@ ICCID_CAPACITY: Final = 10**10
 MACHINE_CAPACITY: Final = 10**9
 _MAX_E164: Final = 15
 SERIALS_PER_TAC: Final = 1_000_000
+SERIALS_PER_PHONE: Final = 2
+DIRECTORY_FILL: Final = 0.75
+"""Part of another operator's range that its customers in the directory fill at most; the rest is
+for numbers that were ported to us."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,26 @@ def imsi(plmn: str, msin_class: Integers, serial: Integers) -> Integers:
 def msisdn_capacity(ndcs: Sequence[str], reserved: Sequence[int] = ()) -> int:
     """Return how many numbers our ranges hold, without the reserved ones."""
     return len(ndcs) * NDC_CAPACITY - len(reserved)
+
+
+def other_range(seed: int, ndcs: Sequence[str]) -> Permutation:
+    """Return the order in which the numbers of another operator's ranges are given out.
+
+    The directory of other operators' customers takes them from the first on, `ported` ones are
+    taken from the last backwards, so that no number is given twice.
+    """
+    return Permutation(len(ndcs) * NDC_CAPACITY, seed, f"directory/{ndcs[0]}")
+
+
+def directory_size(subscribers: int, own_share: float, share: float) -> int:
+    """Return how many customers of another operator the market has for a world.
+
+    Args:
+        subscribers: SIMs of ours.
+        own_share: Our share of the market.
+        share: The other operator's share.
+    """
+    return int(subscribers * share / own_share) + 200
 
 
 def reserved_numbers(country_code: str, ndcs: Sequence[str], numbers: Sequence[str]) -> list[int]:
@@ -187,8 +211,11 @@ def imei(tac_first: Integers, tac_offset: Integers, serial: Integers) -> Integer
 
 
 def tac_blocks(subscribers: int) -> int:
-    """Return how many TACs a model needs for a serial that is unique over all SIMs."""
-    return -(-subscribers // SERIALS_PER_TAC)
+    """Return how many TACs a model needs for two serials per SIM that nobody else has.
+
+    A phone for two SIMs has two IMEIs whose serials follow each other.
+    """
+    return -(-SERIALS_PER_PHONE * subscribers // SERIALS_PER_TAC)
 
 
 def iccid(prefix: Integers, serial: Integers) -> Integers:

@@ -26,7 +26,7 @@ GENERATIONS: Final = ("gsm", "lte", "nr")
 NODE_PREFIX: Final = {"gsm": "BTS", "lte": "ENB", "nr": "GNB"}
 """How the keys of base stations begin."""
 
-_SUBSCRIBERS_PER_SITE: Final = 2500
+_SUBSCRIBERS_PER_SITE: Final = 50
 _AUTO_SITES: Final = (160, 5000)
 _SITES_PER_AREA: Final = 20  # in one tracking area
 
@@ -106,7 +106,7 @@ class Radio:
 
 
 def site_count(config: WorldConfig) -> int:
-    """Return the number of radio sites: as configured, or one per 2,500 SIMs (160 to 5,000)."""
+    """Return the number of radio sites: as configured, or one per 50 SIMs (160 to 5,000)."""
     if config.network.sites != "auto":
         return int(config.network.sites)
     low, high = _AUTO_SITES

@@ -19,6 +19,7 @@ import polars as pl
 from telco_pipeline.contracts.codes import Rat
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.draws import Bits
+from telco_pipeline.world import zoning
 from telco_pipeline.world.places import plane, settled_population
 
 Integers = npt.NDArray[np.int64]
@@ -33,15 +34,25 @@ _MIN_SITES: Final = 5
 
 # Commuting: a work place attracts by its inhabitants and by how dense it is (jobs gather in
 # cities), and its pull falls with the 2.5th power of the distance beyond a scale. The scales were
-# set so that the median distance between the cells of home and work is about 12 km, the mean
-# about 20 km as the crow flies (Belgium: about 22 km by road, Beldam 2012 and later surveys), and
-# about 8 km (median) for students.
+# set so that the median distance between the cells of home and work is about 12.5 km, the mean
+# about 17 km as the crow flies (Belgium: about 22 km by road, Beldam 2012 and later surveys), and
+# about 9 km (median) for students.
 _JOBS_BY_DENSITY: Final = {"dense": 1.6, "suburban": 1.0, "sparse": 0.6}
-_COMMUTE_SCALE_KM: Final = 8.0
-_STUDENT_SCALE_KM: Final = 3.5
+# Nobody goes further than the last reach every day; the pull ends there smoothly.
+_COMMUTE_SCALE_KM: Final = 4.5
+_STUDENT_SCALE_KM: Final = 1.8
+_LONGEST_COMMUTE_KM: Final = 100.0
+# A work place is drawn anew, up to so many times in all, where it turns out to be served by the
+# home's own site: few work on their doorstep, and the sites of a small sample are far apart.
+_WORK_DRAWS: Final = 3
 
 # Where visitors stay: cities first (Statbel, overnight stays: Brussels alone has a fifth).
 _STAYS_BY_DENSITY: Final = {"dense": 3.0, "suburban": 0.7, "sparse": 0.5}
+
+MODERN: Final = 0
+OLD: Final = 1
+MIXED: Final = 2
+"""What the devices of a home speak: LTE or NR, only older access, or some this and some that."""
 
 # What a device is served by, best first, by the best radio access that it speaks. The narrow-band
 # modules ride on LTE carriers.
@@ -54,6 +65,7 @@ _PREFERENCES: Final = (
 _PREFERENCE_OF: Final = {
     Rat.NR: 0, Rat.EUTRAN: 1, Rat.NB_IOT: 1, Rat.LTE_M: 1, Rat.WLAN: 1, Rat.UTRAN: 2, Rat.GERAN: 3,
 }  # fmt: skip
+_USES: Final = (zoning.Use.HOME, zoning.Use.WORK)
 _NR_PREFERENCE: Final = 0
 _LTE_PREFERENCE: Final = 1
 _NR_CHANCE: Final = 0.8  # that a 5G phone at a 5G site is served by it: indoors LTE often wins
@@ -100,14 +112,28 @@ class RaggedChoice:
 
 
 @dataclass(frozen=True)
+class Worker:
+    """Who goes to a work place; one array element each.
+
+    Attributes:
+        student: Whether it is a school: nearer than most work.
+        mobile: Whether the home's own site is avoided; for a machine it does as well as another.
+    """
+
+    student: npt.NDArray[np.bool_]
+    mobile: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Residence:
     """Tables of places and cells of one world; rows are those of the frames.
 
     Attributes:
         homes: Place by kind of stay: row 0 residents and machines, row 1 visitors.
         commutes: Work place by home place; the places' rows once for workers, once for students.
-        sites: Site by place; the places' rows once for LTE and NR, once for older devices.
-        cells: Cell by site; the sites' rows once per preference of radio access.
+        sites: Site by place; the places' rows once for each group of devices: those of LTE and NR,
+            older ones, and households that have both.
+        cells: Cell by site; the sites' rows once per use and preference of radio access.
         places_count: Number of places.
         sites_count: Number of sites.
         preference: Preference of radio access by device.
@@ -147,28 +173,75 @@ class Residence:
         """Return the row of a place per holder."""
         return self.homes.sample(random_bits, visitor.astype(np.int64))
 
-    def work_place(
-        self, random_bits: Bits, home: Integers, student: npt.NDArray[np.bool_]
-    ) -> Integers:
-        """Return the row of the place of work or school, by the home's row."""
-        return self.commutes.sample(random_bits, home + student * np.int64(self.places_count))
+    def is_old(self, device: Integers) -> npt.NDArray[np.bool_]:
+        """Return which devices, by row of the model, speak neither LTE nor NR."""
+        return self.preference[device] > _LTE_PREFERENCE
 
-    def cell(self, keys: Bits, what: str, place: Integers, device: Integers) -> Integers:
-        """Return the row of the cell that serves a device at a place.
+    def site(self, random_bits: Bits, place: Integers, group: Integers) -> Integers:
+        """Return the row of the site that serves a home or a work place.
+
+        Args:
+            random_bits: 64 random bits each, the same for those who live together.
+            place: Row of the place.
+            group: `MODERN`, `OLD` or `MIXED`: what the devices there speak.
+        """
+        return self.sites.sample(random_bits, place + group * np.int64(self.places_count))
+
+    def cell(
+        self,
+        site: Integers,
+        device: Integers,
+        choice_bits: Bits,
+        indoor_bits: Bits,
+        use: zoning.Use = zoning.Use.HOME,
+    ) -> Integers:
+        """Return the row of the cell that serves each device at a site.
+
+        Args:
+            site: Row of the site.
+            device: Row of the device model.
+            choice_bits: 64 random bits each; the same ones give the same sector.
+            indoor_bits: 64 random bits each: whether a 5G phone gets NR there.
+            use: What its holder does there, home or work.
+        """
+        preference = self.preference[device]
+        lte = ~draws.chance(indoor_bits, _NR_CHANCE)
+        preference = np.where((preference == _NR_PREFERENCE) & lte, _LTE_PREFERENCE, preference)
+        preference = preference + len(_PREFERENCES) * _USES.index(use)
+        return self.cells.sample(choice_bits, preference * np.int64(self.sites_count) + site)
+
+    def work_cell(
+        self, keys: Bits, home: Integers, home_site: Integers, device: Integers, worker: Worker
+    ) -> Integers:
+        """Return the row of the cell at the place of work or school.
 
         Args:
             keys: Key per holder.
-            what: Name of the draw, such as ``"home"``.
-            place: Row of the place per holder.
-            device: Row of the device model per holder.
+            home: Row of the place of the home.
+            home_site: Row of the site of the home.
+            device: Row of the device model.
+            worker: Who goes there.
         """
-        preference = self.preference[device]
-        old = (preference > _LTE_PREFERENCE) * np.int64(self.places_count)
-        site = self.sites.sample(draws.bits(keys, f"{what}/site"), place + old)
-        lte = ~draws.chance(draws.bits(keys, f"{what}/nr"), _NR_CHANCE)
-        preference = np.where((preference == _NR_PREFERENCE) & lte, _LTE_PREFERENCE, preference)
-        row = preference * np.int64(self.sites_count) + site
-        return self.cells.sample(draws.bits(keys, f"{what}/cell"), row)
+        work = np.empty_like(home)
+        pending = np.arange(len(home))
+        row = home + worker.student * np.int64(self.places_count)
+        for attempt in range(_WORK_DRAWS):
+            tries = draws.events(keys[pending], np.full(len(pending), attempt))
+            place = self.commutes.sample(draws.bits(tries, "work place"), row[pending])
+            held = device[pending]
+            site = self.site(
+                draws.bits(tries, "work/site"), place, self.is_old(held).astype(np.int64)
+            )
+            work[pending] = self.cell(
+                site,
+                held,
+                draws.bits(tries, "work/cell"),
+                draws.bits(tries, "work/nr"),
+                zoning.Use.WORK,
+            )
+            again = (site == home_site[pending]) & worker.mobile[pending]
+            pending = pending[again]
+        return work
 
 
 def _by_name(names: pl.Series, values: dict[str, float]) -> Floats:
@@ -177,13 +250,16 @@ def _by_name(names: pl.Series, values: dict[str, float]) -> Floats:
 
 def _commutes(east: Floats, north: Floats, jobs: Floats) -> RaggedChoice:
     """Return work places by home place, for workers and then for students."""
-    numbers = np.arange(len(jobs))
-    return RaggedChoice.of(
-        (numbers, jobs / (1.0 + ratio * ratio * np.sqrt(ratio)))
-        for scale in (_COMMUTE_SCALE_KM, _STUDENT_SCALE_KM)
-        for place in numbers
-        for ratio in [_distance(east, north, east[place], north[place]) / scale]
-    )
+    rows = []
+    for scale in (_COMMUTE_SCALE_KM, _STUDENT_SCALE_KM):
+        for place in range(len(jobs)):
+            km = _distance(east, north, east[place], north[place])
+            near = np.flatnonzero(km < _LONGEST_COMMUTE_KM)
+            ratio = km[near] / scale
+            end = km[near] / _LONGEST_COMMUTE_KM
+            pull = (1.0 - end * end) / (1.0 + ratio * ratio * np.sqrt(ratio))
+            rows.append((near, jobs[near] * pull))
+    return RaggedChoice.of(rows)
 
 
 def _distance(east: Floats, north: Floats, to_east: float, to_north: float) -> Floats:
@@ -195,14 +271,20 @@ def _distance(east: Floats, north: Floats, to_east: float, to_north: float) -> F
 def _sites_by_place(
     east: Floats, north: Floats, people: Floats, sites: pl.DataFrame, cells: pl.DataFrame
 ) -> RaggedChoice:
-    """Return sites near each place, for LTE and NR devices and then for older ones."""
+    """Return sites near each place: for LTE and NR devices, for older ones, for both."""
     site_east, site_north = plane(sites["latitude"].to_numpy(), sites["longitude"].to_numpy())
     people = np.rint(people)  # whole numbers have an exact sum
     share = people / people.sum()
+    rat = pl.col("rat_type").cast(pl.String)
+    modern, old = (
+        sites["site_id"]
+        .is_in(cells.filter(rat.is_in(wanted))["site_id"].unique().implode())
+        .to_numpy()
+        for wanted in ((Rat.EUTRAN,), (Rat.GERAN, Rat.UTRAN))
+    )
     rows = []
-    for wanted in ((Rat.EUTRAN,), (Rat.GERAN, Rat.UTRAN)):
-        carrying = cells.filter(pl.col("rat_type").cast(pl.String).is_in(wanted))["site_id"]
-        usable = np.flatnonzero(sites["site_id"].is_in(carrying.unique().implode()).to_numpy())
+    for carrying in (modern, old, modern & old):
+        usable = np.flatnonzero(carrying)
         if not usable.size:  # a network without that generation: any site must do
             usable = np.arange(len(sites))
         for place, fills in enumerate(share * usable.size):
@@ -218,23 +300,29 @@ def _sites_by_place(
 
 
 def _cells_by_site(sites: pl.DataFrame, cells: pl.DataFrame) -> RaggedChoice:
-    """Return the cells of each site that serve each preference, weighed by their capacity."""
+    """Return the cells of each site that serve each use and preference, weighed by their capacity.
+
+    Sector by sector, so that equal random bits give the same sector whatever the preference.
+    """
     rows = pl.DataFrame({"site_id": sites["site_id"], "site": np.arange(len(sites))})
     site = (
         cells.select("site_id")
         .join(rows, on="site_id", how="left", maintain_order="left")["site"]
         .to_numpy()
     )
-    by_site = np.argsort(site, kind="stable")
+    sector = cells["sector"].to_numpy()
+    by_site = np.lexsort((sector, site))
     edges = np.searchsorted(site[by_site], np.arange(len(sites) + 1))
     capacity = cells["capacity"].to_numpy().astype(np.float64)
     rat_types = cells["rat_type"].cast(pl.String).to_list()
     table = []
-    for preference in _PREFERENCES:
-        order = {str(rat): rank for rank, rat in enumerate(preference)}
-        rank = np.array([order[rat] for rat in rat_types])
-        for start, stop in pairwise(edges):
-            own = by_site[start:stop]
-            best = own[rank[own] == rank[own].min()]
-            table.append((best, capacity[best]))
+    for use in _USES:
+        weight = capacity * zoning.shares(site, sector, use)
+        for preference in _PREFERENCES:
+            order = {str(rat): rank for rank, rat in enumerate(preference)}
+            rank = np.array([order[rat] for rat in rat_types])
+            for start, stop in pairwise(edges):
+                own = by_site[start:stop]
+                best = own[rank[own] == rank[own].min()]
+                table.append((best, weight[best]))
     return RaggedChoice.of(table)

@@ -1,11 +1,14 @@
 """The registry: who holds each SIM on the epoch, with identities, home, contract and device.
 
-Belongs here: putting together one row per SIM. Does not belong here: where people live and work
-(`residence`), contracts and churn (`tenure`), words (`vocabulary`), digits (`numbering`), what
-changes later (`state`).
+Belongs here: putting together one row per SIM. Does not belong here: who lives with whom
+(`households`), where people live and work (`residence`), contracts and churn (`tenure`), words
+(`vocabulary`), numbers (`cards`), what changes later (`behaviour`).
 
-A row is a function of the world and of the SIM's number alone: the parts in which rows are made
-never show. Personas differ by their attributes only; no persona's name means anything here.
+A row is a function of the world and of the SIM's number alone: rows are made in whole blocks of
+`households`, so the parts in which they are asked for never show. Three keys draw them: the SIM's
+own for contract and plan; the holder's (that of the first SIM) for the person and the phone; the
+head's for what a household shares, as address, site and language. Personas differ by their
+attributes only; no persona's name means anything here.
 """
 
 import datetime as dt
@@ -24,20 +27,21 @@ from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.identifiers import Permutation
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice, QuantileTable
-from telco_pipeline.errors import TelcoError
 from telco_pipeline.settings import WorldConfig
-from telco_pipeline.world import numbering, tenure, vocabulary
+from telco_pipeline.world import cards, numbering, residence, tenure, vocabulary
 from telco_pipeline.world.catalogue import device_weights, plan_weights
+from telco_pipeline.world.households import BLOCK, FULL_AGE, Households, first_sims, households
 from telco_pipeline.world.numbering import VISITOR_COUNTRIES
-from telco_pipeline.world.residence import RaggedChoice, Residence
+from telco_pipeline.world.residence import RaggedChoice, Residence, Worker
 from telco_pipeline.world.tenure import TenureTables
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-_FIRST_SUBSCRIBER_ID: Final = 1_000_000_000
-_SUBSCRIBER_IDS: Final = 1_000_000_000
+# Keys of SIMs, holders and households: ranges of their own, so that none passes for another.
+_KEYS: Final = 1_000_000_000
+_FIRST_KEY: Final = {"subscriber_id": _KEYS, "holder_id": 2 * _KEYS, "household_id": 3 * _KEYS}
 _PERSON, _BUSINESS, _VISITOR, _MACHINE = range(4)  # as in PERSON_KINDS
 
 # Language of the customer by that of the place; Brussels apart (Taalbarometer 4: French alone or
@@ -58,12 +62,17 @@ _CULTURES_OF: Final = {
     "de": {"de": 94, "fr": 3, "nl": 2, "it": 1},
     "en": {"en": 45, "pl": 15, "es": 10, "it": 10, "de": 5, "nld": 5, "tr": 5, "ma": 5},
 }
-_WOMEN: Final = 0.507  # Statbel 2024
 _STREET_LANGUAGE: Final = np.array([0, 1, 2, 1])  # of a customer in Brussels, by LANGUAGES
 
 _COMPULSORY_EDUCATION: Final = 18  # years of age; younger people all go to school
 _LAST_STUDENT_AGE: Final = 26
+# Age at which a contract can begin: a child's in the care of a grown-up of its household (who
+# signs), that of other people (prepaid at first), a firm's.
 _FIRST_PHONE_AGE: Final = 10
+_FIRST_OWN_PHONE_AGE: Final = 14
+_DAYS_PER_YEAR: Final = 365.25
+_SAME_ROOTS: Final = 0.85  # partners whose names are of the same culture
+_NAMED_APART: Final = np.uint64((1 << 64) // 5)  # of the names' table between brothers and sisters
 _MAX_HOUSE_NUMBER: Final = 200
 _TAC_VARIANTS: Final = Choice.of([0.55, 0.25, 0.13, 0.07])  # type approvals of a model on sale
 _TAC_VARIANTS_COUNT: Final = 4
@@ -181,7 +190,9 @@ class SubscriberInputs:
         residence: Tables of places and cells.
         tenure: Tables of contracts.
         words: The vocabulary.
-        device_choice: Device model by persona.
+        device_choice: Device model by persona, then model for two SIMs by persona.
+        two_sims: Whether a persona has models for two SIMs.
+        dual_sim: Whether a device model takes two SIMs.
         plan_choice: Plan by persona, in rows of two: in arrears, in advance.
         tariff: Fee, then allowance and price of minutes, messages and megabytes, by plan.
         payment: Group of contracts (`tenure`) of a person or firm by plan.
@@ -202,6 +213,8 @@ class SubscriberInputs:
     tenure: TenureTables
     words: vocabulary.Vocabulary
     device_choice: RaggedChoice
+    two_sims: Flags
+    dual_sim: Flags
     plan_choice: RaggedChoice
     tariff: Floats
     payment: Integers
@@ -234,7 +247,11 @@ class SubscriberInputs:
         Raises:
             TelcoError: When the world has more SIMs than its ranges hold numbers.
         """
-        _check_capacity(config)
+        cards.check_capacity(config)
+        dual_sim = devices["dual_sim"].to_numpy()
+        models = [device_weights(config, devices, persona) for persona in config.personas.values()]
+        dual_models = [np.where(dual_sim, weights, 0.0).tolist() for weights in models]
+        two_sims = [any(weights) for weights in dual_models]
         groups = list(_LANGUAGES_OF)
         region = places["region"].cast(pl.String)
         language = places["language"].cast(pl.String)
@@ -246,11 +263,17 @@ class SubscriberInputs:
             plans=plans,
             personas=PersonaTables.of(config),
             residence=Residence.of(places, sites, cells, devices),
-            tenure=TenureTables.of(),
+            tenure=TenureTables.of(config.epoch, config.time_zone, config.country),
             words=vocabulary.load_vocabulary(),
             device_choice=_choice(
-                device_weights(config, devices, persona) for persona in config.personas.values()
+                models
+                + [
+                    dual if has_two else every
+                    for dual, has_two, every in zip(dual_models, two_sims, models, strict=True)
+                ]
             ),
+            two_sims=np.array(two_sims),
+            dual_sim=dual_sim,
             plan_choice=_choice(
                 plan_weights(config, plans, persona, prepaid)
                 for persona in config.personas.values()
@@ -300,55 +323,47 @@ def _country_weights(config: WorldConfig) -> list[float]:
     return [c.weight if c.size >= config.subscribers else 0.0 for c in VISITOR_COUNTRIES]
 
 
-def _check_capacity(config: WorldConfig) -> None:
-    """Refuse worlds with more SIMs than numbers.
-
-    A SIM's number is a permutation of its place in the world, whatever it is, so the ranges must
-    hold as many as there are SIMs of all kinds.
-    """
-    own, reserved = config.own_operator, _reserved(config)
-    capacity = min(numbering.msisdn_capacity(own.ndcs, reserved), numbering.imsi_capacity(own.plmn))
-    if config.subscribers > capacity:
-        raise TelcoError(
-            f"subscribers: {config.subscribers:,} SIMs, but the number ranges of {own.name} hold "
-            f"{capacity:,}; write fewer subscribers or add ndcs to it"
-        )
-
-
-def _reserved(config: WorldConfig) -> list[int]:
-    numbers = (config.numbering.voicemail_number, config.numbering.care_number)
-    return numbering.reserved_numbers(
-        config.numbering.country_code, config.own_operator.ndcs, numbers
-    )
-
-
 @dataclass(frozen=True)
 class _Holders:
-    """Who holds the SIMs of a part; one array element per SIM.
+    """Who holds the SIMs of some whole blocks; one array element per SIM.
 
     Attributes:
         entity: Number of the SIM in the world.
-        keys: Key of its draws.
+        first: Position of the holder's first SIM.
+        family: Households; what second SIMs have in there is of no meaning.
+        head: Position of the head of the household.
+        keys: Key of the draws of the SIM.
+        personal: Key of the draws of the holder.
+        shared: Key of the draws of the household.
         persona: Position of the persona.
         kind: Position in `PERSON_KINDS`.
         place: Row of the place.
         country: Position in `VISITOR_COUNTRIES`; of use for visitors only.
         device: Row of the device model.
         plan: Row of the plan.
+        birth: Day of birth in days since 1970; of no meaning for machines, like the next three.
+        age: Age on the epoch in years.
+        student: Whether a student.
+        language: Position in `LANGUAGES`.
     """
 
     entity: Integers
+    first: Integers
+    family: Households
+    head: Integers
     keys: Bits
+    personal: Bits
+    shared: Bits
     persona: Integers
     kind: Integers
     place: Integers
     country: Integers
     device: Integers
     plan: Integers
-
-    def bits(self, attribute: str) -> Bits:
-        """Return 64 random bits per SIM for one attribute."""
-        return draws.bits(self.keys, attribute)
+    birth: Integers
+    age: Integers
+    student: Flags
+    language: Integers
 
 
 def build_subscribers(config: WorldConfig, inputs: SubscriberInputs, part: Part) -> pl.DataFrame:
@@ -362,89 +377,117 @@ def build_subscribers(config: WorldConfig, inputs: SubscriberInputs, part: Part)
     Returns:
         One row per SIM in the columns and types of the `subscribers` contract.
     """
-    holders = _holders(config, inputs, part)
-    people = _people(config, inputs, holders)
+    start = part.start // BLOCK * BLOCK
+    stop = min(-(-part.stop // BLOCK) * BLOCK, config.subscribers)
+    holders = _holders(config, inputs, np.arange(start, max(start, stop), dtype=np.int64))
+    entity, first = holders.entity, holders.first
+    alone = pl.Series(holders.kind != _PERSON)
     columns = {
-        "subscriber_id": _FIRST_SUBSCRIBER_ID
-        + Permutation(_SUBSCRIBER_IDS, config.seed, "subscriber_id")(holders.entity),
+        "subscriber_id": _key(config, "subscriber_id", entity),
+        "holder_id": _key(config, "holder_id", entity[first]),
+        "sim_slot": 1 + (first != np.arange(len(first))),
+        "household_id": _key(config, "household_id", entity[holders.head]).set(alone, None),
         "persona": inputs.personas.names.gather(holders.persona),
         "kind": _enum(PERSON_KINDS).gather(holders.kind),
-        **_identities(config, inputs, holders),
-        **_names(inputs, holders, people),
-        **_contract(config, inputs, holders, people),
-        **_cells(inputs, holders, people),
+        **cards.identities(config, _sims(config, inputs, holders)),
+        **_names(inputs, holders),
+        **_contract(config, inputs, holders),
+        **_cells(inputs, holders),
     }
-    frame = pl.DataFrame(columns)
+    frame = pl.DataFrame(columns).slice(part.start - start, part.size)
     return frame.select(
         pl.col(name).cast(dtype) for name, dtype in SUBSCRIBERS.polars_schema.items()
     )
 
 
-def _holders(config: WorldConfig, inputs: SubscriberInputs, part: Part) -> _Holders:
-    """Draw who holds the SIMs."""
-    entity = np.arange(part.start, part.stop, dtype=np.int64)
+def _key(config: WorldConfig, name: str, entity: Integers) -> pl.Series:
+    """Return keys that tell nothing about the numbers behind them."""
+    return pl.Series(_FIRST_KEY[name] + Permutation(_KEYS, config.seed, name)(entity))
+
+
+def _holders(config: WorldConfig, inputs: SubscriberInputs, entity: Integers) -> _Holders:
+    """Draw who holds the SIMs of whole blocks."""
+    personas = inputs.personas
     keys = draws.keys(draws.stream(config.seed, "subscriber"), entity)
+    persona = personas.choice.sample(draws.bits(keys, "persona")).astype(np.int64)
+    is_person = personas.kind[persona] == _PERSON
+    first = first_sims(keys, is_person, inputs.two_sims[persona])
+    persona, personal = persona[first], keys[first]
+    kind = personas.kind[persona]
 
-    def bits(attribute: str) -> Bits:
-        return draws.bits(keys, attribute)
+    oldest = _birthdays(config.epoch, int(personas.last_age.max()) + 1)
+    youngest = personas.first_age[persona]
+    birth = _births(oldest, youngest, personas.last_age[persona], personal)
+    single = first == np.arange(len(first))
+    members = np.flatnonzero(is_person & single)
+    family = households(keys, members, birth, _age(oldest, birth))
+    lost = np.flatnonzero(family.alone & (personas.last_age[persona] >= FULL_AGE))
+    of_age = np.maximum(youngest[lost], FULL_AGE)
+    birth[lost] = _births(oldest, of_age, personas.last_age[persona[lost]], keys[lost])
+    birth = birth[first]
+    age = _age(oldest, birth)
+    head = family.head[first]
+    shared = keys[head]
 
-    persona = inputs.personas.choice.sample(bits("persona")).astype(np.int64)
-    kind = inputs.personas.kind[persona]
-    prepaid = draws.chance(bits("prepaid"), inputs.personas.prepaid[persona])
+    place = inputs.residence.home_place(draws.bits(shared, "place"), kind == _VISITOR)
+    country = inputs.country_choice.sample(draws.bits(keys, "country")).astype(np.int64)
+    prepaid = draws.chance(draws.bits(keys, "prepaid"), personas.prepaid[persona])
+    two = np.zeros(len(keys), dtype=np.int64)
+    two[first[~single]] = len(personas.kind)
+    two = two[first]
     return _Holders(
         entity=entity,
+        first=first,
+        family=family,
+        head=head,
         keys=keys,
+        personal=personal,
+        shared=shared,
         persona=persona,
         kind=kind,
-        place=inputs.residence.home_place(bits("place"), kind == _VISITOR),
-        country=inputs.country_choice.sample(bits("country")).astype(np.int64),
-        device=inputs.device_choice.sample(bits("device"), persona),
-        plan=inputs.plan_choice.sample(bits("plan"), 2 * persona + prepaid),
+        place=place,
+        country=country,
+        device=inputs.device_choice.sample(draws.bits(personal, "device"), persona + two),
+        plan=inputs.plan_choice.sample(draws.bits(keys, "plan"), 2 * persona + prepaid),
+        birth=birth,
+        age=age,
+        student=_students(personas, persona, age, personal),
+        language=_languages(inputs, kind, place, country, shared),
     )
 
 
-@dataclass(frozen=True)
-class _People:
-    """Age and language of the holders; of no meaning for machines.
-
-    Attributes:
-        birth: Date of birth.
-        age: Age on the epoch in years.
-        student: Whether a student.
-        language: Position in `LANGUAGES`.
-    """
-
-    birth: npt.NDArray[np.datetime64]
-    age: Integers
-    student: Flags
-    language: Integers
-
-
-def _people(config: WorldConfig, inputs: SubscriberInputs, holders: _Holders) -> _People:
-    """Draw age and language."""
-    personas, persona = inputs.personas, holders.persona
+def _births(oldest: Integers, first_age: Integers, last_age: Integers, keys: Bits) -> Integers:
+    """Draw days of birth: ages of a range on the epoch, each day alike."""
     # Born after the birthday that would make them too old, at the latest on the one that makes
     # them just old enough.
-    oldest = _birthdays(config.epoch, int(personas.last_age.max()) + 1)
-    after, last = oldest[personas.last_age[persona] + 1], oldest[personas.first_age[persona]]
-    birth = after + 1 + draws.below(holders.bits("birth"), last - after)
+    after, last = oldest[last_age + 1], oldest[first_age]
+    return after + 1 + draws.below(draws.bits(keys, "birth"), last - after)
+
+
+def _age(oldest: Integers, birth: Integers) -> Integers:
+    """Return ages in years on the epoch, from the birthdays of `_birthdays`."""
     # Birthdays fall as age rises: count those that are already behind.
-    age = len(oldest) - np.searchsorted(oldest[::-1], birth, side="left") - 1
+    return len(oldest) - np.searchsorted(oldest[::-1], birth, side="left") - 1
+
+
+def _students(personas: PersonaTables, persona: Integers, age: Integers, keys: Bits) -> Flags:
+    """Draw who is a student."""
     young = age < _COMPULSORY_EDUCATION
     chance = np.where(young, personas.student_young[persona], personas.student_adult[persona])
     chance[age > _LAST_STUDENT_AGE] = 0.0
-    group = inputs.place_group[holders.place]
-    language = inputs.language_choice.sample(holders.bits("language"), group).astype(np.int64)
+    return draws.chance(draws.bits(keys, "student"), chance)
+
+
+def _languages(
+    inputs: SubscriberInputs, kind: Integers, place: Integers, country: Integers, keys: Bits
+) -> Integers:
+    """Draw languages, by place or by country of origin; one per household."""
+    group = inputs.place_group[place]
+    language = inputs.language_choice.sample(draws.bits(keys, "language"), group).astype(np.int64)
     visitor_language = np.array([LANGUAGES.index(c.language) for c in VISITOR_COUNTRIES])
     # A machine belongs to a firm of its place.
-    local = inputs.place_language[holders.place]
-    language = np.where(holders.kind == _MACHINE, local, language)
-    return _People(
-        birth=birth.astype("datetime64[D]"),
-        age=age,
-        student=draws.chance(holders.bits("student"), chance),
-        language=np.where(holders.kind == _VISITOR, visitor_language[holders.country], language),
-    )
+    language = np.where(kind == _MACHINE, inputs.place_language[place], language)
+    return np.where(kind == _VISITOR, visitor_language[country], language)
 
 
 def _birthdays(epoch: dt.date, years: int) -> Integers:
@@ -455,100 +498,87 @@ def _birthdays(epoch: dt.date, years: int) -> Integers:
     return np.array([(date - dt.date(1970, 1, 1)).days for date in dates])
 
 
-def _identities(
-    config: WorldConfig, inputs: SubscriberInputs, holders: _Holders
-) -> dict[str, pl.Series]:
-    """Return IMSI, MSISDN, IMEI, ICCID and the network of the SIM."""
-    own, ranges, entity, seed = config.own_operator, config.numbering, holders.entity, config.seed
-    visitor = np.flatnonzero(holders.kind == _VISITOR)
-    machine = np.flatnonzero(holders.kind == _MACHINE)
-    country = holders.country[visitor]
-
-    serial = Permutation(numbering.imsi_capacity(own.plmn), seed, "msin")(entity)
-    imsi = numbering.imsi(own.plmn, inputs.personas.msin_class[holders.persona], serial)
-    serial = Permutation(numbering.VISITOR_MSIN_CAPACITY, seed, "visitor msin")(entity[visitor])
-    imsi[visitor] = numbering.visitor_imsi(country, serial)
-
-    reserved = _reserved(config)
-    capacity = numbering.msisdn_capacity(own.ndcs, reserved)
-    serial = Permutation(capacity, seed, "msisdn")(entity)
-    msisdn = numbering.msisdn(ranges.country_code, own.ndcs, reserved, serial)
-    serial = Permutation(numbering.MACHINE_CAPACITY, seed, "machine msisdn")(entity[machine])
-    msisdn[machine] = numbering.machine_msisdn(ranges.country_code, ranges.m2m_ndc, serial)
-    for number, layout in enumerate(VISITOR_COUNTRIES):
-        members = visitor[country == number]
-        serial = Permutation(layout.size, seed, f"msisdn/{layout.country}")(entity[members])
-        msisdn[members] = numbering.visitor_msisdn(number, serial)
-
-    prefix = np.full(len(entity), int(f"89{ranges.country_code}{ranges.iccid_issuer}"))
-    prefix[visitor] = numbering.visitor_iccid_prefixes()[country]
-    serial = Permutation(numbering.ICCID_CAPACITY, seed, "iccid")(entity)
-
-    network = np.zeros(len(entity), np.int64)
-    network[visitor] = country + 1
-    networks = pl.Series([own.plmn, *(c.plmn for c in VISITOR_COUNTRIES)])
-    return {
-        "imsi": numbering.digits(imsi, 15),
-        "msisdn": numbering.international(msisdn),
-        "imei": numbering.digits(_imei(config, inputs, holders), 15),
-        "iccid": numbering.digits(numbering.iccid(prefix, serial), 19),
-        "home_plmn": networks.gather(network),
-    }
-
-
-def _imei(config: WorldConfig, inputs: SubscriberInputs, holders: _Holders) -> Integers:
-    """Return IMEIs: the serial is unique over all SIMs, the TAC one of the model's block."""
+def _sims(config: WorldConfig, inputs: SubscriberInputs, holders: _Holders) -> cards.Sims:
+    """Return what the numbers of the SIMs depend on."""
     first = inputs.devices["tac_first"].cast(pl.Int64).to_numpy()
     last = inputs.devices["tac_last"].cast(pl.Int64).to_numpy()
-    blocks = numbering.tac_blocks(config.subscribers)
-    serial = Permutation(blocks * numbering.SERIALS_PER_TAC, config.seed, "imei")(holders.entity)
-    # Several TACs per model where its block has room for them.
-    variants = max(min(_TAC_VARIANTS_COUNT, int((last - first).min() + 1) // blocks), 1)
-    variant = _TAC_VARIANTS.sample(holders.bits("tac")).astype(np.int64) % variants
-    block, serial = np.divmod(serial, numbering.SERIALS_PER_TAC)
-    return numbering.imei(first[holders.device], block * variants + variant, serial)
+    room = int((last - first).min() + 1) // numbering.tac_blocks(config.subscribers)
+    return cards.Sims(
+        entity=holders.entity,
+        phone=holders.entity[holders.first],
+        kind=holders.kind,
+        country=holders.country,
+        msin_class=inputs.personas.msin_class[holders.persona],
+        dual_sim=inputs.dual_sim[holders.device],
+        tac_first=first[holders.device],
+        tac_variant=_TAC_VARIANTS.sample(draws.bits(holders.personal, "tac")).astype(np.int64),
+        tac_variants=max(min(_TAC_VARIANTS_COUNT, room), 1),
+    )
 
 
-def _names(inputs: SubscriberInputs, holders: _Holders, people: _People) -> dict[str, pl.Series]:
+def _names(inputs: SubscriberInputs, holders: _Holders) -> dict[str, pl.Series]:
     """Return names, birth date, student flag, language and street; null for machines."""
     words, human = inputs.words, holders.kind != _MACHINE
-    culture = inputs.culture_choice.sample(holders.bits("culture"), people.language)
-    visitor_culture = np.array([vocabulary.CULTURES.index(c.culture) for c in VISITOR_COUNTRIES])
-    culture = np.where(holders.kind == _VISITOR, visitor_culture[holders.country], culture)
-    sex = (~draws.chance(holders.bits("sex"), _WOMEN)).astype(np.int64)
-    year = people.birth.astype("datetime64[Y]").astype(np.int64) + 1970
-    generation = np.searchsorted(vocabulary.GENERATION_STARTS, year, side="right")
-    row = vocabulary.first_name_row(culture, sex, generation)
-    first_name = words.first_names.sample(holders.bits("first name"), row)
-    last_name = words.last_names.sample(holders.bits("last name"), culture)
-
+    first_name, last_name = _own_names(inputs, holders)
     bilingual = inputs.place_group[holders.place] == 0
-    own_language = _STREET_LANGUAGE[people.language]
+    own_language = _STREET_LANGUAGE[holders.language]
     local = _STREET_LANGUAGE[inputs.place_language[holders.place]]
-    street = words.streets.sample(holders.bits("street"), np.where(bilingual, own_language, local))
-    uniform = draws.uniform(holders.bits("house number"))
-    house = 1 + (uniform * uniform * uniform * _MAX_HOUSE_NUMBER).astype(np.int64)
+    street_bits = draws.bits(holders.shared, "street")
+    street = words.streets.sample(street_bits, np.where(bilingual, own_language, local))
+    uniform = draws.uniform(draws.bits(holders.shared, "house number"))
+    square = uniform * uniform
+    along = (
+        0.25 * uniform + 0.75 * (square * square)
+    ) * _MAX_HOUSE_NUMBER  # most streets are short
+    house = 1 + along.astype(np.int64)
 
-    firms = words.companies.sample(holders.bits("company"), own_language)
-    centres = words.contact_centres.sample(holders.bits("company"), 0)
+    company_bits = draws.bits(holders.keys, "company")
+    firms = words.companies.sample(company_bits, own_language)
+    centres = words.contact_centres.sample(company_bits, 0)
     busy = pl.Series(inputs.personas.busy[holders.persona])
     business = pl.Series(holders.kind == _BUSINESS)
     last_name = centres.zip_with(busy, firms).zip_with(business, last_name)
     nameless = pl.Series([None], dtype=pl.String)
-    birth = people.birth.copy()
+    birth = holders.birth.astype("datetime64[D]")
     birth[~human] = np.datetime64("NaT")
     return {
         "first_name": first_name.zip_with(pl.Series(human), nameless),
         "last_name": last_name.zip_with(pl.Series(human), nameless),
         "birth_date": pl.Series(birth),
-        "student": pl.Series(people.student & human),
-        "language": _enum(LANGUAGES).gather(people.language),
+        "student": pl.Series(holders.student & human),
+        "language": _enum(LANGUAGES).gather(holders.language),
         "street": street + " " + pl.Series(house).cast(pl.String),
     }
 
 
+def _own_names(inputs: SubscriberInputs, holders: _Holders) -> tuple[pl.Series, pl.Series]:
+    """Return first names, by sex and age, and family names: a child has that of one parent."""
+    words, family, first, keys = inputs.words, holders.family, holders.first, holders.keys
+    here = np.arange(len(keys))
+    parent = np.where(family.parent >= 0, family.parent, here)[first]
+    # Whose roots they have: their own, the head's for most partners, the parent's for children.
+    same = draws.chance(draws.bits(keys, "roots"), _SAME_ROOTS)
+    roots = np.where(family.partner & same, family.head, here)[parent]
+    culture_bits = draws.bits(keys, "culture")[roots]
+    culture = inputs.culture_choice.sample(culture_bits, holders.language)
+    visitor_culture = np.array([vocabulary.CULTURES.index(c.culture) for c in VISITOR_COUNTRIES])
+    culture = np.where(holders.kind == _VISITOR, visitor_culture[holders.country], culture)
+
+    year = holders.birth.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    generation = np.searchsorted(vocabulary.GENERATION_STARTS, year, side="right")
+    row = vocabulary.first_name_row(culture, family.sex[first], generation)
+    # Children of one household have names that lie apart in the table: never the same one.
+    apart = family.sibling[first].astype(np.uint64) * _NAMED_APART
+    named = np.where(parent == first, first, holders.head)
+    name_bits = draws.bits(keys, "first name")
+    children = draws.bits(keys, "children's names")
+    name_bits = np.where(parent == first, name_bits[named], children[named] + apart)
+    first_name = words.first_names.sample(name_bits, row)
+    return first_name, words.last_names.sample(draws.bits(keys, "last name")[parent], culture)
+
+
 def _contract(
-    config: WorldConfig, inputs: SubscriberInputs, holders: _Holders, people: _People
+    config: WorldConfig, inputs: SubscriberInputs, holders: _Holders
 ) -> dict[str, pl.Series]:
     """Return plan, device, contract dates, activity, satisfaction, churn and lifetime value."""
     payment = inputs.payment[holders.plan]
@@ -557,10 +587,8 @@ def _contract(
         tenure.MACHINE,
         np.where(holders.kind == _VISITOR, tenure.VISITOR, payment),
     )
-    years = np.where(holders.kind == _MACHINE, 100, people.age - _FIRST_PHONE_AGE)
-    longest = np.maximum(years * 365, 30)
     firm = holders.kind == _BUSINESS
-    drawn = inputs.tenure.draw(holders.keys, config.epoch, group, firm, longest)
+    drawn = inputs.tenure.draw(holders.keys, group, firm, _longest_contract(config, holders))
     level = _activity(inputs.personas, holders)
     value = tenure.lifetime_value(group, _spend(inputs, holders, level), drawn.churn_score)
     return {
@@ -575,9 +603,21 @@ def _contract(
     }
 
 
+def _longest_contract(config: WorldConfig, holders: _Holders) -> Integers:
+    """Return how many days old a contract can be: a holder was old enough when it began."""
+    epoch = (config.epoch - dt.date(1970, 1, 1)).days
+    child = holders.family.parent[holders.first] >= 0
+    years = np.where(child, _FIRST_PHONE_AGE, _FIRST_OWN_PHONE_AGE)
+    years[holders.kind == _BUSINESS] = FULL_AGE
+    # The next whole day, as the birthday may be one earlier, never later.
+    birthday = holders.birth + (years * _DAYS_PER_YEAR).astype(np.int64) + 1
+    days = np.maximum(epoch - birthday, 1)
+    return np.where(holders.kind == _MACHINE, 100 * 365, days)
+
+
 def _activity(personas: PersonaTables, holders: _Holders) -> Floats:
     """Return the personal level: log-normal with mean 1, four decimals, never 0."""
-    random_bits = holders.bits("activity level")
+    random_bits = draws.bits(holders.keys, "activity level")
     row = personas.level_row[holders.persona]
     level = np.empty(len(row))
     for number, table in enumerate(personas.level):
@@ -597,17 +637,27 @@ def _spend(inputs: SubscriberInputs, holders: _Holders, level: Floats) -> Floats
     return tariff[:, 0] + np.minimum(over, _MAX_OVERUSE)
 
 
-def _cells(inputs: SubscriberInputs, holders: _Holders, people: _People) -> dict[str, pl.Series]:
+def _cells(inputs: SubscriberInputs, holders: _Holders) -> dict[str, pl.Series]:
     """Return place, home cell and work cell; null for who has no work place."""
-    residence, names = inputs.residence, inputs.cells["cell_id"]
-    home = residence.cell(holders.keys, "home", holders.place, holders.device)
-    works = draws.chance(holders.bits("works"), inputs.personas.works[holders.persona])
-    chosen = np.flatnonzero(works)
-    place = residence.work_place(
-        holders.bits("work place")[chosen], holders.place[chosen], people.student[chosen]
+    where, names = inputs.residence, inputs.cells["cell_id"]
+    keys, shared, head, device = holders.personal, holders.shared, holders.head, holders.device
+    old = where.is_old(device)
+    many = np.bincount(head, minlength=len(head))[head]
+    many_old = np.bincount(head, weights=old, minlength=len(head))[head]
+    spoken = np.where(
+        many_old == 0,
+        residence.MODERN,
+        np.where(many_old == many, residence.OLD, residence.MIXED),
     )
+    site = where.site(draws.bits(shared, "home/site"), holders.place, spoken)
+    home = where.cell(site, device, draws.bits(shared, "home/cell"), draws.bits(keys, "home/nr"))
+    works = draws.chance(draws.bits(keys, "works"), inputs.personas.works[holders.persona])
+    chosen = np.flatnonzero(works)
+    worker = Worker(holders.student[chosen], holders.kind[chosen] != _MACHINE)
     work = np.full(len(home), len(names), np.int64)
-    work[chosen] = residence.cell(holders.keys[chosen], "work", place, holders.device[chosen])
+    work[chosen] = where.work_cell(
+        keys[chosen], holders.place[chosen], site[chosen], device[chosen], worker
+    )
     return {
         "place_id": inputs.places["place_id"].gather(holders.place),
         "home_cell_id": names.gather(home),

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telco_pipeline.engine import draws
+from telco_pipeline.engine.calendar import DayClock
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.tables import QuantileTable
 
@@ -32,10 +33,12 @@ VISITOR: Final = 3
 
 _DAYS_PER_YEAR: Final = 365.25
 # Years since the contract began: exponential, cut at ten years (postpaid mean 3.4 years,
-# prepaid 1.5, machines 3.0); a visitor came within the last two weeks.
-_TENURE_SCALE: Final = (5.0, 1.6, 4.0)
-_MAX_TENURE: Final = (10.0, 8.0, 9.0)
-_VISIT_DAYS: Final = 14
+# prepaid 1.5, machines 3.0). A visitor's contract is one with the network at home, as old as
+# anybody's: when the visit began and ends is a matter of `behaviour`.
+_TENURE_SCALE: Final = (5.0, 1.6, 4.0, 5.0)
+_MAX_TENURE: Final = (10.0, 8.0, 9.0, 10.0)
+_SUNDAY: Final = 6
+_SATURDAY: Final = 5
 
 # Minimum terms in months. Belgian law caps a consumer's at 24 months and lets the customer go
 # after six, so at any time many are free of term: after each term a part takes a new handset and
@@ -85,48 +88,59 @@ class TenureTables:
     """Distributions of `Tenure`, computed once.
 
     Attributes:
-        age: Days since the start of the contract, by group (not visitors).
+        epoch: First day of the world.
+        age: Days since the start of the contract, by group.
         satisfaction: Satisfaction on the epoch.
+        open_ago: For each count of days before the epoch the one of the next day back on which
+            contracts begin; a row for shops (open on Saturdays), then one for offices.
+        open_again: The same for the next such day forward; 0 where the epoch comes first.
     """
 
+    epoch: dt.date
     age: tuple[QuantileTable, ...]
     satisfaction: QuantileTable
+    open_ago: Integers
+    open_again: Integers
 
     @classmethod
-    def of(cls) -> "TenureTables":
-        """Compute the tables."""
+    def of(cls, epoch: dt.date, time_zone: str, country: str) -> "TenureTables":
+        """Compute the tables of a world that begins on `epoch` in a country."""
+        ago, again = _opening_days(epoch, time_zone, country)
         return cls(
+            epoch,
             tuple(
                 _cut_exponential(scale * _DAYS_PER_YEAR, longest * _DAYS_PER_YEAR)
                 for scale, longest in zip(_TENURE_SCALE, _MAX_TENURE, strict=True)
             ),
             QuantileTable.of(_satisfaction_quantile),
+            ago,
+            again,
         )
 
-    def draw(
-        self, keys: Bits, epoch: dt.date, group: Integers, firm: Flags, longest: Integers
-    ) -> Tenure:
+    def draw(self, keys: Bits, group: Integers, firm: Flags, longest: Integers) -> Tenure:
         """Draw what the holders bring to the epoch.
 
         Args:
             keys: Key per holder.
-            epoch: First day of the world.
             group: `POSTPAID`, `PREPAID`, `MACHINE` or `VISITOR` per holder.
             firm: Whether the contract is a firm's.
             longest: Days that the contract can be old at most (a child has none).
         """
+        office = firm | (group == MACHINE)
         age = self._age(draws.bits(keys, "contract age"), group, longest)
-        today = np.datetime64(epoch, "D")
+        aside = draws.bits(keys, "contract day")
+        age = self._on_an_open_day(age, aside, office.astype(np.int64), longest)
+        today = np.datetime64(self.epoch, "D")
         start = today - age.astype("timedelta64[D]")
         renews = draws.chance(draws.bits(keys, "renews"), _RENEWS)
-        end = _term_end(start, today, group, firm | (group == MACHINE), renews)
+        end = _term_end(start, today, group, office, renews)
         random_bits = draws.bits(keys, "satisfaction")
         satisfaction = np.rint(self.satisfaction.sample(random_bits) * 1e4) / 1e4
         return Tenure(start, end, satisfaction, _hazard(group, satisfaction, end - today))
 
     def _age(self, random_bits: Bits, group: Integers, longest: Integers) -> Integers:
         """Return days from the start of the contract to the epoch, at least one."""
-        days = 1 + draws.below(random_bits, _VISIT_DAYS)
+        days = np.ones(len(group), dtype=np.int64)
         for number, table in enumerate(self.age):
             members = np.flatnonzero(group == number)
             drawn = 1 + table.sample(random_bits[members]).astype(np.int64)
@@ -136,11 +150,46 @@ class TenureTables:
             days[members] = np.maximum(drawn * young // limit, 1)
         return days
 
+    def _on_an_open_day(
+        self, age: Integers, random_bits: Bits, office: Integers, longest: Integers
+    ) -> Integers:
+        """Move contracts to a day on which they can begin.
+
+        Nothing is open on Sundays and public holidays, offices neither on Saturdays. Whoever
+        would have come then comes in the week before, to shops most often on the day before; who
+        was too young then, on the next open day.
+        """
+        open_ago, row = self.open_ago.reshape(-1), office * np.int64(self.open_ago.shape[1])
+        eve = open_ago[row + age]
+        earlier = np.where(
+            office == 1, draws.below(random_bits, 5), np.maximum(draws.below(random_bits, 8) - 2, 0)
+        )
+        back = open_ago[row + eve + (eve != age) * earlier]
+        forward = self.open_again.reshape(-1)[row + age]
+        return np.where((back <= longest) | (forward == 0), back, forward)
+
 
 def _cut_exponential(scale: float, longest: float) -> QuantileTable:
     """Return an exponential distribution without its part beyond `longest`."""
     inside = -math.expm1(-longest / scale)
     return QuantileTable.of(lambda p: -scale * math.log1p(-p * inside))
+
+
+def _opening_days(epoch: dt.date, time_zone: str, country: str) -> tuple[Integers, Integers]:
+    """Return the tables `open_ago` and `open_again`, a column per day before the epoch."""
+    days = int(max(_MAX_TENURE) * _DAYS_PER_YEAR) + 30  # the oldest contract and what it moves
+    margin = 14  # no country is closed longer than that
+    dates = [epoch - dt.timedelta(days=ago) for ago in range(days + margin)]
+    holiday = np.array([DayClock(day, time_zone, country).holiday() is not None for day in dates])
+    weekday = np.array([day.weekday() for day in dates])
+    ago = np.arange(days + margin)
+    tables = []
+    for closed_from in (_SUNDAY, _SATURDAY):
+        is_open = ~holiday & (weekday < closed_from) & (ago > 0)
+        back = np.minimum.accumulate(np.where(is_open, ago, len(ago))[::-1])[::-1]
+        forward = np.maximum.accumulate(np.where(is_open, ago, 0))
+        tables.append((back[:days], forward[:days]))
+    return np.stack([back for back, _ in tables]), np.stack([again for _, again in tables])
 
 
 def _satisfaction_quantile(probability: float) -> float:

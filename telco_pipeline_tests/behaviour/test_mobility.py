@@ -1,85 +1,339 @@
-"""Where subscribers are: plans of a day, nights switched off, trips."""
+"""Where subscribers are: days without jumps, habits, absences, changes of the cell on the way."""
 
 import datetime as dt
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from telco_pipeline.behaviour import haunts
+from telco_pipeline.behaviour.absences import Absences
 from telco_pipeline.behaviour.mobility import Mobility
-from telco_pipeline.behaviour.population import GERAN, MACHINE, VISITOR
-from telco_pipeline.engine.calendar import DAY, HOUR, SECOND, DayClock
+from telco_pipeline.behaviour.population import (
+    BUSINESS,
+    EUTRAN,
+    GERAN,
+    MACHINE,
+    NR,
+    PERSON,
+    VISITOR,
+)
+from telco_pipeline.behaviour.rhythm import NIGHT_SHIFT, chronotypes
+from telco_pipeline.engine import draws
+from telco_pipeline.engine.calendar import DAY, HOUR, SECOND, day_number
 from telco_pipeline.generators import Inputs
 from telco_pipeline_tests.generators.kit import AUTUMN, SPRING, inputs_of, small_world
 
 _PEOPLE = 3000
+_SITES = 1500
+_WEDNESDAY = dt.date(2026, 1, 14)
+_ONE = dt.timedelta(days=1)
+Rows = npt.NDArray[np.int64]
 
 
 @cache
 def _inputs() -> Inputs:
-    return inputs_of(small_world(subscribers=_PEOPLE, part_size=1024))
+    """Return a world with as many sites as make places apart visible."""
+    world = small_world(subscribers=_PEOPLE, part_size=1024)
+    network = world.network.model_copy(update={"sites": _SITES})
+    return inputs_of(world.model_copy(update={"network": network}))
 
 
+@cache
 def _on(day: dt.date) -> Mobility:
-    return Mobility(_inputs().config, _inputs().population, day)
+    inputs = _inputs()
+    return Mobility(inputs.config, inputs.population, inputs.terrain, day)
 
 
-@pytest.mark.parametrize("day", [SPRING, AUTUMN, dt.date(2026, 1, 14)])
+def _km(cell: Rows, other: Rows) -> npt.NDArray[np.float64]:
+    terrain = _inputs().terrain
+    one, two = terrain.site[cell], terrain.site[other]
+    return np.hypot(terrain.east[one] - terrain.east[two], terrain.north[one] - terrain.north[two])
+
+
+def _reachable(mobility: Mobility, entity: Rows, time: Rows) -> npt.NDArray[np.bool_]:
+    return ~mobility.switched_off(entity, time) & ~mobility.at(entity, time).abroad
+
+
+@pytest.mark.parametrize("first", [SPRING - _ONE, AUTUMN - _ONE, dt.date(2026, 7, 10), _WEDNESDAY])
+def test_nobody_jumps(first: dt.date) -> None:
+    """Over three days and their midnights, also where the clock changes."""
+    entity = np.arange(_PEOPLE)
+    step = 30 * 60 * SECOND
+    before, was = None, np.zeros(_PEOPLE, dtype=np.bool_)
+    for day in (first, first + _ONE, first + 2 * _ONE):
+        mobility = _on(day)
+        for time in range(0, DAY, step):
+            now = np.full(_PEOPLE, time)
+            where, there = mobility.at(entity, now).cell, _reachable(mobility, entity, now)
+            if before is not None:
+                km = _km(where, before)[there & was]
+                # Half an hour at 120 km/h, and from one edge of a cell to another's.
+                assert km.max() < 60 + 30, (day, time // HOUR)
+                assert np.quantile(km, 0.8) < 3
+            before, was = where, there
+
+
+@pytest.mark.parametrize("day", [SPRING - _ONE, SPRING, AUTUMN - _ONE, AUTUMN, _WEDNESDAY])
 def test_two_days_agree_on_the_midnight_between_them(day: dt.date) -> None:
     entity = np.arange(_PEOPLE)
-    first, second = _on(day), _on(day + dt.timedelta(days=1))
+    first, second = _on(day), _on(day + _ONE)
+    late, early = np.full(_PEOPLE, DAY), np.zeros(_PEOPLE, dtype=np.int64)
+    here = np.flatnonzero(first.present(entity, late))
+    cells = [first.at(entity, late).cell[here], second.at(entity, early).cell[here]]
+    assert (cells[0] == cells[1]).all()
+    # The second before midnight may be in another slot of rest.
+    just = first.at(entity, late - SECOND).cell[here]
+    assert (just == cells[1]).mean() > 0.99
     for offset in (-HOUR, -SECOND, 0, SECOND, HOUR):
         late, early = np.full(_PEOPLE, DAY + offset), np.full(_PEOPLE, offset)
-        one, other = first.at(entity, late), second.at(entity, early)
-        assert (one.cell == other.cell).all()
-        assert (one.country == other.country).all()
+        assert (first.at(entity, late).country == second.at(entity, early).country).all()
         off = first.switched_off(entity, late)
         assert (off == second.switched_off(entity, early)).all()
+        assert (first.present(entity, late) == second.present(entity, early)).all()
     assert first.switched_off(entity, np.full(_PEOPLE, DAY)).mean() > 0.05
 
 
-@pytest.mark.parametrize(
-    "day",
-    [
-        SPRING,
-        SPRING - dt.timedelta(days=1),
-        AUTUMN,
-        AUTUMN - dt.timedelta(days=1),
-        dt.date(2026, 1, 14),
-    ],
-)
+@pytest.mark.parametrize("day", [SPRING, dt.date(2026, 7, 10), _WEDNESDAY])
+def test_every_move_takes_its_time(day: dt.date) -> None:
+    """From antenna to antenna nobody is faster than a car, also where the evening's cell changes.
+
+    Before, a move without time led to the neighbour of a site, or was cut off at midnight.
+    """
+    entity = np.arange(_PEOPLE)
+    mobility = _on(day)
+    asked = np.tile(np.arange(0, DAY, 60 * SECOND), (_PEOPLE, 1))
+    where = mobility.at(np.repeat(entity, asked.shape[1]), asked.reshape(-1))
+    moving = where.moving.reshape(asked.shape)
+    # A stay begins and ends where its cell stands; so a way has to last.
+    cell = where.cell.reshape(asked.shape)
+    starts, ends = ~moving[:, :-1] & moving[:, 1:], moving[:, :-1] & ~moving[:, 1:]
+    ways = min(starts.sum(), ends.sum())
+    assert ways > 3000
+    minutes = np.arange(asked.shape[1])
+    for row in np.flatnonzero(starts.any(axis=1))[::7]:
+        leave = minutes[:-1][starts[row]]
+        for before in leave:
+            back = np.flatnonzero(ends[row, before:])
+            if back.size:
+                after = before + back[0] + 1
+                # Both ends may be served by a neighbour, and the way begins within the minute.
+                far = _km(cell[row, [before]], cell[row, [after]])[0]
+                assert far < 2 * (after - before + 1) + 8, (row, before)
+
+
+def test_nobody_arrives_right_at_midnight() -> None:
+    """The last arrivals thin out before midnight instead of piling up in its last second."""
+    for day in (_WEDNESDAY, dt.date(2026, 7, 10)):
+        _, time, _, _ = _on(day).crossings(np.arange(_PEOPLE))
+        minute = np.bincount(time // (60 * SECOND), minlength=1440)
+        assert minute[-1] <= minute[-120:-5].max()
+        assert minute[-10:].mean() < 0.5 * minute[-120:-60].mean()
+
+
+def test_both_sims_of_a_phone_are_together() -> None:
+    population = _inputs().population
+    second = np.flatnonzero(population.leader != np.arange(_PEOPLE))
+    assert second.size > 20
+    first = population.leader[second]
+    for day in (_WEDNESDAY, dt.date(2026, 1, 17)):
+        mobility = _on(day)
+        for hour in range(24):
+            time = np.full(len(second), hour * HOUR + 7)
+            one, two = mobility.at(first, time), mobility.at(second, time)
+            assert (one.cell == two.cell).all()
+            assert (one.country == two.country).all()
+            off = mobility.switched_off(first, time)
+            assert (off == mobility.switched_off(second, time)).all()
+
+
+def test_machines_without_a_second_place_never_move_and_vehicles_do() -> None:
+    population = _inputs().population
+    machine = population.kind == MACHINE
+    still = np.flatnonzero(machine & (population.work < 0))
+    vehicles = np.flatnonzero(machine & (population.work >= 0))
+    mobility = _on(_WEDNESDAY)
+    for hour in range(24):
+        time = np.full(len(still), hour * HOUR)
+        assert (mobility.at(still, time).cell == population.home[still]).all()
+        assert not mobility.switched_off(still, time).any()
+    assert len(mobility.crossings(still)[0]) == 0
+    assert not mobility.handovers(still, np.zeros_like(still), np.full(len(still), DAY)).any()
+    moves = np.bincount(mobility.crossings(vehicles)[0], minlength=_PEOPLE)[vehicles]
+    assert np.median(moves) > 10
+    driving = [mobility.at(vehicles, np.full(len(vehicles), h * HOUR)).moving for h in range(7, 17)]
+    assert 0.05 < np.mean(driving) < 0.5
+
+
+def test_workers_are_at_work_on_working_days_and_at_home_at_night() -> None:
+    population = _inputs().population
+    day_shift = chronotypes(_inputs().config, population) == 0
+    worker = np.flatnonzero((population.work >= 0) & (population.kind == PERSON) & day_shift)
+    work, home = population.work[worker].astype(np.int64), population.home[worker].astype(np.int64)
+    far = _km(work, home) > 15
+    assert far.sum() > 200
+    worker, work, home = worker[far], work[far], home[far]
+
+    def near(day: dt.date, hour: int, place: Rows) -> float:
+        at = _on(day).at(worker, np.full(len(worker), hour * HOUR)).cell
+        return float((_km(at, place) < 7).mean())
+
+    assert near(_WEDNESDAY, 10, work) > 0.45
+    assert near(_WEDNESDAY, 3, home) > 0.8
+    for free in (dt.date(2026, 1, 18), dt.date(2026, 5, 1)):  # a Sunday; a Friday, and a holiday
+        assert near(free, 10, work) < 0.3
+        assert near(free, 7, home) > 0.6
+
+
+def test_night_shifts_work_at_night() -> None:
+    inputs = _inputs()
+    population = inputs.population
+    nightly = np.flatnonzero(chronotypes(inputs.config, population) == NIGHT_SHIFT)
+    work, home = population.work[nightly].astype(np.int64), population.home[nightly].astype(int)
+    apart = _km(work, home) > 8
+    nightly, work = nightly[apart], work[apart]
+    assert nightly.size > 20
+    at = _on(_WEDNESDAY).at(nightly, np.full(len(nightly), HOUR)).cell  # 02 h local
+    assert (_km(at, work) < 7).mean() > 0.5
+    at = _on(_WEDNESDAY).at(nightly, np.full(len(nightly), 13 * HOUR)).cell
+    assert (_km(at, work) < 7).mean() < 0.3
+
+
+def test_commuters_move_in_the_morning_and_in_the_evening() -> None:
+    population = _inputs().population
+    people = np.flatnonzero(population.kind == PERSON)
+    moving = [
+        _on(_WEDNESDAY).at(people, np.full(len(people), hour * HOUR + HOUR // 2)).moving.mean()
+        for hour in range(24)
+    ]
+    local = np.roll(moving, 1)
+    assert local[:12].argmax() in (7, 8)
+    assert 12 + local[12:].argmax() in (16, 17, 18)
+    assert local[7:9].mean() > 1.3 * local[10:15].mean()
+    assert local[2:5].max() < 0.02
+
+
+def test_places_follow_exploration_and_return() -> None:
+    """Over four weeks, seen about ten times a day: bounds around what call records show."""
+    population, terrain = _inputs().population, _inputs().terrain
+    people = np.flatnonzero((population.kind == PERSON) | (population.kind == BUSINESS))[:2000]
+    rng = np.random.default_rng(5)
+    seen, times = [], []
+    for offset in range(28):
+        mobility = _on(_WEDNESDAY + offset * _ONE)
+        hours = np.sort(rng.integers(6 * HOUR, 22 * HOUR, (10, len(people))), axis=0)
+        for time in hours:
+            cell = mobility.at(people, time).cell
+            seen.append(np.where(_reachable(mobility, people, time), terrain.site[cell], -1))
+            times.append(offset * DAY + time)
+    site = np.array(seen).T
+    shares, found = np.zeros(10), np.zeros(28)
+    top, counted = [], 0
+    for row in site:
+        there = row[row >= 0]
+        places, first, visits = np.unique(there, return_index=True, return_counts=True)
+        if len(there) < 140:
+            continue
+        ranked = np.sort(visits)[::-1] / len(there)
+        top.append(ranked[:2].sum())
+        found += np.searchsorted(np.sort(first * 28 / len(there)), np.arange(1, 29))
+        if len(places) >= 10:
+            shares += ranked[:10]
+            counted += 1
+    assert 0.5 < np.median(top) < 0.9
+    zipf = -np.polyfit(np.log(np.arange(1, 11)), np.log(shares / counted), 1)[0]
+    assert 1.0 < zipf < 1.5
+    exploration = np.polyfit(np.log(np.arange(1, 29)), np.log(found), 1)[0]
+    assert 0.45 < exploration < 0.75
+
+
+def test_pointers_to_earlier_visits_are_followed_to_the_end() -> None:
+    person = draws.keys(draws.stream(3, "test"), np.arange(200))
+    visit = np.arange(200) * 37
+    found = haunts.first_visit(person, visit)
+    assert found[0] == 0
+    assert (found <= visit).all()
+    # What a pointer leads to is new itself, and the visit of that number is its own place.
+    assert (haunts.first_visit(person, found) == found).all()
+    known = [
+        len(np.unique(haunts.first_visit(np.repeat(key, 2000), np.arange(2000))))
+        for key in person[:50]
+    ]
+    # S after n visits: (1 + 1.21 * 0.6 n)^(1 / 1.21).
+    assert abs(np.mean(known) / (1 + 1.21 * 0.6 * 2000) ** (1 / 1.21) - 1) < 0.15
+
+
+def test_visitors_come_and_go() -> None:
+    population = _inputs().population
+    visitors = np.flatnonzero(population.kind == VISITOR)
+    others = np.flatnonzero(population.kind != VISITOR)
+    noon = np.full(_PEOPLE, 12 * HOUR)
+    here, came, left = [], 0, 0
+    before = None
+    for offset in range(365):
+        mobility = _absences(dt.date(2026, 1, 1) + offset * _ONE)
+        now = mobility.present(visitors, noon[: len(visitors)])
+        here.append(now.mean())
+        if before is not None:
+            came += int((now & ~before).sum())
+            left += int((before & ~now).sum())
+        before = now
+    assert 0.1 < np.mean(here) < 0.35
+    assert min(here) > 0
+    assert abs(came - left) <= len(visitors)
+    assert 11 < came / len(visitors) < 15
+    mobility = _on(_WEDNESDAY)
+    assert mobility.present(others, noon[: len(others)]).all()
+    present = mobility.present(visitors, noon[: len(visitors)])
+    assert (mobility.switched_off(visitors, noon[: len(visitors)]) == ~present).all()
+    gone = visitors[~present]
+    wait = mobility.until_on(gone, noon[: len(gone)])
+    assert (wait > 0).all()
+    assert (wait < 60 * DAY).all()
+    for row in range(0, len(gone), 5):
+        there = 12 * HOUR + wait[row]
+        day = _absences(_WEDNESDAY + int(there // DAY) * _ONE)
+        time = np.array([there % DAY])
+        assert day.present(gone[[row]], time).all()
+        assert not day.present(gone[[row]], time - SECOND).any()
+
+
+def _absences(day: dt.date) -> Absences:
+    return Absences(_inputs().config, _inputs().population, day)
+
+
+@pytest.mark.parametrize("day", [SPRING, SPRING - _ONE, AUTUMN, AUTUMN - _ONE, _WEDNESDAY])
 def test_a_phone_is_on_when_its_night_is_over(day: dt.date) -> None:
     """Also in the nights in which the clock changes."""
-    mobility, entity = _on(day), np.arange(_PEOPLE)
+    mobility = _on(day)
+    entity = np.flatnonzero(_inputs().population.kind != VISITOR)
     for hour in (0, 1, 2, 3, 22, 23):
-        time = np.full(_PEOPLE, hour * HOUR + 59 * 60 * SECOND)
-        off = np.flatnonzero(mobility.switched_off(entity, time))
-        wait = mobility.until_on(off, time[off])
+        time = np.full(len(entity), hour * HOUR + 59 * 60 * SECOND)
+        off = entity[mobility.switched_off(entity, time)]
+        time = time[: len(off)]
+        wait = mobility.until_on(off, time)
         assert off.size > 100 or hour == 22
         assert (wait > 0).all()
-        assert (wait <= 13 * HOUR).all()
-        assert not mobility.switched_off(off, time[off] + wait).any()
-        assert mobility.switched_off(off, time[off] + wait - SECOND).all()
+        assert (wait <= 16 * HOUR).all()
+        assert not mobility.switched_off(off, time + wait).any()
+        assert mobility.switched_off(off, time + wait - SECOND).all()
 
 
-def test_until_gone_ends_at_the_first_of_night_and_border() -> None:
-    day = dt.date(2026, 3, 30)
-    mobility, entity = _on(day), np.arange(_PEOPLE)
+def test_until_gone_ends_at_the_first_of_night_and_border_and_departure() -> None:
+    mobility, entity = _on(dt.date(2026, 3, 30)), np.arange(_PEOPLE)
     time = np.full(_PEOPLE, 12 * HOUR)
+    entity = entity[~mobility.switched_off(entity, time)]
+    time = time[: len(entity)]
     left = mobility.until_gone(entity, time)
     soon = np.flatnonzero(left < DAY // 2)
     assert soon.size > 50
     before, after = time[soon] + left[soon] - SECOND, time[soon] + left[soon]
-    was, now = mobility.at(soon, before), mobility.at(soon, after)
-    gone = mobility.switched_off(soon, after) | (was.country != now.country)
-    assert gone.all()
-    assert not mobility.switched_off(soon, before).any()
+    assert mobility.switched_off(entity[soon], after).all()
+    assert not mobility.switched_off(entity[soon], before).any()
     stay = np.flatnonzero(left >= DAY // 2)
-    same = (
-        mobility.at(stay, time[stay]).country
-        == mobility.at(stay, time[stay] + DAY // 2 - 1).country
-    )
-    assert same.all()
+    assert not mobility.switched_off(entity[stay], time[stay] + DAY // 2 - 1).any()
+    assert np.isin(np.flatnonzero(left < DAY), mobility.may_go(entity)).all()
 
 
 def test_trips_lie_within_a_week_and_are_as_many_as_told() -> None:
@@ -92,7 +346,7 @@ def test_trips_lie_within_a_week_and_are_as_many_as_told() -> None:
         start = first + dt.timedelta(weeks=week)
         leave, back = _on(start).trip(entity)
         goes = leave >= 0
-        trips += goes
+        trips += goes & (inputs.population.leader == entity)
         assert (leave[goes] >= 60 * SECOND).all()
         assert (back[goes] < 7 * DAY - HOUR).all()
         assert (back[goes] - leave[goes] >= 6 * HOUR).all()
@@ -101,15 +355,105 @@ def test_trips_lie_within_a_week_and_are_as_many_as_told() -> None:
         assert (later[0][goes] == leave[goes] - 4 * DAY).all()
     personas = list(inputs.config.personas.values())
     expected = np.array([p.trips_per_year / 52 * 8 for p in personas])[inputs.population.persona]
+    expected = expected[inputs.population.leader == entity]
     assert abs(trips.sum() - expected.sum()) < 4 * np.sqrt(expected.sum())
     assert not trips[inputs.population.kind == VISITOR].any()
 
 
-def test_machines_are_never_switched_off() -> None:
-    machines = np.flatnonzero(_inputs().population.kind == MACHINE)
-    mobility = _on(dt.date(2026, 1, 14))
-    for hour in range(24):
-        assert not mobility.switched_off(machines, np.full(len(machines), hour * HOUR)).any()
+def test_between_two_networks_nobody_is_reached() -> None:
+    population = _inputs().population
+    found = 0
+    for offset in range(7):
+        mobility = _on(dt.date(2026, 3, 28) + offset * _ONE)
+        entity = np.arange(_PEOPLE)
+        leave, back = mobility.trip(entity)
+        goes = np.flatnonzero((leave >= 0) & (leave < DAY) & (population.kind == PERSON))
+        start = leave[goes]
+        before, behind = start - SECOND, start + 59 * 60 * SECOND
+        assert not mobility.at(goes, before).abroad.any()
+        # At home before the trip.
+        assert (_km(mobility.at(goes, before).cell, population.home[goes].astype(int)) < 12).all()
+        assert mobility.switched_off(goes, start).all()
+        assert (mobility.until_on(goes, start) <= 16 * HOUR).all()
+        later = np.minimum(start + 3 * HOUR, back[goes] - 3 * HOUR - SECOND)
+        assert mobility.at(goes, later).abroad.all()
+        assert not mobility.at(goes, np.minimum(behind, start + HOUR // 2)).abroad.any()
+        found += len(goes)
+    assert found > 30
+
+
+def test_changes_of_the_cell_tell_what_positions_tell() -> None:
+    for day in (_WEDNESDAY, dt.date(2026, 1, 16)):
+        mobility = _on(day)
+        entity = np.arange(0, _PEOPLE, 7)
+        who, time, cell, previous = mobility.crossings(entity)
+        assert len(who) > 3 * len(entity)
+        assert (np.diff(who * np.int64(2 * DAY) + time) > 0).all()
+        assert (cell != previous).all()
+        assert ((time > 0) & (time < DAY)).all()
+        assert (mobility.at(who, time).cell == cell).all()
+        assert (mobility.at(who, time - 1).cell == previous).all()
+        # Between two changes nothing changes.
+        rng = np.random.default_rng(1)
+        for _ in range(20):
+            asked = rng.integers(0, DAY, len(entity))
+            last = np.searchsorted(
+                who * np.int64(2 * DAY) + time, entity * 2 * DAY + asked, "right"
+            )
+            known = (last > 0) & (who[np.maximum(last - 1, 0)] == entity)
+            replayed = np.where(
+                known,
+                cell[np.maximum(last - 1, 0)],
+                mobility.at(entity, np.zeros_like(entity)).cell,
+            )
+            assert (mobility.at(entity, asked).cell == replayed).all()
+
+
+def test_handovers_are_the_changes_of_the_cell_while_something_lasts() -> None:
+    mobility = _on(_WEDNESDAY)
+    rng = np.random.default_rng(2)
+    entity = rng.integers(0, _PEOPLE, 20_000)
+    start = rng.integers(0, DAY, 20_000)
+    end = start + (60 * SECOND * 10 ** rng.uniform(-1, 2, 20_000)).astype(np.int64)
+    handovers = mobility.handovers(entity, start, end)
+    who, time, _, _ = mobility.crossings(np.arange(_PEOPLE))
+    key = who * np.int64(4 * DAY) + time
+    # Positions are told to the second.
+    seconds = [value // SECOND * SECOND for value in (start, end)]
+    counted = np.diff(
+        [np.searchsorted(key, entity * 4 * DAY + value, "right") for value in seconds], axis=0
+    )[0]
+    inside = end < DAY
+    assert (handovers == counted)[inside].all()
+    assert handovers[mobility.at(entity, start).moving].mean() > 1
+    assert (handovers > 0).mean() < 0.2
+
+
+def test_another_device_camps_on_other_cells_of_the_same_places() -> None:
+    inputs = _inputs()
+    population = inputs.population
+    rat = np.where(population.rat == NR, EUTRAN, population.rat).astype(np.int8)
+    rat[population.rat == EUTRAN] = GERAN
+    mobility = Mobility(inputs.config, population, inputs.terrain, _WEDNESDAY, rat)
+    people = np.flatnonzero(population.kind == PERSON)
+    for hour in (3, 11, 18):
+        time = np.full(len(people), hour * HOUR)
+        cell = mobility.at(people, time).cell
+        served = inputs.cells.rat[cell]
+        lead = population.leader[people]
+        assert (served[rat[lead] == GERAN] == GERAN).all()
+        assert (served[rat[lead] == EUTRAN] == EUTRAN).all()
+
+
+def test_a_day_is_the_same_whenever_it_is_made() -> None:
+    inputs, entity = _inputs(), np.arange(_PEOPLE)
+    again = Mobility(inputs.config, inputs.population, inputs.terrain, _WEDNESDAY)
+    for hour in range(0, 24, 3):
+        time = np.full(_PEOPLE, hour * HOUR)
+        one, two = _on(_WEDNESDAY).at(entity, time), again.at(entity, time)
+        assert (one.cell == two.cell).all()
+        assert (one.moving == two.moving).all()
+    assert day_number(_WEDNESDAY) > 0
 
 
 def test_every_cell_finds_a_geran_cell_near() -> None:
@@ -127,15 +471,3 @@ def test_every_cell_finds_a_geran_cell_near() -> None:
     for other in np.flatnonzero(cells.rat == GERAN)[::7]:
         beside = (north[alone] - north[other]) ** 2 + (east[alone] - east[other]) ** 2
         assert (beside >= distance - 1e-4).all()
-
-
-def test_local_free_days_are_spent_at_home() -> None:
-    inputs = _inputs()
-    entity = np.flatnonzero(inputs.population.work >= 0)
-    noon = np.full(len(entity), 11 * HOUR)
-    for day in (SPRING, dt.date(2026, 5, 1)):  # a Sunday and the holiday of 1 May, a Friday
-        assert DayClock(day, "Europe/Brussels", "BE").free_day[11]
-        where = _on(day).at(entity, noon)
-        assert (where.cell == inputs.population.home[entity]).all()
-    thursday = _on(dt.date(2026, 4, 30)).at(entity, noon)
-    assert (thursday.cell == inputs.population.work[entity]).mean() > 0.7

@@ -5,23 +5,41 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from telco_pipeline.behaviour.rhythm import Kind, day_rhythm
-from telco_pipeline.engine.calendar import DAY, HOUR, days
-from telco_pipeline_tests.generators.kit import AUTUMN, SPRING, small_world
+from telco_pipeline.behaviour.rhythm import (
+    CHRONOTYPE_HOURS,
+    NIGHT_SHIFT,
+    OWL,
+    WHOLE_DAY,
+    Kind,
+    Window,
+    chronotypes,
+    day_rhythm,
+    windows,
+)
+from telco_pipeline.engine.calendar import DAY, HOUR, SECOND, days
+from telco_pipeline_tests.generators.kit import (
+    AUTUMN,
+    SPRING,
+    inputs_of,
+    small_world,
+)
 
 _CONFIG = small_world()
 _PERSON = list(_CONFIG.personas).index("commuter")
 _DRAWS = 400_000
 
 
-def _times(kind: Kind, day: dt.date) -> np.ndarray:
+def _times(
+    kind: Kind, day: dt.date, chronotype: int = 0, window: Window = WHOLE_DAY
+) -> np.ndarray:
     bits = np.arange(_DRAWS, dtype=np.uint64) * np.uint64(2**64 // _DRAWS)  # evenly spread
-    return day_rhythm(_CONFIG, kind, day).times(bits, np.full(_DRAWS, _PERSON))
-
-
-def _weight(kind: Kind, day: dt.date) -> float:
     rhythm = day_rhythm(_CONFIG, kind, day)
-    return float(rhythm.weight[rhythm.row[_PERSON]])
+    return rhythm.times(bits, np.full(_DRAWS, rhythm.row[_PERSON, chronotype]), window)
+
+
+def _weight(kind: Kind, day: dt.date, chronotype: int = 0) -> float:
+    rhythm = day_rhythm(_CONFIG, kind, day)
+    return float(rhythm.weight[rhythm.row[_PERSON, chronotype]])
 
 
 @pytest.mark.parametrize("kind", ["calls", "messages", "data"])
@@ -72,6 +90,85 @@ def test_a_day_without_any_of_a_profile_s_hours_has_no_events() -> None:
     }
     config = small_world(rhythms=rhythms, time_zone="Pacific/Auckland")
     rhythm = day_rhythm(config, "calls", dt.date(2026, 6, 12))
-    assert rhythm.weight[rhythm.row[_PERSON]] == 0.0
-    times = rhythm.times(np.array([0, 1 << 63], dtype=np.uint64), np.array([0, 0]))
-    assert ((times >= 0) & (times < DAY)).all()
+    row = rhythm.row[_PERSON, :1]
+    assert rhythm.weight[row] == 0.0
+    for window in (WHOLE_DAY, *windows(6 * HOUR)):
+        assert rhythm.mean_events(row, window) == 0.0
+        times = rhythm.times(np.array([0, 1 << 63], dtype=np.uint64), row.repeat(2), window)
+        assert ((times >= window.start) & (times < window.stop)).all()
+
+
+_TAILS = [1, SECOND, 112 * SECOND, HOUR + 112 * SECOND, 17 * HOUR + 61 * SECOND, DAY - 1]
+
+
+@pytest.mark.parametrize("tail", _TAILS)
+@pytest.mark.parametrize("day", [dt.date(2026, 1, 14), SPRING])
+def test_two_windows_hold_what_the_whole_day_holds(tail: int, day: dt.date) -> None:
+    main, end = windows(tail)
+    assert (main.start, main.stop, end.start, end.stop) == (0, DAY - tail, DAY - tail, DAY)
+    assert main.number != end.number
+    for kind in ("calls", "messages", "data"):
+        rhythm = day_rhythm(_CONFIG, kind, day)
+        row = np.unique(rhythm.row)
+        parts = [rhythm.mean_events(row, window) for window in (main, end)]
+        assert min(part.min() for part in parts) >= 0
+        np.testing.assert_allclose(sum(parts), rhythm.weight[row], rtol=1e-9)
+        np.testing.assert_allclose(rhythm.mean_events(row, WHOLE_DAY), rhythm.weight[row])
+
+
+@pytest.mark.parametrize("tail", _TAILS)
+def test_times_lie_in_their_window(tail: int) -> None:
+    for window in windows(tail):
+        times = _times("calls", dt.date(2026, 1, 14), window=window)
+        assert times.min() >= window.start
+        assert times.max() < window.stop
+
+
+def test_windows_are_shaped_like_their_part_of_the_day() -> None:
+    """Drawn apart and put together, the two are the whole day; counts by their means."""
+    day, tail = dt.date(2026, 1, 14), 5 * HOUR + 17 * SECOND
+    rhythm = day_rhythm(_CONFIG, "calls", day)
+    row = rhythm.row[_PERSON, :1]
+    minutes = [0.0, 0.0]
+    for window in windows(tail):
+        share = rhythm.mean_events(row, window) / rhythm.weight[row]
+        times = _times("calls", day, window=window)
+        minutes[0] += np.bincount(times // (15 * 60 * SECOND), minlength=96) * share / _DRAWS
+    minutes[1] = np.bincount(_times("calls", day) // (15 * 60 * SECOND), minlength=96) / _DRAWS
+    assert np.abs(minutes[0] - minutes[1]).max() < 3e-4
+    # The share of the tail is that of the times drawn for the whole day.
+    late = (_times("calls", day) >= DAY - tail).mean()
+    assert float(share[0]) == pytest.approx(late, abs=1e-3)
+
+
+def test_owls_and_night_workers_live_later() -> None:
+    """The shape of a day, moved by the hours of the chronotype."""
+    day = dt.date(2026, 1, 14)
+    usual = np.bincount(_times("calls", day) // HOUR, minlength=24)
+    for chronotype in (OWL, NIGHT_SHIFT):
+        theirs = np.bincount(_times("calls", day, chronotype) // HOUR, minlength=24)
+        fits = [np.corrcoef(theirs, np.roll(usual, later))[0, 1] for later in range(24)]
+        assert abs(int(np.argmax(fits)) - CHRONOTYPE_HOURS[chronotype]) <= 0.5
+    most, owls = (_times("calls", day, chronotype) // HOUR for chronotype in (0, OWL))
+    # After ten in the evening and from six to eight in the morning, local time.
+    assert (owls >= 21).mean() > 2 * (most >= 21).mean()
+    assert np.isin(owls, [5, 6]).mean() < 0.3 * np.isin(most, [5, 6]).mean()
+    week = days(dt.date(2026, 6, 8), 7)
+    for chronotype in range(len(CHRONOTYPE_HOURS)):
+        mean = np.mean([_weight("calls", one, chronotype) for one in week])
+        assert mean == pytest.approx(1.0, abs=0.03)
+
+
+def test_chronotypes_have_their_shares_and_belong_to_the_holder() -> None:
+    inputs = inputs_of(small_world(subscribers=20_000))
+    registry = inputs.frames["subscribers"]
+    found = chronotypes(inputs.config, inputs.population)
+    person = (registry["kind"] == "person").to_numpy()
+    assert (found[~person] == 0).all()
+    works = person & registry["work_cell_id"].is_not_null().to_numpy()
+    # A tenth (Roenneberg 2007); 4 % of who works (Eurofound).
+    assert (found[person] == OWL).mean() == pytest.approx(0.10, abs=0.01)
+    assert (found[works] == NIGHT_SHIFT).mean() == pytest.approx(0.04, abs=0.008)
+    assert not (found[person & ~works] == NIGHT_SHIFT).any()
+    both = registry.select("holder_id").with_columns(chronotype=found)
+    assert both.group_by("holder_id").n_unique()["chronotype"].max() == 1

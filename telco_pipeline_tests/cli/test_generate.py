@@ -51,6 +51,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> dict:
         return box["summary"]
 
     monkeypatch.setattr(runs, "run_operator", run_operator)
+    monkeypatch.setattr(demo, "realism", lambda asked: f"Realism of {asked.days} days")
     return box
 
 
@@ -132,6 +133,7 @@ class TestOutcomes:
         assert (outcome["datasets"], outcome["replace"]) == (None, True)
         assert "http://127.0.0.1:3000" in result.stdout
         assert result.stdout.count("print(") == 3
+        assert "Realism of 35 days" in result.stdout
 
     def test_demo_with_a_failed_check_fails(self, telco: Telco, outcome: dict) -> None:
         outcome["summary"] = summary(FAILED)

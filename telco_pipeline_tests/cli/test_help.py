@@ -14,7 +14,9 @@ COMMANDS = (
     "plan",
     "check",
     "demo",
+    "realism",
     "bench",
+    "export bandicoot",
     "scenarios list",
     "scenarios show",
     "scenarios validate",
@@ -32,7 +34,7 @@ def test_each_command_explains_itself(telco: Telco, command: str, option: str) -
     assert f"telco {command}" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["scenarios"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["scenarios"], ["export"]])
 def test_overview_names_the_commands(telco: Telco, arguments: list[str]) -> None:
     result = telco(*arguments)
 

@@ -1,7 +1,7 @@
 """Small worlds in memory, and days of records made in them, for tests that need no lake."""
 
 import datetime as dt
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from telco_pipeline.world.catalogue import build_devices, build_plans
 from telco_pipeline.world.network import build_network
 from telco_pipeline.world.places import build_places
 from telco_pipeline.world.subscribers import SubscriberInputs, build_subscribers
+from telco_pipeline.world.ties import build_ties
 
 WORLD_FILE = Path(__file__).parents[1] / "golden" / "world.yaml"
 """A world of the tests' own: editing scenarios/world.yaml changes no expectation."""
@@ -25,6 +26,23 @@ AUTUMN = dt.date(2026, 10, 25)
 """The day on which the clock goes from 03:00 back to 02:00 local time (01:00 UTC)."""
 
 LOCAL = "Europe/Brussels"
+
+IDENTITY = (
+    "subscriber_id",
+    "imsi",
+    "msisdn",
+    "imei",
+    "device_id",
+    "number_holder",
+    "serving_plmn",
+)
+"""What changes of a subscription, and whose it is."""
+
+THEN = "_then"
+"""Ending of columns that say what a row's subscriber had at its time."""
+
+HELD = "_held"
+"""Ending of columns that say who had a row's number at its time."""
 
 
 def small_world(path: Path = WORLD_FILE, **overrides: Any) -> WorldConfig:
@@ -55,6 +73,7 @@ def inputs_of(config: WorldConfig) -> Inputs:
             "devices": devices,
             "plans": plans,
             "subscribers": subscribers,
+            "social_ties": build_ties(config, subscribers, network.cells, places),
         },
     )
 
@@ -98,6 +117,70 @@ class Operator:
     def frame(self, name: str) -> pl.DataFrame:
         """Return a static dataset."""
         return self.inputs.frames[name]
+
+    @cached_property
+    def identities(self) -> pl.DataFrame:
+        """Who has which identity when, from the registry and the records of its changes alone.
+
+        The columns of `IDENTITY`, `valid_from` and `valid_to` (exclusive; null for the last one).
+        """
+        epoch, end = self.inputs.config.epoch, self.days[-1]
+        moment = pl.Datetime("us", "UTC")
+        first = self.frame("subscribers").select(
+            *IDENTITY[:-1],
+            serving_plmn="home_plmn",
+            valid_from=pl.lit(dt.datetime.combine(epoch, dt.time(), dt.UTC)).cast(moment),
+        )
+        changes = [
+            make_day(self.inputs, "identity_changes", epoch + dt.timedelta(days=offset))
+            for offset in range((end - epoch).days + 1)
+        ]
+        later = pl.concat(changes).select(*IDENTITY, valid_from="event_time")
+        return (
+            pl.concat([first, later])
+            .sort("subscriber_id", "valid_from")
+            .with_columns(valid_to=pl.col("valid_from").shift(-1).over("subscriber_id"))
+        )
+
+    def as_of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return rows with what their subscriber had at their time, in columns `..._then`."""
+        versions = self.identities.select(
+            "subscriber_id", "valid_from", pl.exclude("subscriber_id", "valid_from").name.suffix(THEN)
+        )
+        return rows.sort("event_time").join_asof(
+            versions.sort("valid_from"),
+            left_on="event_time",
+            right_on="valid_from",
+            by="subscriber_id",
+            strategy="backward",
+            check_sortedness=False,
+        )
+
+    def with_holder(self, rows: pl.DataFrame, number: str) -> pl.DataFrame:
+        """Return rows with the subscriber of ours who had a number at their time.
+
+        Args:
+            rows: Records.
+            number: Column of the numbers.
+
+        Returns:
+            The rows with columns `..._held` of the holder's identity; all null where nobody of
+            ours had the number, or no longer.
+        """
+        held = self.identities.select(
+            pl.col("msisdn").alias(number), "valid_from", pl.all().name.suffix(HELD)
+        )
+        found = rows.sort("event_time").join_asof(
+            held.sort("valid_from"),
+            left_on="event_time",
+            right_on="valid_from",
+            by=number,
+            strategy="backward",
+            check_sortedness=False,
+        )
+        over = pl.col(f"valid_to{HELD}") <= pl.col("event_time")
+        columns = [name for name in found.columns if name.endswith(HELD)]
+        return found.with_columns(pl.when(~over.fill_null(False)).then(pl.col(columns)))
 
 
 @cache

@@ -249,8 +249,10 @@ def test_the_radio_access_fits_the_cell(operator: Operator, name: str) -> None:
     holds(usual, rat == pl.col("cell_rat"))
     narrow = rows.filter(rat.is_in(["NB-IoT", "LTE-M"]))
     if name != "cdrs_voice":
-        holds(narrow, pl.col("cell_rat") == "EUTRAN")
-        holds(narrow, pl.col("kind") == "machine")
+        # A machine that reports all day has no need of a location update.
+        if name != "location_updates" or narrow.height:
+            holds(narrow, pl.col("cell_rat") == "EUTRAN")
+            holds(narrow, pl.col("kind") == "machine")
     else:
         assert (rows["rat_type"] == "WLAN").mean() > 0.01
         assert narrow.height == 0
@@ -418,7 +420,12 @@ def test_registrations_have_no_call(operator: Operator, ims: pl.DataFrame) -> No
     for column in ("called_party_address", "codec", "delivery_start_time", "delivery_end_time"):
         assert registrations[column].null_count() == registrations.height
     holds(registrations, pl.col("sip_response").is_in([200, 401, 403, 504]))
-    assert (registrations["sip_response"] == 200).mean() > 0.96
+    # Of each dialogue the last answer is the one that counts; a first one may be a challenge.
+    last = (
+        registrations.sort("event_time").group_by("session_id").agg(pl.col("sip_response").last())
+    )
+    assert (last["sip_response"] == 200).mean() > 0.99
+    assert 0.08 < (registrations["sip_response"] == 401).mean() < 0.2
     phones = operator.frame("subscribers").join(operator.frame("devices"), on="device_id")
     able = phones.filter(pl.col("volte") & (pl.col("kind") != "machine"))["subscriber_id"]
     assert registrations["subscriber_id"].is_in(able.implode()).all()
@@ -476,7 +483,7 @@ def test_data_records_keep_their_limits(operator: Operator, data: pl.DataFrame) 
     holds(data, pl.col("duration").is_between(0, limit))
     holds(data, (pl.col("data_volume_uplink") >= 0) & (pl.col("data_volume_downlink") >= 0))
     cause = pl.col("cause_for_rec_closing")
-    holds(data, cause.is_in([0, 4, 17]))
+    holds(data, cause.is_in([0, 4, 17, 22]))
     holds(data.filter(cause == 17), pl.col("duration") == limit)
     nr = data.filter(pl.col("rat_type") == "NR")
     holds(nr, (pl.col("record_type") == "chargingFunctionRecord"))
@@ -529,9 +536,15 @@ def test_nobody_shares_an_address(data: pl.DataFrame) -> None:
 # Phones that are off, and location updates.
 
 
+def _accepted(operator: Operator) -> pl.DataFrame:
+    """Return the location updates that the network accepted, in order."""
+    updates = operator.all("location_updates").filter(pl.col("cause") == 0)
+    return updates.sort("subscriber_id", "event_time")
+
+
 def _off_periods(operator: Operator) -> pl.DataFrame:
     """Return when phones at home in our network were detached, from the location updates alone."""
-    seen = operator.all("location_updates").sort("subscriber_id", "event_time")
+    seen = _accepted(operator)
     following = seen.select(
         "subscriber_id",
         "update_type",
@@ -549,7 +562,7 @@ def test_an_attach_follows_a_detach(made: object) -> None:
     ended = periods.filter(pl.col("next").is_not_null())
     assert ended.height > 100
     holds(ended, pl.col("next") == "attach")
-    seen = operator.all("location_updates").sort("subscriber_id", "event_time")
+    seen = _accepted(operator)
     before = seen.with_columns(last=pl.col("update_type").shift(1).over("subscriber_id"))
     attaches = before.filter((pl.col("update_type") == "attach") & pl.col("last").is_not_null())
     holds(attaches, pl.col("last") == "detach")
@@ -584,9 +597,8 @@ def test_nothing_happens_on_a_phone_that_is_off(made: object, name: str) -> None
 def test_the_previous_area_is_where_the_phone_was(
     operator: Operator, locations: pl.DataFrame
 ) -> None:
-    rows = locations.sort("subscriber_id", "event_time").with_columns(
-        last=pl.col("tac").shift(1).over("subscriber_id")
-    )
+    # What the network knows is the last update that it accepted.
+    rows = _accepted(operator).with_columns(last=pl.col("tac").shift(1).over("subscriber_id"))
     attach = pl.col("update_type") == "attach"
     assert rows.filter(attach)["previous_tac"].null_count() == rows.filter(attach).height
     known = rows.filter(~attach & pl.col("last").is_not_null())
@@ -761,6 +773,7 @@ def test_timing_advance_stays_within_the_cell(operator: Operator, locations: pl.
     reach = operator.frame("cells").select("cell_id", "range_m")
     rows = locations.join(reach, on="cell_id")
     holds(rows, pl.col("timing_advance") * step <= pl.col("range_m"))
-    stays = rows.group_by("subscriber_id", "cell_id").agg(pl.col("timing_advance").n_unique())
+    still = rows.filter(pl.col("update_type") != "tracking area change")
+    stays = still.group_by("subscriber_id", "cell_id").agg(pl.col("timing_advance").n_unique())
     assert stays["timing_advance"].max() == 1
     assert np.unique(rows["timing_advance"].to_numpy()).size > 50

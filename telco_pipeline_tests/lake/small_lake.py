@@ -67,10 +67,12 @@ def _chosen(dataset: Dataset, day: dt.date | None, part: int) -> dict[str, list[
             chosen[name] = random.Random(place).sample(range(1 << 62), ROWS)
         elif name in keys:
             chosen[name] = _key_values(dataset.name, name)
-        elif name == "imei":
-            chosen[name] = [with_luhn(f"35000000{number:06d}") for number in range(ROWS)]
-        elif name == "iccid":
-            chosen[name] = [with_luhn(f"893261{number:012d}") for number in range(ROWS)]
+        elif name.removeprefix("previous_") in IDENTITIES:
+            chosen[name] = IDENTITIES[name.removeprefix("previous_")]
+        elif name in ("number_holder", "home_plmn", "serving_plmn"):
+            chosen[name] = ["20661"] * ROWS
+        elif name == "change_type":
+            chosen[name] = ["sim_swap"] * ROWS
         elif name == dataset.time and day is not None:
             start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
             chosen[name] = [start + dt.timedelta(minutes=number) for number in range(ROWS)]
@@ -83,3 +85,12 @@ def _key_values(dataset: str, column: str) -> list[Any]:
     if DATASETS[dataset].polars_schema[column] == pl.String:
         return [f"{dataset}-{number:03d}" for number in range(ROWS)]
     return list(range(1, ROWS + 1))
+
+
+IDENTITIES = {
+    "imsi": IMSIS,
+    "msisdn": [f"+324610000{number:02d}" for number in range(ROWS)],
+    "imei": [with_luhn(f"35000000{number:06d}") for number in range(ROWS)],
+    "iccid": [with_luhn(f"893261{number:012d}") for number in range(ROWS)],
+}
+"""What subscribers 1 to `ROWS` have, and keep: what changes, changes to the same."""

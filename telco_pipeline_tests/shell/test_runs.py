@@ -117,7 +117,8 @@ def test_a_failed_check_stops_what_comes_after(
     assert "subscriber_id" in str(told.metadata["sample"].value)
     assert told.metadata["recover"].value == "telco generate --datasets subscribers --replace"
     assert checks["subscribers", "unique"].passed
-    assert set(recorder.made) == set(STATIC_DATASETS), "what hangs on it is not made"
+    hangs_on_it = {"social_ties"}
+    assert set(recorder.made) == set(STATIC_DATASETS) - hangs_on_it
 
 
 def test_a_check_of_a_range_names_the_days_that_failed(

@@ -94,8 +94,21 @@ def test_all_days_are_a_gap_at_first(defs: dg.Definitions, recorder: Recorder) -
     with ephemeral() as instance:
         run_job(defs, "build_world", instance)
         assert spans(gaps(instance)) == [("2026-01-01", "2026-01-10")]
-        later = dt.datetime(2026, 6, 30, 0, 45, tzinfo=dt.UTC)
-        assert spans(gaps(instance, later)) == [("2026-05-31", "2026-06-29")]
+
+
+def test_changes_of_identity_come_first_and_from_the_epoch(
+    defs: dg.Definitions, recorder: Recorder
+) -> None:
+    """Records of any day are checked against all changes before it."""
+    later = dt.datetime(2026, 6, 30, 0, 45, tzinfo=dt.UTC)
+    with ephemeral() as instance:
+        run_job(defs, "build_world", instance)
+        (first,) = gaps(instance, later)
+        assert isinstance(first, dg.RunRequest)
+        assert first.asset_selection == [dg.AssetKey("identity_changes")]
+        assert spans([first]) == [("2026-01-01", "2026-05-30")]
+        before = dt.datetime(2026, 1, 31, 0, 45, tzinfo=dt.UTC)
+        assert spans(gaps(instance, before)) == [("2026-01-01", "2026-01-30")]
 
 
 def test_no_gap_is_no_run(defs: dg.Definitions, recorder: Recorder) -> None:

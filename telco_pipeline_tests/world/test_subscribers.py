@@ -3,6 +3,7 @@
 import datetime as dt
 from functools import lru_cache
 
+import holidays
 import numpy as np
 import polars as pl
 import pytest
@@ -94,7 +95,8 @@ def test_identities_are_valid(registry: pl.DataFrame, config: WorldConfig) -> No
     assert ours["iccid"].str.starts_with("893261").all()
     humans = ours.filter(pl.col("kind") != "machine")
     assert humans["imsi"].str.contains(r"^2066110\d{8}$").all()
-    assert humans["msisdn"].str.contains(r"^\+3246[12]\d{6}$").all()
+    kept = humans.filter(pl.col("number_holder") == config.own_operator.plmn)
+    assert kept["msisdn"].str.contains(r"^\+3246[12]\d{6}$").all()
     assert not (registry["msisdn"] == config.numbering.voicemail_number).any()
     machines = ours.filter(pl.col("kind") == "machine")
     assert machines["msisdn"].str.contains(r"^\+3277\d{10}$").all()
@@ -140,8 +142,12 @@ def test_nulls_by_kind(registry: pl.DataFrame) -> None:
     always = [
         c
         for c in registry.columns
-        if c not in ("first_name", "last_name", "birth_date", "contract_end", "work_cell_id")
-    ]
+        if c
+        not in (
+            "first_name", "last_name", "birth_date", "contract_end", "work_cell_id", "household_id"
+        )
+    ]  # fmt: skip
+    assert (registry["household_id"].is_null() == (registry["kind"] != "person")).all()
     assert sum(registry.select(always).null_count().row(0)) == 0
 
 
@@ -151,10 +157,33 @@ def test_dates_are_possible(registry: pl.DataFrame, config: WorldConfig) -> None
     assert (start >= dt.date(config.epoch.year - 11, 1, 1)).all()
     assert (end.drop_nulls() >= config.epoch).all()
     assert (end.drop_nulls() < dt.date(config.epoch.year + 3, 1, 1)).all()
-    older = (start - birth).dt.total_days()
-    assert (older.drop_nulls() > 9 * 365).all()
-    visitors = registry.filter(pl.col("kind") == "visitor")["contract_start"]
-    assert (visitors >= config.epoch - dt.timedelta(days=14)).all()
+    tenth = birth.drop_nulls().dt.offset_by("10y")
+    assert (start.filter(birth.is_not_null()) >= tenth).all()
+
+
+def test_contracts_begin_when_shops_are_open(registry: pl.DataFrame, config: WorldConfig) -> None:
+    closed = holidays.country_holidays(config.country, years=range(2014, 2027))
+    start = registry["contract_start"]
+    assert not start.is_in(pl.Series(list(closed)).implode()).any()
+    people = registry.filter(pl.col("kind") == "person")["contract_start"].dt.weekday()
+    shares = dict(people.value_counts(normalize=True).rows())
+    assert sorted(shares) == [1, 2, 3, 4, 5, 6]
+    assert shares[6] == max(shares.values()) < 0.25
+    firms = registry.filter(pl.col("kind").is_in(["business", "machine"]))
+    assert (firms["contract_start"].dt.weekday() <= 5).all()
+    assert (
+        firms["contract_start"].dt.weekday().value_counts(normalize=True)["proportion"].max() < 0.23
+    )
+
+
+def test_a_visitors_contract_does_not_tell_the_visit(registry: pl.DataFrame) -> None:
+    age = pl.col("contract_start").dt.year()
+    by_kind = {
+        kind: registry.filter((pl.col("kind") == kind) & ~pl.col("plan_id").str.starts_with("PRE"))
+        for kind in ("visitor", "person")
+    }
+    means = {kind: rows.select(age.mean()).item() for kind, rows in by_kind.items()}
+    assert means["visitor"] == pytest.approx(means["person"], abs=0.3)
 
 
 def test_ages_lie_in_the_personas_ranges(registry: pl.DataFrame, config: WorldConfig) -> None:
@@ -267,9 +296,13 @@ def test_commutes_are_as_long_as_in_life(registry: pl.DataFrame, inputs: Subscri
     both = both.with_columns(km=(east * east + north * north).sqrt())
     workers = both.filter(~pl.col("student"))["km"]
     students = both.filter(pl.col("student"))["km"]
-    assert 9 < workers.median() < 16
-    assert 14 < workers.mean() < 26
-    assert students.median() < workers.median()
+    assert 11 < workers.median() < 14
+    assert 14 < workers.mean() < 22
+    assert 6 < students.median() < workers.median()
+    assert workers.quantile(0.99) < 90
+    assert workers.max() < 125
+    assert (workers == 0).mean() < 0.08  # at the site of the home
+    assert (people["home_cell_id"] == people["work_cell_id"]).mean() < 0.03
 
 
 def test_home_lies_near_the_place(registry: pl.DataFrame, inputs: SubscriberInputs) -> None:

@@ -1,26 +1,49 @@
 """Calls and their legs: what voice, VoIP and IMS records are made from.
 
 Belongs here: who calls whom, outcome, times, and which access each side uses. Does not belong
-here: the fields of a record (`voice`, `voip`, `ims`).
+here: the fields of a record (`voice`, `voip`, `ims`), whom people know (`behaviour.contacts`).
 
-A call has up to two legs that are ours: the originating one of a caller of ours, and the
-terminating one of a callee of ours whom the call reached. A call that comes from another network
-has only a terminating leg.
+Calls come in trains between two parties (`behaviour.bursts`): who is not answered may try again or
+be called back, who has spoken may have forgotten something. A train is drawn with the subscriber
+who, or whose contact in another network, begins it.
+
+A call has up to three legs that are ours: the originating one of a caller of ours, the terminating
+one of a callee of ours whom the call reached, and the forwarded one of a callee whose voicemail
+takes it. A subscriber starts no call while on the phone; a call from another network that finds
+him there is busy, or waits and is taken beside the first. A call between two of ours may find the
+callee on the phone and is then taken as waiting too: what the other part of the population makes
+is not known here.
 """
 
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from telco_pipeline.behaviour.population import EUTRAN, GERAN, MACHINE, NR, WLAN
+from telco_pipeline.behaviour.bursts import LONGEST_TRAIN, Train
+from telco_pipeline.behaviour.mobility import Positions
+from telco_pipeline.behaviour.population import EUTRAN, GERAN, NR, WLAN
+from telco_pipeline.behaviour.rhythm import Window, windows
 from telco_pipeline.contracts.codes import Q850
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice, QuantileTable
-from telco_pipeline.generators.base import Columns, Day, Events, Rows, draw_events, with_tail
+from telco_pipeline.generators.base import (
+    EVENTS_PER_WINDOW,
+    WIDE_BLOCK,
+    Columns,
+    Day,
+    Events,
+    Rows,
+    blocks,
+    can_start,
+    draw_events,
+)
+
+Flags = npt.NDArray[np.bool_]
 
 # Outcome of an attempt (answered 73.7 %: measured, Copenhagen Networks Study; the split of the
 # rest: practice). Position in OUTCOMES.
@@ -37,16 +60,20 @@ OUTCOMES: Final = (
 _WEIGHTS: Final = (73.7, 14.0, 5.0, 3.9, 2.4, 0.4, 0.2, 0.4)
 _OUTCOME = Choice.of(_WEIGHTS)
 ANSWERED: Final = 0
-_NO_ANSWER: Final = 1
-_BUSY: Final = 2
-_ABSENT: Final = 3
-_REJECTED: Final = 4
+NO_ANSWER: Final = 1
+BUSY: Final = 2
+ABSENT: Final = 3
+REJECTED: Final = 4
 _UNALLOCATED: Final = 5
 # Outcomes in which the call reached the callee's side, which then writes a record too.
-_REACHED: Final = np.isin(np.arange(len(OUTCOMES)), [ANSWERED, _NO_ANSWER, _BUSY, _REJECTED])
+_REACHED: Final = np.isin(np.arange(len(OUTCOMES)), [ANSWERED, NO_ANSWER, BUSY, REJECTED])
+# Outcomes that a voicemail may take over.
+_FORWARDED: Final = np.isin(np.arange(len(OUTCOMES)), [NO_ANSWER, BUSY, ABSENT])
 
-# Talk time: general population, median 60-70 s, ln-sigma 1.2-1.4 (practice).
-_TALK = QuantileTable.log_normal(66.0, 1.28)
+# Talk time: general population, median 60-70 s, ln-sigma 1.2-1.4 (practice). A part of the spread
+# belongs to the pair: some never say much to each other, some always do.
+_TALK = QuantileTable.log_normal(66.0, 1.18)
+_PAIR_TALK = QuantileTable.log_normal(1.0, 0.5)
 _RING = QuantileTable.log_normal(8.0, 0.6)
 _SHORT_RING = QuantileTable.log_normal(4.0, 0.5)
 _NO_ANSWER_RING = QuantileTable.log_normal(28.0, 0.25)
@@ -56,13 +83,104 @@ DROP_RATE: Final = 0.004
 _VONR_SHARE: Final = 0.35
 _VOWIFI_SHARE: Final = 0.08
 
-# The terminating leg is seized this much after the originating one at most.
-_LATEST_TERMINATING: Final = 4 * SECOND
+# Trains of calls: sizes E**-4.1 (Karsai 2012), gaps from half a minute to an hour. Who was not
+# answered tries again, or is called back by who missed the call, more often than who has spoken
+# calls again (missed calls are often redialled, or called back, within the hour: CNS).
+_TRAIN = Train.of(exponent=3.1, positions=8, shortest=25.0, longest=3600.0)
+_REDIAL: Final = 0.30
+_CALL_BACK: Final = 0.28
+# Who has spoken calls again himself, or the other one does.
+_SAME_CALLER: Final = 0.6
+# Mean calls of a train, measured: the personas' rates count calls, not trains.
+_CALLS_PER_TRAIN: Final = 1.35
+_TRAINS: Final = EVENTS_PER_WINDOW // _TRAIN.positions
+_MOST_CALLED: Final = 10.0  # calls a day from other networks
+_TIME_BITS: Final = 38  # microseconds of a day and of the longest call after it
+_SHORT_CALL: Final = 180 * SECOND
+_NOTHING: Final = np.zeros(0, dtype=np.int64)
+_NOTHING_YET: Final = {
+    "outcome": _NOTHING.astype(np.int8),
+    "answer": _NOTHING,
+    "release": _NOTHING,
+    "dropped": _NOTHING.astype(np.bool_),
+    "service": _NOTHING.astype(np.int8),
+    "diverted": _NOTHING,
+}
+
+# Who has a voicemail, and how many callers stay on until it answers (practice); how long they do.
+_HAS_VOICEMAIL: Final = 0.7
+_LEAVES_MESSAGE: Final = 0.3
+_MESSAGE = QuantileTable.log_normal(14.0, 0.7)
+# Who has call waiting takes some second calls beside the first (practice).
+_TAKES_WAITING: Final = 0.12
+
+# The terminating leg is seized this much after the originating one at most, the forwarded one
+# when it has rung in vain.
+_LATEST_LEG: Final = 110 * SECOND
 # IMS records of a leg follow within another second.
-TAIL: Final = _LATEST_TERMINATING + 2 * SECOND
+TAIL: Final = LONGEST_TRAIN + _LATEST_LEG + 2 * SECOND
 
 ORIGINATING: Final = 0
 TERMINATING: Final = 1
+FORWARDING: Final = 2
+
+
+# Supplementary services of a call, as positions: none, then those of `SupplementaryService`.
+CFB, CFNRY, CFNRC, CW = 1, 2, 3, 4
+_DIVERSION: Final = np.array([0, CFNRY, CFB, CFNRC, 0, 0, 0, 0], dtype=np.int8)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Call attempts; one array element each, times in microseconds of the events' day.
+
+    Attributes:
+        number: Packed number of the call: what ids and references are made from.
+        key: Hash from which its attributes are drawn.
+        ego: The subscriber with whom its train is drawn: caller or callee.
+        caller: Who calls: row of the directory.
+        callee: Who is called.
+        time: When the caller's channel is seized.
+        outcome: Position in `OUTCOMES`.
+        answer: When the callee or his voicemail answers; -1 if nobody does.
+        release: When it is released.
+        dropped: Whether it ended with the radio link.
+        service: Supplementary service that took part: 0, `CFB`, `CFNRY`, `CFNRC` or `CW`.
+        diverted: When the voicemail took over, if a forwarding service took part.
+    """
+
+    number: Rows
+    key: Bits
+    ego: Rows
+    caller: Rows
+    callee: Rows
+    time: Rows
+    outcome: npt.NDArray[np.int8]
+    answer: Rows
+    release: Rows
+    dropped: Flags
+    service: npt.NDArray[np.int8]
+    diverted: Rows
+
+    def __len__(self) -> int:
+        """Return the number of attempts."""
+        return len(self.key)
+
+    def select(self, rows: Rows) -> "Calls":
+        """Return some of the attempts."""
+        return Calls(*(getattr(self, column.name)[rows] for column in fields(self)))
+
+    @classmethod
+    def concat(cls, batches: "list[Calls]") -> "Calls":
+        """Put batches one after the other."""
+        if len(batches) == 1:
+            return batches[0]
+        return cls(
+            *(
+                np.concatenate([getattr(batch, column.name) for batch in batches])
+                for column in fields(cls)
+            )
+        )
 
 
 def call_legs(day: Day, part: Part) -> list[Columns]:
@@ -71,152 +189,377 @@ def call_legs(day: Day, part: Part) -> list[Columns]:
     Returns:
         Columns per batch: `entity` (served), `party` (other party in the directory), `time` of
         the leg's seizure, `answer` (-1: none) and `release` in microseconds of the day, `outcome`
-        (position in `OUTCOMES`), `dropped`, `role`, `cell`, `country`, `rat`, `ims`, `key` (hash
-        of the leg) and `call` (packed number of the call: what ids and references are made from).
+        (position in `OUTCOMES`), `answered`, `service`, `dropped`, `role`, where the served one
+        is (`cell`, `country`, `rat`, `ims`, `last_cell`, `handovers`), where the other one was
+        (`other_cell`, -1 where he left no record at home; `other_entity`, -1 where he left none),
+        `key` (hash of the leg) and `call` (packed number of the call).
     """
+    main, end = windows(TAIL)
     batches = []
-    for kind, draw in (("voice_out", _outgoing), ("voice_in", _incoming)):
-        for events, shift in with_tail(day, part, draw, TAIL):
-            batches.extend(_legs(events, shift, incoming=kind == "voice_in"))
+    for entities in blocks(part, WIDE_BLOCK):
+        if day.date > day.inputs.config.epoch:
+            batches += _legs(day.before, _calls(day.before, entities, end), -DAY)
+        calls = [_calls(day, entities, window) for window in (main, end)]
+        batches += _legs(day, Calls.concat(calls), 0)
     return batches
 
 
-def _rates(day: Day) -> npt.NDArray[np.float64]:
+def _calls(day: Day, entities: Rows, window: Window) -> Calls:
+    """Return the calls of the trains that begin in a window of a day with some subscribers."""
     config = day.inputs.config
-    weight = config.record_weights.voice
-    return np.array([persona.calls * weight for persona in config.personas.values()])
-
-
-def _outgoing(day: Day, entities: Rows) -> Events:
-    return draw_events(day, entities, "voice_out", "calls", _rates(day))
-
-
-def _incoming(day: Day, entities: Rows) -> Events:
+    weight = config.record_weights.voice / _CALLS_PER_TRAIN
+    rates = np.array([persona.calls * weight for persona in config.personas.values()])
     # What comes in from other networks balances what goes out to them, but call centres are
     # rarely called back.
-    config = day.inputs.config
-    rates = np.minimum(_rates(day), 10.0) * (1.0 - config.own_operator.share)
-    return draw_events(day, entities, "voice_in", "calls", rates)
+    most = _MOST_CALLED * weight
+    kinds = (
+        ("voice_out", rates),
+        ("voice_in", np.minimum(rates, most) * (1.0 - config.own_operator.share)),
+    )
+    trains = [
+        _train_calls(draw_events(day, entities, kind, "calls", rate, window=window, most=_TRAINS))
+        for kind, rate in kinds
+    ]
+    return _one_at_a_time(day, Calls.concat(trains))
 
 
-def _legs(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
-    """Return the legs of calls; the terminating legs are a batch of their own."""
-    inputs = events.day.inputs
-    contacts = inputs.contacts
-    if incoming:
-        party = contacts.incoming(events.entity, events.key)
-    else:
-        party = contacts.outgoing(events.entity, events.key)
-    # From one second and a half to four until the other side is paged and seized.
-    paging = 3 * SECOND // 2 + draws.below(events.bits("paging"), 5 * SECOND // 2)
-    seized = events.time + paging
-    outcome = draw_outcome(events)
-    if not incoming:
-        outcome = _outcome_of_own(events.day, party, seized, outcome)
-    answer, release, dropped = call_times(events, outcome)
-    call = {
-        "outcome": outcome,
-        "dropped": dropped,
-        "call": events.packed(),
-    }
-    legs = []
-    if incoming:
-        own = np.flatnonzero(_REACHED[outcome])
-        legs.append((own, events.entity, party, seized, TERMINATING))
-    else:
-        own = np.flatnonzero((party < inputs.directory.own) & _REACHED[outcome])
-        legs.append((np.arange(len(events)), events.entity, party, events.time, ORIGINATING))
-        legs.append((own, party, events.entity, seized, TERMINATING))
-    return [_leg(events, shift, call, answer, release, *leg) for leg in legs if len(leg[0])]
+def _train_calls(events: Events) -> Calls:
+    """Return the calls of the trains that events begin."""
+    day, contacts = events.day, events.day.inputs.contacts
+    outward = np.full(len(events), events.kind == "voice_out")
+    choose = contacts.outgoing if events.kind == "voice_out" else contacts.incoming
+    party, train = choose(events.entity, events.key), np.arange(len(events))
+    time, batches = events.time, []
+    for position in range(_TRAIN.positions):
+        ego, other = events.entity[train], party[train]
+        key = draws.events(events.key[train], np.full(len(train), position))
+        calls = _attempts(
+            day,
+            Calls(
+                number=events.packed_position(train, _TRAIN.positions, position),
+                key=key,
+                ego=ego,
+                caller=np.where(outward, ego, other),
+                callee=np.where(outward, other, ego),
+                time=time,
+                **_NOTHING_YET,
+            ),
+        )
+        batches.append(calls)
+        goes_on, turns = _goes_on(day, calls, position + 1)
+        later = calls.release + _TRAIN.wait(key)
+        goes_on &= later <= events.time[train] + LONGEST_TRAIN
+        outward = outward ^ turns
+        caller = np.where(outward, ego, other)
+        goes_on[goes_on] = can_start(day, caller[goes_on], later[goes_on])
+        rows = np.flatnonzero(goes_on)
+        if not rows.size:
+            break
+        train, time, outward = train[rows], later[rows], outward[rows]
+    return Calls.concat(batches)
 
 
-def _outcome_of_own(day: Day, party: Rows, time: Rows, outcome: np.ndarray) -> np.ndarray:
+def _goes_on(day: Day, calls: Calls, made: int) -> tuple[Flags, Flags]:
+    """Return which trains go on after their call number `made`, and where the other one calls."""
+    chance = draws.uniform(draws.bits(calls.key, "again"))
+    spoken = (calls.outcome == ANSWERED) & (calls.service == 0)
+    limit = np.where(spoken, _TRAIN.chance[made], _REDIAL + _CALL_BACK)
+    turn = np.where(spoken, limit * _SAME_CALLER, _REDIAL)
+    service = day.inputs.directory.is_service(calls.callee)
+    if made == _TRAIN.positions:
+        return np.zeros_like(service), service
+    return (chance < limit) & ~service & (calls.outcome != _UNALLOCATED), chance >= turn
+
+
+def _attempts(day: Day, calls: Calls) -> Calls:
+    """Return calls with outcome and times drawn."""
+    outcome = _outcome_of(day, calls, draw_outcome(calls.key))
+    return _completed(day, calls, outcome)
+
+
+def _outcome_of(day: Day, calls: Calls, outcome: np.ndarray) -> np.ndarray:
     """Return the outcomes, put right for callees of ours and for services.
 
-    Whose phone is off is absent; and the number of a subscriber is not unallocated. A service
-    answers unless the network fails.
+    Whose phone is off is absent; and the number of a subscriber is not unallocated, unless he has
+    left. A service answers unless the network fails.
     """
-    own = np.flatnonzero(party < day.inputs.directory.own)
-    off = day.mobility.switched_off(party[own], time[own])
-    outcome[own[off | (outcome[own] == _UNALLOCATED)]] = _ABSENT
-    service = day.inputs.directory.is_service(party)
+    callee, seized = calls.callee, calls.time + _paging(calls.key)
+    own = np.flatnonzero(callee < day.inputs.directory.own)
+    off = day.mobility.switched_off(callee[own], seized[own])
+    outcome[own[off | (outcome[own] == _UNALLOCATED)]] = ABSENT
+    gone = ~day.in_service(callee[own], seized[own])
+    outcome[own[gone]] = _UNALLOCATED
+    service = day.inputs.directory.is_service(callee)
     outcome[service & (outcome <= _UNALLOCATED)] = ANSWERED
     return outcome
 
 
-def draw_outcome(events: Events) -> np.ndarray:
-    """Return the outcome of each attempt, as a position in `OUTCOMES`."""
-    return _OUTCOME.sample(events.bits("outcome")).astype(np.int8)
-
-
-def call_times(events: Events, outcome: np.ndarray) -> tuple[Rows, Rows, np.ndarray]:
-    """Return answer (-1: none) and release in microseconds of the events' day, and who dropped."""
-    setup = 5 * SECOND + draws.below(events.bits("setup"), 2 * SECOND)
-    ring_bits = events.bits("ring")
-    answered = outcome == ANSWERED
-    ring = np.where(
-        answered,
-        _RING.sample(ring_bits),
-        np.where(
-            outcome == _NO_ANSWER,
-            _NO_ANSWER_RING.sample(ring_bits),
-            _SHORT_RING.sample(ring_bits),
-        ),
+def _completed(day: Day, calls: Calls, outcome: np.ndarray) -> Calls:
+    """Return calls of known outcome with their times, and with what the voicemail took over."""
+    talkative = _PAIR_TALK.sample(_pair(day, calls))
+    answer, release, dropped = call_times(day, calls.key, calls.time, outcome, talkative)
+    diverted = np.flatnonzero(_FORWARDED[outcome] & (calls.callee < day.inputs.directory.own))
+    diverted = diverted[_is_diverted(day, calls.callee[diverted], calls.key[diverted])]
+    service, when = np.zeros(len(calls), dtype=np.int8), np.full(len(calls), -1)
+    service[diverted] = _DIVERSION[outcome[diverted]]
+    when[diverted] = release[diverted]
+    answer[diverted] = release[diverted] + SECOND + (release[diverted] % SECOND) // 2
+    length = _MESSAGE.sample(draws.bits(calls.key[diverted], "message")) * SECOND
+    release[diverted] = answer[diverted] + np.minimum(length, 180.0 * SECOND).astype(np.int64)
+    return replace(
+        calls,
+        outcome=outcome,
+        answer=answer,
+        release=release,
+        dropped=dropped,
+        service=service,
+        diverted=when,
     )
+
+
+def _pair(day: Day, calls: Calls) -> Bits:
+    """Return random bits for the pair of parties of each call, whoever calls."""
+    low, high = np.minimum(calls.caller, calls.callee), np.maximum(calls.caller, calls.callee)
+    stream = draws.stream(day.inputs.config.seed, "call/pair")
+    return draws.events(draws.keys(stream, low), high)
+
+
+def _is_diverted(day: Day, callee: Rows, key: Bits) -> Flags:
+    """Return which calls a callee's voicemail takes, of those that he does not."""
+    seed = day.inputs.config.seed
+    owner = draws.bits(draws.keys(draws.stream(seed, "voicemail"), callee), "has")
+    stays = draws.chance(draws.bits(key, "voicemail"), _LEAVES_MESSAGE)
+    return draws.chance(owner, _HAS_VOICEMAIL) & stays
+
+
+def _one_at_a_time(day: Day, calls: Calls) -> Calls:
+    """Return the calls without those that a subscriber would start while on the phone.
+
+    A call that finds him on the phone is busy, or is taken as waiting. Calls count by their
+    train's subscriber and window, so that the tail of a day can be drawn alone.
+    """
+    if not len(calls):
+        return calls
+    who = calls.ego - int(calls.ego.min())
+    order = np.argsort((who << _TIME_BITS) | calls.time, kind="stable")
+    who, time = who[order], calls.time[order]
+    until = np.maximum.accumulate((who << _TIME_BITS) | calls.release[order])
+    speaking = np.zeros(len(order), dtype=np.bool_)
+    speaking[1:] = until[:-1] > ((who << _TIME_BITS) | time)[1:]
+    found = order[speaking]
+    if not found.size:
+        return calls
+    called = found[calls.callee[found] == calls.ego[found]]
+    takes = draws.chance(draws.bits(calls.key[called], "waiting"), _TAKES_WAITING)
+    takes &= calls.outcome[called] == ANSWERED
+    calls.service[called[takes]] = CW
+    engaged = called[~takes]
+    busy = _completed(day, calls.select(engaged), np.full(len(engaged), BUSY, dtype=np.int8))
+    for column in ("outcome", "answer", "release", "dropped", "service", "diverted"):
+        getattr(calls, column)[engaged] = getattr(busy, column)
+    starts = np.zeros(len(calls), dtype=np.bool_)
+    starts[found] = calls.caller[found] == calls.ego[found]
+    return calls.select(np.flatnonzero(~starts))
+
+
+def _paging(key: Bits) -> Rows:
+    """Return the time from the caller's seizure to the callee's: 1.5 to 4 seconds."""
+    return 3 * SECOND // 2 + draws.below(draws.bits(key, "paging"), 5 * SECOND // 2)
+
+
+def draw_outcome(key: Bits) -> npt.NDArray[np.int8]:
+    """Return the outcome of each attempt, as a position in `OUTCOMES`."""
+    return _OUTCOME.sample(draws.bits(key, "outcome")).astype(np.int8)
+
+
+def call_times(
+    day: Day,
+    key: Bits,
+    time: Rows,
+    outcome: np.ndarray,
+    talkative: npt.NDArray[np.float64] | float = 1.0,
+) -> tuple[Rows, Rows, Flags]:
+    """Return answer (-1: none) and release, counted as `time` is, and who dropped.
+
+    Args:
+        day: The day.
+        key: Hash of each call.
+        time: When it is started.
+        outcome: Position in `OUTCOMES`.
+        talkative: Factor on the talk time.
+    """
+    setup = 5 * SECOND + draws.below(draws.bits(key, "setup"), 2 * SECOND)
+    ring_bits = draws.bits(key, "ring")
+    answered = outcome == ANSWERED
+    ring = np.where(answered, _RING.sample(ring_bits), _SHORT_RING.sample(ring_bits))
+    vain = np.flatnonzero(outcome == NO_ANSWER)
+    ring[vain] = _NO_ANSWER_RING.sample(ring_bits[vain])
     # Whoever is busy or absent does not ring; the release follows the setup.
-    rings = answered | (outcome == _NO_ANSWER) | (outcome == _REJECTED)
+    rings = answered | (outcome == NO_ANSWER) | (outcome == REJECTED)
     ringing = np.where(rings, np.minimum(ring, 90.0) * SECOND, 0.0).astype(np.int64)
-    longest = events.day.inputs.config.charging.voice_max_s
-    talk = (np.minimum(_TALK.sample(events.bits("talk")), longest) * SECOND).astype(np.int64)
-    dropped = answered & draws.chance(events.bits("drop"), DROP_RATE)
+    longest = day.inputs.config.charging.voice_max_s
+    talk = _TALK.sample(draws.bits(key, "talk")) * talkative
+    talk = np.minimum(talk, longest) * SECOND
+    dropped = answered & draws.chance(draws.bits(key, "drop"), DROP_RATE)
     # A dropped call ends at some point of what would have been said.
-    said = draws.below(events.bits("drop/at"), 1000)
-    talk = np.where(dropped, np.maximum(talk * said // 1000, SECOND), talk)
-    alerted = events.time + setup + ringing
-    return np.where(answered, alerted, -1), np.where(answered, alerted + talk, alerted), dropped
+    lost = np.flatnonzero(dropped)
+    said = draws.uniform(draws.bits(key[lost], "drop/at"))
+    talk[lost] = np.maximum(talk[lost] * said, SECOND)
+    alerted = time + setup + ringing
+    release = np.where(answered, alerted + talk.astype(np.int64), alerted)
+    return np.where(answered, alerted, -1), release, dropped
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Where one side of some calls is; of no meaning where it is not ours or was not reached.
+
+    Attributes:
+        key: Hash of the side's attributes.
+        where: Where it camps.
+        cell: Cell that it speaks over.
+        rat: Radio access.
+    """
+
+    key: Bits
+    where: Positions
+    cell: Rows
+    rat: npt.NDArray[np.int8]
+
+
+def _legs(day: Day, calls: Calls, shift: int) -> list[Columns]:
+    """Return the legs whose records lie in the day `shift` away; one batch for each role."""
+    own = day.inputs.directory.own
+    seized = calls.time + _paging(calls.key)
+    origin = np.where(calls.caller < own, calls.time, -1)
+    reached = (calls.callee < own) & _REACHED[calls.outcome]
+    target = np.where(reached, seized, -1)
+    forward = np.where(reached & (calls.diverted >= 0), calls.diverted, -1)
+    inside = [
+        (time + shift >= 0) & (time + shift < DAY) & (time >= 0)
+        for time in (origin, target, forward)
+    ]
+    kept = np.flatnonzero(inside[0] | inside[1] | inside[2])
+    if not kept.size:
+        return []
+    calls = calls.select(kept)
+    sides = (
+        _side(day, calls.caller, origin[kept], calls.key, "leg/originating"),
+        _side(day, calls.callee, target[kept], calls.key, "leg/terminating"),
+    )
+    voicemail = np.full(len(calls), day.inputs.directory.voicemail)
+    legs = []
+    for role, served, other, time in (
+        (ORIGINATING, calls.caller, calls.callee, origin),
+        (TERMINATING, calls.callee, calls.caller, target),
+        (FORWARDING, calls.callee, voicemail, forward),
+    ):
+        rows = np.flatnonzero(inside[role][kept])
+        if rows.size:
+            legs.append(_leg(day, calls, sides, shift, role, rows, served, other, time[kept]))
+    return legs
+
+
+def _side(day: Day, party: Rows, time: Rows, key: Bits, name: str) -> _Side:
+    """Return where a side is; `time` is -1 where it is not ours or was not reached."""
+    rows = np.flatnonzero(time >= 0)
+    entity, key = party[rows], draws.bits(key, name)
+    found = day.positions(entity, time[rows])
+    cell, rat = np.full(len(party), -1), np.zeros(len(party), dtype=np.int8)
+    cell[rows], rat[rows] = _access(day, entity, time[rows], key[rows], found.cell, found.abroad)
+    country, moving = np.full(len(party), -1), np.zeros(len(party), dtype=np.bool_)
+    country[rows], moving[rows] = found.country, found.moving
+    return _Side(key, Positions(cell, country, moving), cell, rat)
 
 
 def _leg(
-    events: Events,
+    day: Day,
+    calls: Calls,
+    sides: tuple[_Side, _Side],
     shift: int,
-    call: Columns,
-    answer: Rows,
-    release: Rows,
+    role: int,
     rows: Rows,
     served: Rows,
     other: Rows,
-    seized: Rows,
-    role: int,
+    time: Rows,
 ) -> Columns:
     """Return the columns of one side of some calls."""
-    if shift == 0:
-        # What is seized after midnight is the next day's, which draws it as its tail.
-        rows = rows[seized[rows] < DAY]
-    entity, time = served[rows], seized[rows]
-    key = draws.bits(events.key[rows], "leg/terminating" if role else "leg/originating")
-    where = events.day.positions(entity, time)
-    cell, rat = _access(events.day, entity, key, where.cell, where.abroad)
-    answered = answer[rows] >= 0
+    here, there = (sides[0], sides[1]) if role == ORIGINATING else (sides[1], sides[0])
+    entity, begin = served[rows], time[rows]
+    service, diverted = calls.service[rows], calls.diverted[rows]
+    forwarded = diverted >= 0
+    answer, release = calls.answer[rows], calls.release[rows]
+    key = here.key[rows]
+    if role == TERMINATING:
+        # The answer comes from this side; the release takes its time to either.
+        hop = draws.bits(key, "hop")
+        answer = np.where(answer < 0, -1, answer - 20_000 - draws.below(hop, 90_000))
+        release = release - 60_000 + draws.below(draws.bits(hop, "release"), 120_000)
+        answer, release = np.where(forwarded, -1, answer), np.where(forwarded, diverted, release)
+        release = np.maximum(release, np.maximum(answer, begin) + 1)
+    outcome = calls.outcome[rows]
+    if role != TERMINATING:
+        outcome = np.where(forwarded, np.int8(ANSWERED), outcome)
+    answered = answer >= 0
+    cell, country = here.cell[rows], here.where.country[rows]
+    last, handovers = _way(day, entity, key, here, rows, begin, release, answered)
+    known = (there.cell[rows] >= 0) & (role != FORWARDING)
+    there_cell = np.where(known & (there.where.country[rows] < 0), there.cell[rows], -1)
+    there_entity = np.where(known, other[rows], -1)
     return {
-        "time": time + shift,
-        "answer": np.where(answered, answer[rows] + shift, -1),
+        "time": begin + shift,
+        "answer": np.where(answered, answer + shift, -1),
         "answered": answered,
-        "release": release[rows] + shift,
+        "release": release + shift,
         # Narrow types: the rows of a part are sorted by gathering each column.
         "entity": entity.astype(np.int32),
         "party": other[rows].astype(np.int32),
         "role": np.full(len(rows), role, dtype=np.int8),
         "cell": cell.astype(np.int32),
-        "country": where.country.astype(np.int8),
-        "rat": rat,
-        "ims": rat != GERAN,
+        "last_cell": last.astype(np.int32),
+        "handovers": handovers,
+        "country": country.astype(np.int8),
+        "rat": here.rat[rows],
+        "ims": here.rat[rows] != GERAN,
+        "other_cell": there_cell.astype(np.int32),
+        "other_entity": there_entity.astype(np.int32),
+        "outcome": outcome,
+        "service": service,
+        "dropped": calls.dropped[rows] & answered,
         "key": key,
-        **{name: values[rows] for name, values in call.items()},
+        "call": calls.number[rows],
     }
 
 
+def _way(
+    day: Day,
+    entity: Rows,
+    key: Bits,
+    side: _Side,
+    rows: Rows,
+    begin: Rows,
+    release: Rows,
+    answered: Flags,
+) -> tuple[Rows, npt.NDArray[np.int16]]:
+    """Return the cell at the release and how often it changed on the way to it.
+
+    Only who is on the way, or speaks for long, can be elsewhere.
+    """
+    last, handovers = side.cell[rows].copy(), np.zeros(len(rows), dtype=np.int16)
+    may = side.where.moving[rows] | (release - begin > _SHORT_CALL)
+    goes = np.flatnonzero(may & answered & (side.where.country[rows] < 0))
+    if goes.size:
+        who, start, end = entity[goes], begin[goes], release[goes]
+        handovers[goes] = day.mobility.handovers(who, start, end)
+        moved = goes[handovers[goes] > 0]
+        who, end = entity[moved], release[moved]
+        found = day.positions(who, end)
+        last[moved] = _access(day, who, end, key[moved], found.cell, found.abroad)[0]
+    return last, handovers
+
+
 def _access(
-    day: Day, entity: Rows, key: Bits, camped: Rows, abroad: np.ndarray
+    day: Day, entity: Rows, time: Rows, key: Bits, camped: Rows, abroad: np.ndarray
 ) -> tuple[Rows, np.ndarray]:
     """Return the cell and the radio access (position in `RATS`) that a voice leg uses.
 
@@ -224,7 +567,7 @@ def _access(
     GERAN (circuit-switched fallback); at home some calls go over Wi-Fi.
     """
     population, cells = day.inputs.population, day.inputs.cells
-    volte = population.volte[entity] & (population.kind[entity] != MACHINE)
+    volte = day.inputs.identities.volte[day.identity(entity, time)]
     share = draws.uniform(draws.bits(key, "access"))
     on_nr = (cells.rat[camped] == NR) & (share < _VONR_SHARE) & volte
     packet = np.where(on_nr, camped, cells.lte_sibling[camped])
@@ -237,9 +580,8 @@ def _access(
     return cell, rat
 
 
-# Numbers of the records of one call within its event: those of the terminating leg follow those
-# of the originating one.
-_LEG_RECORDS: Final = 8
+# Numbers of the records of one call within its event: the legs one after the other.
+_LEG_RECORDS: Final = 4
 VOICE_RECORD: Final = 0
 VOIP_RECORD: Final = 1
 P_CSCF_RECORD: Final = 2

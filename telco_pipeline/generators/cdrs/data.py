@@ -1,14 +1,23 @@
 """Data CDRs: packet sessions by application, in partial records (TS 32.251, TS 32.255).
 
 Belongs here: service, volume and duration of sessions, their partial records, and the fields of
-`cdrs_data`. Does not belong here: throughput and quality, which come with the network's state.
+`cdrs_data`. Does not belong here: throughput and latency (`data_quality`), when machines report
+(`behaviour.machines`), where anybody is (`behaviour.mobility`).
+
+A row is the usage of one application on the device's connection, as mediation splits it: traffic
+detection reports each application apart, and each use of one has a charging id of its own; its
+partial records share it. (In the network the connection itself, which lasts for days, has one.)
 
 People's volumes are log-normal by service and durations follow v = a d^b (Zanella et al., IMC
-2023); machines send small reports, more up than down (Shafiq 2012).
+2023); now and then one application is opened after another, in one look at the screen. Machines
+send small reports, more up than down (Shafiq 2012).
+
+A record is closed at the time limit and when the radio access changes; the next one of the session
+is opened where the phone is then.
 """
 
 import datetime as dt
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -16,17 +25,26 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from telco_pipeline.behaviour.population import MACHINE, NR, RATS
+from telco_pipeline.behaviour import machines
+from telco_pipeline.behaviour.population import MACHINE, NR
+from telco_pipeline.behaviour.rhythm import Window
 from telco_pipeline.contracts import records
-from telco_pipeline.contracts.codes import CauseForRecClosing, Rat, RecordType
+from telco_pipeline.contracts.codes import CauseForRecClosing, RecordType
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import DAY, SECOND
+from telco_pipeline.engine.calendar import DAY, HOUR, SECOND
 from telco_pipeline.engine.draws import Bits
-from telco_pipeline.engine.identifiers import DAY_BITS, ENTITY_BITS, INDEX_BITS, Permutation
+from telco_pipeline.engine.identifiers import (
+    DAY_BITS,
+    ENTITY_BITS,
+    INDEX_BITS,
+    MAX_ENTITIES,
+    Permutation,
+)
 from telco_pipeline.engine.parts import Part
-from telco_pipeline.engine.tables import STANDARD_NORMAL, Choice, QuantileFamily, QuantileTable
+from telco_pipeline.engine.tables import QuantileTable
 from telco_pipeline.generators.base import (
     EVENT_KINDS,
+    EVENTS_PER_WINDOW,
     LEGACY,
     RECORDS_PER_EVENT,
     Column,
@@ -37,134 +55,119 @@ from telco_pipeline.generators.base import (
     Rows,
     draw_events,
     enum_of,
-    merge,
     moment,
     packet_access,
     rat_of,
     served_columns,
+    time_order,
     where_columns,
     with_tail,
-    within_day,
+)
+from telco_pipeline.generators.cdrs.applications import (
+    LEAST_VOLUME,
+    LONGEST,
+    MACHINES,
+    field,
+    services,
+)
+from telco_pipeline.generators.cdrs.data_quality import (
+    KBIT_PER_MICROSECOND,
+    RATE_BITS,
+    SLOWEST,
+    UPLINK_FACTOR,
+    highest_rate,
+    quality,
+    time_per_byte,
+    ways_to_gateways,
 )
 from telco_pipeline.lake import CodedText, Rowset
-from telco_pipeline.settings import WorldConfig
 
 _TYPES: Final = [str(RecordType.PGW), str(RecordType.CHF)]
-# The model's durations are clipped to an hour (Zanella et al.).
-_LONGEST: Final = 3600
-TAIL: Final = _LONGEST * SECOND
-# Below this exponent duration hardly follows volume and is drawn on its own.
-_LOOSE_EXPONENT: Final = 0.3
-_OWN_DURATION = (70.0, 1.2)  # median seconds, sigma of ln
-# Scatter of the duration around v = a d^b, so that volume does not give it away.
-_SCATTER = QuantileTable.log_normal(1.0, 0.45)
-_UPLINK_SCATTER = QuantileTable.log_normal(1.0, 0.4)
-_MOST_UPLINK: Final = 0.95
-_MAX_VOLUME: Final = 40e9
-_LEAST_VOLUME: Final = 64.0
+# How long a session may wait for its turn: an application opened after another, a late report.
+_LATEST: Final = max(60 * SECOND, machines.LONGEST_DELAY)
+TAIL: Final = LONGEST * SECOND + _LATEST
+# Habits of quality and length differ by person: with the level of activity they make a tenth of the
+# users carry half of the bytes and more. The mean is 1; it widens the services' spread by 2-5 %.
+_APPETITE: Final = QuantileTable.level(0.5)
+# What the model makes shorter than a second lasts up to so many: it takes that to set up a bearer
+# and to release it.
+_SHORTEST: Final = 3.4
 
-# What machines send, by how many reports a day they make: service, median bytes, sigma, seconds.
-_REPORT: Final = "telemetry"
-_REPORT_BYTES: Final = (9_000.0, 1.1)
-_REPORT_SECONDS: Final = (12.0, 0.8)
-_REPORT_UPLINK: Final = 0.74
-_NR_SHARE: Final = 0.85
-_ABNORMAL: Final = 0.004
+# Of 1,024: sessions of phones on NR that an LTE cell serves, 0.85; those that fail, 0.004.
+_NR_LIMIT: Final = 870
+_ABNORMAL_LIMIT: Final = 4
+_CLOSED: Final = np.array(
+    [CauseForRecClosing.NORMAL_RELEASE, CauseForRecClosing.ABNORMAL_RELEASE], dtype=np.int16
+)
+# Entities at a time: their sessions fill the cache.
+_BLOCK: Final = 8192
 # Share of a persona's sessions that a phone without LTE has.
 _LEGACY_SHARE: Final = 0.2
-# Downlink rate that one device sees: median in kbit/s and the most that the radio access gives
-# (EDGE with 4 slots, NB-IoT Cat NB2, LTE-M Cat M1, LTE Cat 6, NR on 100 MHz; medians: practice),
-# and how many times the downlink's rate is the uplink's.
-_RATES: Final = {
-    Rat.GERAN: (110.0, 220.0, 2.0),
-    Rat.UTRAN: (3_000.0, 20_000.0, 3.0),
-    Rat.WLAN: (40_000.0, 300_000.0, 2.0),
-    Rat.EUTRAN: (30_000.0, 250_000.0, 4.0),
-    Rat.NB_IOT: (30.0, 60.0, 1.0),
-    Rat.LTE_M: (300.0, 800.0, 1.0),
-    Rat.NR: (110_000.0, 900_000.0, 6.0),
-}
-_MEDIAN_RATE, _HIGHEST_RATE, _UPLINK_FACTOR = np.array([_RATES[rat] for rat in RATS]).T
-_RATE_SCATTER = QuantileTable.log_normal(1.0, 0.6)
-_LOWEST_RATE: Final = 0.3 * _MEDIAN_RATE
-# Bytes a microsecond that any share of uplink may reach without a closer look.
-_SLOW: Final = _LOWEST_RATE / 8000.0 / np.maximum(_MOST_UPLINK * _UPLINK_FACTOR, 1.0)
+# Part of the sessions that follow another application within the minute (practice).
+_FOLLOWS: Final = 0.22
+_FOLLOWS_WITHIN: Final = (2 * SECOND, 55 * SECOND)
+# Sessions that last longer are looked at for a move, whoever has them.
+_LONG_ENOUGH_TO_MOVE: Final = 90 * SECOND
+_MOST_HANDOVERS: Final = 30_000
+# A rate that leaves room for uneven traffic, as part of what the radio access gives.
+_HALF: Final = 0.5
+_TIME_BITS: Final = 38
 _ADDRESSES: Final = 1 << 22  # 100.64.0.0/10
 _KIND_SHIFT: Final = DAY_BITS + ENTITY_BITS + INDEX_BITS
-
-
-@dataclass(frozen=True)
-class Services:
-    """Services as tables; the last one is the machines' reports."""
-
-    names: pl.Series
-    choice: Choice
-    volume: QuantileFamily
-    duration: QuantileFamily
-    loose: np.ndarray
-    uplink: np.ndarray
-    report: int
-
-
-def services(config: WorldConfig) -> Services:
-    """Build the tables of the world's services."""
-    return _services(
-        tuple((name, s.share, s.u, s.s, s.a, s.b, s.uplink) for name, s in config.services.items())
-    )
-
-
-@lru_cache(maxsize=2)
-def _services(rows: tuple[tuple[str, float, float, float, float, float, float], ...]) -> Services:
-    volumes, durations = [], []
-    for _, _, mean, sigma, a, b, _ in rows:
-        volumes.append(lambda p, mean=mean, sigma=sigma: _volume(p, mean, sigma))
-        if b < _LOOSE_EXPONENT:
-            durations.append(lambda p: _log_normal(p, *_OWN_DURATION))
-        else:
-            durations.append(
-                lambda p, mean=mean, sigma=sigma, a=a, b=b: min(
-                    (_volume(p, mean, sigma) / a) ** (1 / b), 1e6
-                )
-            )
-    volumes.append(lambda p: _log_normal(p, *_REPORT_BYTES))
-    durations.append(lambda p: _log_normal(p, *_REPORT_SECONDS))
-    return Services(
-        names=pl.Series([*(row[0] for row in rows), _REPORT]),
-        choice=Choice.of([row[1] for row in rows]),
-        volume=QuantileFamily.of(volumes),
-        duration=QuantileFamily.of(durations),
-        loose=np.array([*(row[5] < _LOOSE_EXPONENT for row in rows), True]),
-        uplink=np.array([*(row[6] for row in rows), _REPORT_UPLINK]),
-        report=len(rows),
-    )
-
-
-def _log_normal(probability: float, median: float, sigma: float) -> float:
-    return median * math.exp(sigma * STANDARD_NORMAL.inv_cdf(probability))
-
-
-def _volume(probability: float, mean: float, sigma: float) -> float:
-    exponent = mean + sigma * STANDARD_NORMAL.inv_cdf(probability)
-    return min(10.0**exponent, _MAX_VOLUME)
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the data records of a day and a part, sorted by event time."""
     day = inputs.day(date)
+    ways = ways_to_gateways(inputs)
     batches = [
-        within_day(_partial_records(_sessions(events, shift), inputs.config))
-        for events, shift in with_tail(day, part, _draw, TAIL)
+        batch
+        for events, shift in with_tail(day, part, draw_sessions, TAIL, _BLOCK)
+        for batch in _partial_records(events.day, _sessions(events, shift), shift, ways)
     ]
-    if not any(len(batch["time"]) for batch in batches):
+    rows = _of_the_day(batches)
+    if not len(rows["time"]):
         return Rowset.empty(records.CDRS_DATA)
-    return Rowset.of(records.CDRS_DATA, _columns(inputs, day, part, merge(batches)))
+    return Rowset.of(records.CDRS_DATA, _columns(inputs, day, part, rows))
 
 
-def _draw(day: Day, entities: Rows) -> Events:
+def _of_the_day(batches: list[Columns]) -> Columns:
+    """Put batches together, without what lies outside the day, sorted by time."""
+    time = np.concatenate([batch["time"] for batch in batches])
+    inside = np.flatnonzero((time >= 0) & (time < DAY))
+    order = inside[time_order(time[inside])]
+    rows = {"time": time[order]}
+    for name in batches[0]:
+        if name != "time":
+            rows[name] = np.concatenate([batch[name] for batch in batches])[order]
+    return rows
+
+
+def draw_sessions(day: Day, entities: Rows, window: Window) -> Events:
+    """Return the sessions that entities start in a window of a day, and when.
+
+    Args:
+        day: The day.
+        entities: Entity numbers, in rising order.
+        window: The stretch of the day, of `windows(TAIL)`; a session may start up to a minute
+            after it.
+    """
+    inputs, config = day.inputs, day.inputs.config
+    by_schedule = machines.report_by_schedule(config, inputs.population, entities)
+    others = _by_rhythm(day, entities[~by_schedule], window)
+    if not by_schedule.any():
+        return others
+    return others.followed_by(_by_schedule(day, entities[by_schedule], window))
+
+
+def _by_rhythm(day: Day, entities: Rows, window: Window) -> Events:
+    """Return the sessions of people, and of machines that people use."""
     config = day.inputs.config
     weight = config.record_weights.data
     rates = np.array([persona.sessions * weight for persona in config.personas.values()])
-    events = draw_events(day, entities, "data", "data", rates)
+    events = _opened_together(
+        draw_events(day, entities, "data", "data", rates, window=window, most=EVENTS_PER_WINDOW)
+    )
     population = day.inputs.population
     legacy = LEGACY[population.rat] & (population.kind != MACHINE)
     if not legacy[entities].any():
@@ -173,175 +176,501 @@ def _draw(day: Day, entities: Rows) -> Events:
     return events.select(np.flatnonzero(kept))
 
 
+def _by_schedule(day: Day, entities: Rows, window: Window) -> Events:
+    """Return the reports of machines that follow the clock or a period of their own."""
+    inputs, config = day.inputs, day.inputs.config
+    sent = machines.reports(
+        config,
+        inputs.population,
+        entities,
+        day.number,
+        window,
+        config.record_weights.data,
+        EVENTS_PER_WINDOW,
+    )
+    entity = entities[sent.row]
+    index = sent.index + window.number * EVENTS_PER_WINDOW
+    stream = draws.stream(config.seed, "data/report", day.number)
+    key = draws.events(draws.keys(stream, entities)[sent.row], index)
+    events = Events(day, "data", entity, index, key, sent.time)
+    return _still_there(events, np.arange(len(events)))
+
+
+def _opened_together(events: Events) -> Events:
+    """Let some sessions of people follow their one before within the minute."""
+    if len(events) < 2:
+        return events
+    entity, index = events.entity, events.index
+    follows = draws.chance(events.bits("follows"), _FOLLOWS)
+    follows[0] = False
+    follows[1:] &= (entity[1:] == entity[:-1]) & (index[1:] == index[:-1] + 1)
+    follows[1:] &= ~follows[:-1].copy()
+    rows = np.flatnonzero(follows)
+    rows = rows[events.day.inputs.population.kind[entity[rows]] != MACHINE]
+    if not rows.size:
+        return events
+    least, most = _FOLLOWS_WITHIN
+    gap = draws.uniform(draws.bits(events.key[rows], "gap"))
+    time = events.time.copy()
+    time[rows] = time[rows - 1] + least + (gap * gap * (most - least)).astype(np.int64)
+    return _still_there(Events(events.day, events.kind, entity, index, events.key, time), rows)
+
+
+def _still_there(events: Events, rows: Rows) -> Events:
+    """Leave out which of some sessions would start on a phone that is off or has left."""
+    day, entity, time = events.day, events.entity[rows], events.time[rows]
+    gone = day.mobility.switched_off(entity, time) | ~day.in_service(entity, time)
+    if not gone.any():
+        return events
+    kept = np.ones(len(events), dtype=np.bool_)
+    kept[rows[gone]] = False
+    return events.select(np.flatnonzero(kept))
+
+
+def activity(events: Events, quiet: int) -> tuple[Rows, Rows, Rows]:
+    """Return when some entities are connected: entity, start and end, entity after entity.
+
+    Only ends that matter are worked out: those near a silence. Elsewhere the end is the start.
+
+    Args:
+        events: Sessions of `draw_sessions`.
+        quiet: How long nothing starts in a silence, in microseconds.
+    """
+    if not len(events):
+        return events.entity, events.time, events.time
+    # Entities of a block differ by less than its size; times lie below two days.
+    packed = ((events.entity - events.entity.min()) << _TIME_BITS) | events.time
+    events = events.select(np.argsort(packed, kind="stable"))
+    entity, start = events.entity, events.time
+    silent = np.append(entity[1:] != entity[:-1], True)
+    silent[:-1] |= start[1:] - start[:-1] >= quiet
+    # An earlier session may outlast the one that starts last before a silence.
+    last = np.flatnonzero(silent)
+    last = last[np.searchsorted(last, np.arange(len(start)))]
+    near = np.flatnonzero(start >= start[last] - TAIL)
+    drawn = _drawn(events.select(near))
+    slowest = drawn["volume"] * SLOWEST
+    longest = np.maximum(np.minimum(slowest, LONGEST * SECOND), drawn["duration"])
+    near = near[start[near] + longest >= start[last[near]]]
+    end = start.copy()
+    end[near] += _usage(events.select(near), 0)["duration"]
+    return entity, start, end
+
+
 def _sessions(events: Events, shift: int) -> Columns:
-    """Return the sessions: service, volumes, duration, where."""
-    inputs = events.day.inputs
+    """Return the sessions of `_usage` that do not outlive the identity that began them."""
+    sessions = _usage(events, shift)
+    kept = _keeps_its_identity(events, sessions["duration"])
+    if kept.all():
+        return sessions
+    rows = np.flatnonzero(kept)
+    return {name: values[rows] for name, values in sessions.items()}
+
+
+def _drawn(events: Events) -> Columns:
+    """Return what is wanted of each session, whatever the radio access carries.
+
+    That is: service, bytes and their part from the device, duration; and what further depends on
+    chance alone. All of it but the volume comes from fields of one hash.
+    """
+    inputs, clock = events.day.inputs, events.day.clock
     table = services(inputs.config)
     machine = inputs.population.kind[events.entity] == MACHINE
-    service = table.choice.sample(events.bits("service"))
-    service = np.where(machine, table.report, service).astype(np.int64)
-    volume_bits = events.bits("volume")
-    volume = np.maximum(table.volume.sample(volume_bits, service), _LEAST_VOLUME)
-    duration = _duration(events, table, service, volume_bits)
-    uplink = table.uplink[service] * _UPLINK_SCATTER.sample(events.bits("uplink"))
-    uplink = np.minimum(uplink, _MOST_UPLINK)
-    where = events.day.mobility.at(events.entity, events.time)
-    cell, rat = _access(events, where.cell, where.abroad)
-    _hold_back(events, rat, duration, volume, uplink)
-    volume = _cut_off(events, duration, volume)
-    up = volume * uplink
-    abnormal = draws.chance(events.bits("closing"), _ABNORMAL)
+    hours = np.append(clock.local_hour, (clock.local_hour[-1] + 1) % 24)[events.time // HOUR]
+    bits, volume_bits = events.bits("session"), events.bits("volume")
+    service = table.choice.sample(bits, np.where(machine, MACHINES, hours))  # the upper 12 bits
+    volume = table.volume.sample(volume_bits, service)
+    volume *= _by_holder(events, _appetites)
+    np.maximum(volume, LEAST_VOLUME, out=volume)
+    seconds = table.durations(service, volume_bits, field(bits, 12))
+    # What the model would make shorter or longer is spread over some seconds, and over the last
+    # half hour, mostly the end of it: what it moves belongs to an hour and more.
+    short, long = np.flatnonzero(seconds < 1.0), np.flatnonzero(seconds > LONGEST)
+    for rows, aspect in ((short, "short"), (long, "long")):
+        chance = draws.uniform(draws.bits(events.key[rows], aspect))
+        if aspect == "short":
+            seconds[rows] = 1.0 + (_SHORTEST - 1.0) * chance * chance
+        else:
+            chance *= chance
+            seconds[rows] = LONGEST * (1.0 - 0.5 * chance * chance)
     return {
-        "time": events.time + shift,
-        "entity": events.entity.astype(np.int32),
-        "service": service.astype(np.int16),
-        "duration": duration,
-        "up": up.astype(np.int64),
-        "down": (volume - up).astype(np.int64),
-        "cell": cell.astype(np.int32),
-        "country": where.country.astype(np.int8),
-        "rat": rat,
-        "abnormal": abnormal,
-        "session": events.packed(),
-        "lease": _lease(events, shift),
+        "service": service,
+        "volume": volume,
+        "duration": (seconds * SECOND).astype(np.int64),
+        "uplink": table.uplinks(service, field(bits, 22)),
+        "pace": field(bits, 32, RATE_BITS),
+        "on_lte": field(bits, 44) >= _NR_LIMIT,
+        "abnormal": field(bits, 54) < _ABNORMAL_LIMIT,
     }
 
 
-def _cut_off(events: Events, duration: Rows, volume: np.ndarray) -> np.ndarray:
+def _usage(events: Events, shift: int) -> Columns:
+    """Return the sessions: service, volumes, duration, where.
+
+    Args:
+        events: The sessions' starts.
+        shift: What to add to their times to count from the start of the day of the records.
+    """
+    drawn = _drawn(events)
+    where = events.day.positions(events.entity, events.time)
+    on_lte = drawn["on_lte"] | where.abroad
+    cell = served_cell(events.day.inputs, where.cell, on_lte)
+    rat = packet_access(events.day, events.entity, events.time, cell, where.abroad)
+    even = _hold_back(events, drawn, rat)
+    _cut_off(events, drawn)
+    up = (drawn["volume"] * drawn["uplink"]).astype(np.int64)
+    return {
+        "time": events.time + shift,
+        "entity": events.entity.astype(np.int32),
+        "service": drawn["service"],
+        "duration": drawn["duration"],
+        "up": up,
+        "down": drawn["volume"].astype(np.int64) - up,
+        "cell": cell.astype(np.int32),
+        "country": where.country.astype(np.int8),
+        "rat": rat,
+        "on_lte": on_lte,
+        "moving": where.moving,
+        "pace": drawn["pace"],
+        "even": even,
+        "abnormal": drawn["abnormal"],
+        "session": events.packed(),
+        "key": events.key,
+        "lease": (events.time < _by_holder(events, _leases)) | (shift < 0),
+    }
+
+
+def _by_holder(events: Events, of: Callable[[Inputs, Rows], np.ndarray]) -> np.ndarray:
+    """Return for each event what entities have, worked out once for each of a block."""
+    first = int(events.entity.min(initial=0 if not len(events) else MAX_ENTITIES))
+    entities = np.arange(first, int(events.entity.max(initial=first)) + 1)
+    return of(events.day.inputs, entities)[events.entity - first]
+
+
+def _appetites(inputs: Inputs, entities: Rows) -> np.ndarray:
+    """Return how much more each entity's holder moves at a time than others: 1 in the mean."""
+    population = inputs.population
+    entities = np.minimum(entities, population.size - 1)
+    stream = draws.stream(inputs.config.seed, "data/appetite")
+    appetite = _APPETITE.sample(draws.keys(stream, population.leader[entities]))
+    return np.where(population.kind[entities] == MACHINE, 1.0, appetite)
+
+
+def _keeps_its_identity(events: Events, duration: Rows) -> np.ndarray:
+    """Return which sessions do not outlive a subscription, or the SIM or phone that began them.
+
+    Who changes those has closed the applications before: the others are left out.
+    """
+    day = events.day
+    rows = np.flatnonzero(day.identities.version[events.entity] < 0)
+    kept = np.ones(len(events), dtype=np.bool_)
+    kept[rows] = day.in_service(events.entity[rows], events.time[rows] + duration[rows])
+    rows = rows[duration[rows] > _LONG_ENOUGH_TO_MOVE]
+    entity, start = events.entity[rows], events.time[rows]
+    kept[rows] &= day.identity(entity, start) == day.identity(entity, start + duration[rows])
+    return kept
+
+
+def served_cell(inputs: Inputs, camped: Rows, on_lte: np.ndarray) -> Rows:
+    """Return the cell of a session: that of the phone, or the LTE cell that goes with an NR cell.
+
+    Abroad the records of the home network come from the EPC, which the LTE cell leads to.
+    """
+    cells = inputs.cells
+    cell = camped.astype(np.int64)
+    rows = np.flatnonzero(on_lte)
+    rows = rows[cells.rat[cell[rows]] == NR]
+    cell[rows] = cells.lte_sibling[cell[rows]]
+    return cell
+
+
+def _cut_off(events: Events, drawn: Columns) -> None:
     """Cut sessions (in place) where the phone is switched off or crosses a border.
 
-    Returns:
-        The volumes, of cut sessions only what was sent until then.
+    Of cut sessions only what was sent until then is left of the volume.
     """
-    mobility = events.day.mobility
+    mobility, volume, duration = events.day.mobility, drawn["volume"], drawn["duration"]
     rows = mobility.may_go(events.entity)
     left = mobility.until_gone(events.entity[rows], events.time[rows])
-    short = left < duration[rows]
+    short = np.flatnonzero(left < duration[rows])
     cut = rows[short]
     if cut.size:
-        kept = np.maximum(left[short], SECOND // 1000)
-        volume[cut] = np.maximum(volume[cut] * (kept / duration[cut]), _LEAST_VOLUME)
+        kept = np.maximum(left[short], SECOND // 100)
+        volume[cut] = np.maximum(volume[cut] * (kept / duration[cut]), LEAST_VOLUME)
         duration[cut] = kept
-    return volume
 
 
-def _duration(events: Events, table: Services, service: Rows, volume_bits: Bits) -> Rows:
-    """Return the duration of each session in microseconds, one second to an hour.
-
-    What the model would make shorter or longer is spread over some seconds, and over the last
-    half hour, so that no length stands out.
-    """
-    own_bits = events.bits("duration")
-    chosen = np.where(table.loose[service], own_bits, volume_bits)
-    seconds = table.duration.sample(chosen, service) * _SCATTER.sample(events.bits("scatter"))
-    short, long = np.flatnonzero(seconds < 1.0), np.flatnonzero(seconds > _LONGEST)
-    seconds[short] = 1.0 + 5.0 * draws.uniform(own_bits[short]) * draws.uniform(
-        draws.bits(events.key[short], "duration/short")
-    )
-    seconds[long] = _LONGEST * (1.0 - 0.5 * draws.uniform(draws.bits(events.key[long], "long")))
-    return (seconds * SECOND).astype(np.int64)
-
-
-def _hold_back(
-    events: Events, rat: np.ndarray, duration: Rows, volume: np.ndarray, uplink: np.ndarray
-) -> None:
+def _hold_back(events: Events, drawn: Columns, rat: np.ndarray) -> np.ndarray:
     """Lengthen sessions (in place) that are faster than their radio access carries.
 
     What would then last more than an hour transfers less.
+
+    Returns:
+        Which sessions keep their radio access busy for more than half of the time.
     """
-    fast = np.flatnonzero(volume > duration * _SLOW[rat])
-    if not fast.size:
-        return
-    served, share = rat[fast], uplink[fast]
-    # One byte a microsecond is 8,000 kbit/s.
-    weight = np.maximum(1.0 - share, share * _UPLINK_FACTOR[served]) * 8000.0
-    scatter = _RATE_SCATTER.sample(draws.bits(events.key[fast], "rate"))
-    rate = np.clip(_MEDIAN_RATE[served] * scatter, _LOWEST_RATE[served], _HIGHEST_RATE[served])
-    needed = np.maximum(volume[fast] * weight / rate, duration[fast])
+    volume, duration, uplink = drawn["volume"], drawn["duration"], drawn["uplink"]
+    needed = np.maximum(1.0 - uplink, uplink * UPLINK_FACTOR[rat])
+    needed *= volume
+    needed *= time_per_byte(drawn["pace"], rat)
+    even = needed > duration * _HALF
+    fast = np.flatnonzero(even)
+    fast = fast[needed[fast] > duration[fast]]
+    needed = needed[fast]
     late = draws.bits(events.key[fast], "rate/long")
-    longest = _LONGEST * SECOND * (1.0 - 0.5 * draws.uniform(late))
+    longest = LONGEST * SECOND * (1.0 - 0.5 * draws.uniform(late))
     longest = np.maximum(longest, duration[fast])
     lasting = np.minimum(needed, longest)
     volume[fast] *= lasting / needed
     duration[fast] = lasting.astype(np.int64)
+    return even
 
 
-def _access(events: Events, camped: Rows, abroad: np.ndarray) -> tuple[Rows, np.ndarray]:
-    """Return the cell and the radio access of each session."""
-    inputs, cells = events.day.inputs, events.day.inputs.cells
-    falls_back = ~draws.chance(events.bits("layer"), _NR_SHARE)
-    on_nr = cells.rat[camped] == NR
-    cell = np.where(on_nr & falls_back, cells.lte_sibling[camped], camped).astype(np.int64)
-    # Abroad the records of the home network come from the EPC, which the LTE cell leads to.
-    cell = np.where(abroad, cells.lte_sibling[camped], cell).astype(np.int64)
-    return cell, packet_access(inputs, events.entity, cell, abroad)
+def _partial_records(day: Day, sessions: Columns, shift: int, ways: np.ndarray) -> list[Columns]:
+    """Return the records of sessions: the first of each, and those that follow.
 
+    A record is closed at the time limit and when the radio access changes. Bytes are shared out
+    about by time with whole numbers, so that they add up to the session's.
 
-def _partial_records(sessions: Columns, config: WorldConfig) -> Columns:
-    """Cut sessions at the time limit into records that share the charging id.
-
-    Bytes are shared out about by time with whole numbers, so that they add up to the session's.
+    Args:
+        day: The day on which the sessions start.
+        sessions: Columns of `_sessions`.
+        shift: As there.
+        ways: Milliseconds from each cell to its gateway and back.
     """
-    limit = config.charging.data_time_limit_s * SECOND
+    limit = day.inputs.config.charging.data_time_limit_s * SECOND
+    way = _way(day, sessions, shift)
     duration = sessions["duration"]
-    count = -(-duration // limit)
-    if (count == 1).all():
-        return _records(sessions, np.zeros(len(count), dtype=np.int64), duration, limit)
-    whole = np.repeat(np.arange(len(count)), count)
-    number = np.arange(len(whole)) - np.repeat(np.cumsum(count) - count, count)
-    expanded = {name: values[whole] for name, values in sessions.items()}
-    return _records(expanded, number, expanded["duration"], limit)
+    cuts, cut_at = way.changes_of_access(sessions["rat"])
+    _hold_down(sessions, way, cuts)
+    # The stretch of each session before the first change; then those from a change on.
+    until = duration.copy()
+    until[cuts[::-1]] = cut_at[::-1]
+    begin = np.zeros_like(duration)
+    first = _records(day.inputs, sessions, way, begin, np.minimum(until, limit), begin, ways)
+    following = np.append(cuts[1:] == cuts[:-1], False)
+    end = np.where(following, np.append(cut_at[1:], 0), duration[cuts])
+    count = -(-(end - cut_at) // limit)
+    earlier = np.cumsum(count) - count
+    fresh = np.flatnonzero(np.append(True, cuts[1:] != cuts[:-1])[: len(cuts)])
+    runs = np.diff(np.append(fresh, len(cuts)))
+    number = -(-until[cuts] // limit) + earlier - np.repeat(earlier[fresh], runs)
+    long = np.flatnonzero(until > limit)
+    rows = np.concatenate([long, cuts])
+    if not rows.size:
+        return [first]
+    start = np.concatenate([np.full(len(long), limit), cut_at])
+    stop = np.concatenate([until[long], end])
+    number = np.concatenate([np.ones_like(long), number])
+    count = -(-(stop - start) // limit)
+    each = np.repeat(np.arange(len(rows)), count)
+    step = np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count)
+    start = start[each] + step * limit
+    chosen = {name: values[rows[each]] for name, values in sessions.items()}
+    chosen["row"] = rows[each]
+    stop = np.minimum(start + limit, stop[each])
+    later = _records(day.inputs, chosen, way, start, stop, number[each] + step, ways)
+    return [first, later]
 
 
-def _records(sessions: Columns, number: Rows, duration: Rows, limit: int) -> Columns:
-    """Return record `number` of each session."""
-    start = number * limit
-    end = np.minimum(start + limit, duration)
-    last = end == duration
-    single = last & (number == 0)
-    up, down = sessions["up"], sessions["down"]
-    parts = np.flatnonzero(~single)
-    if parts.size:
-        key, lasting, place = _session_key(sessions)[parts], duration[parts], number[parts]
-        first = _carried_until(key, place, lasting, limit)
-        until = _carried_until(key, place + 1, lasting, limit)
-        up, down = up.copy(), down.copy()
-        up[parts] = _share(up[parts], first, until, lasting)
-        down[parts] = _share(down[parts], first, until, lasting)
-    cause = np.select(
-        [~last, sessions["abnormal"]],
-        [
-            np.int16(CauseForRecClosing.TIME_LIMIT),
-            np.int16(CauseForRecClosing.ABNORMAL_RELEASE),
-        ],
-        np.int16(CauseForRecClosing.NORMAL_RELEASE),
+@dataclass(frozen=True)
+class _Way:
+    """Changes of the cell during sessions, session after session and in order of time.
+
+    Attributes:
+        row: Session.
+        time: Microseconds from its start.
+        cell: The cell from then on.
+        rat: The radio access there.
+    """
+
+    row: Rows
+    time: Rows
+    cell: Rows
+    rat: np.ndarray
+
+    def changes_of_access(self, rat: np.ndarray) -> tuple[Rows, Rows]:
+        """Return session and time of the changes of the radio access.
+
+        Args:
+            rat: Radio access at the start of each session.
+        """
+        before = np.append(self.rat[:1], self.rat[:-1])
+        fresh = np.append(True, self.row[1:] != self.row[:-1])[: len(self.row)]
+        changes = np.flatnonzero(self.rat != np.where(fresh, rat[self.row], before))
+        return self.row[changes], self.time[changes]
+
+    def passed(self, row: Rows, time: Rows) -> Rows:
+        """Return how many changes lie before each session's, or up to a time of it."""
+        packed = (self.row << _TIME_BITS) + self.time
+        return np.searchsorted(packed, (row << _TIME_BITS) + time, side="right")
+
+
+def _way(day: Day, sessions: Columns, shift: int) -> _Way:
+    """Return the changes of the cell during sessions at home.
+
+    A session of seconds that starts at rest stays in its cell.
+    """
+    duration, start = sessions["duration"], sessions["time"] - shift
+    may_move = sessions["moving"] | (duration > _LONG_ENOUGH_TO_MOVE)
+    rows = np.flatnonzero(may_move & (sessions["country"] < 0))
+    entity, begin = sessions["entity"][rows].astype(np.int64), start[rows]
+    end = begin + duration[rows]
+    found = [_changes(day, rows, entity, begin, np.minimum(end, DAY - 1), 0)]
+    late = np.flatnonzero(end >= DAY)
+    if late.size:
+        after = day.inputs.day(day.date + dt.timedelta(days=1))
+        begin = np.maximum(begin[late] - DAY, 0)
+        found.append(_changes(after, rows[late], entity[late], begin, end[late] - DAY, DAY))
+    row, time, cell, before = (np.concatenate(part) for part in zip(*found, strict=True))
+    on_lte = sessions["on_lte"][row]
+    cell = served_cell(day.inputs, cell, on_lte)
+    changed = np.flatnonzero(cell != served_cell(day.inputs, before, on_lte))
+    row, time, cell = row[changed], time[changed], cell[changed]
+    # Somewhere in the second, and before the end.
+    stream = draws.stream(day.inputs.config.seed, "data/change", day.number)
+    entity = sessions["entity"][row]
+    time = time + draws.below(draws.events(draws.keys(stream, entity), time), SECOND)
+    time = np.minimum(time - start[row], duration[row])
+    if late.size:
+        order = np.argsort((row << _TIME_BITS) + time, kind="stable")
+        row, time, cell = row[order], time[order], cell[order]
+    home = np.zeros(len(row), dtype=np.bool_)
+    # The device is that of the session's start.
+    rat = packet_access(day, sessions["entity"][row], start[row], cell, home)
+    return _Way(row, time, cell, rat)
+
+
+def _changes(
+    day: Day, rows: Rows, entity: Rows, begin: Rows, end: Rows, later: int
+) -> tuple[Rows, Rows, Rows, Rows]:
+    """Return the changes of the cell on one day: session, time, cell and the one before."""
+    found, time, cell, before = day.mobility.changes(entity, begin, end)
+    return rows[found], time + later, cell, before
+
+
+def _hold_down(sessions: Columns, way: _Way, cuts: Rows) -> None:
+    """Cut down (in place) what the slowest radio access on the way could not carry."""
+    rows = np.unique(cuts)
+    if not rows.size:
+        return
+    slowest = highest_rate(sessions["rat"][rows])
+    place = np.minimum(np.searchsorted(rows, way.row), len(rows) - 1)
+    there = np.flatnonzero(rows[place] == way.row)
+    np.minimum.at(slowest, place[there], highest_rate(way.rat[there]))
+    most = _HALF / KBIT_PER_MICROSECOND * slowest * sessions["duration"][rows]
+    for name, carries in (("down", most), ("up", most / UPLINK_FACTOR[sessions["rat"][rows]])):
+        sessions[name][rows] = np.minimum(sessions[name][rows], carries.astype(np.int64))
+
+
+def _records(
+    inputs: Inputs,
+    sessions: Columns,
+    way: _Way,
+    start: Rows,
+    stop: Rows,
+    number: Rows,
+    ways: np.ndarray,
+) -> Columns:
+    """Return one record of each session.
+
+    Args:
+        inputs: The world.
+        sessions: Sessions, one that has several records repeatedly; then with their `row` in `way`.
+        way: Their changes of the cell.
+        start: Start of the record, from that of its session.
+        stop: End of the record.
+        number: Number of the record within its session, from 0.
+        ways: Milliseconds from each cell to its gateway and back.
+    """
+    duration = sessions["duration"]
+    row = sessions.get("row")
+    cell, rat = sessions["cell"].copy(), sessions["rat"].copy()
+    last, handovers = cell.copy(), np.zeros(len(cell), dtype=np.int16)
+    ends = stop == duration
+    travels = np.zeros(int(way.row.max(initial=-1)) + 1, dtype=np.bool_)
+    travels[way.row] = True
+    if row is None:
+        on = session = np.flatnonzero(travels)
+    else:
+        on = np.flatnonzero(row < len(travels))
+        on = on[travels[row[on]]]
+        session = row[on]
+    at_limit = np.ones(len(cell), dtype=np.bool_)
+    if on.size:
+        none = way.passed(session, np.zeros_like(on))
+        opened = way.passed(session, start[on])
+        # What changes at the very end of a record that another one follows is that one's.
+        closed = way.passed(session, stop[on] - ~ends[on])
+        for target, passed in ((cell, opened), (last, closed)):
+            chosen = passed > none
+            target[on[chosen]] = way.cell[passed[chosen] - 1]
+        chosen = opened > none
+        rat[on[chosen]] = way.rat[opened[chosen] - 1]
+        handovers[on] = np.minimum(closed - opened, _MOST_HANDOVERS)
+        following = np.minimum(closed, len(way.row) - 1)
+        changes = (way.row[following] == session) & (way.time[following] == stop[on])
+        at_limit[on] = ~(changes & (way.rat[following] != rat[on]))
+    cause = _CLOSED[sessions["abnormal"].view(np.int8)]
+    goes_on = np.flatnonzero(~ends)
+    cause[goes_on] = np.where(
+        at_limit[goes_on], CauseForRecClosing.TIME_LIMIT, CauseForRecClosing.RAT_CHANGE
     )
+    up, down = _carried(sessions, start, stop)
+    length, country = stop - start, sessions["country"]
+    per_byte = time_per_byte(sessions["pace"], rat)
+    key = draws.events(sessions["key"], number)
+    found = quality(key, rat, country, ways[cell], per_byte, up, down, length)
+    session = sessions["session"]
     return {
         "time": sessions["time"] + start,
         "entity": sessions["entity"],
         "service": sessions["service"],
-        "seconds": ((end - start + SECOND // 2) // SECOND).astype(np.int32),
+        "seconds": ((length + SECOND // 2) // SECOND).astype(np.int32),
         "up": up,
         "down": down,
         "cause": cause,
         "number": (number + 1).astype(np.int16),
-        "cell": sessions["cell"],
-        "country": sessions["country"],
-        "rat": sessions["rat"],
-        "session": sessions["session"],
+        "cell": cell,
+        "last_cell": last,
+        "handovers": handovers,
+        "rat": rat,
+        "country": country,
         "lease": sessions["lease"],
+        "event": inputs.ids.event.of(_record(session, number)),
+        "charging": inputs.ids.charging.of(session),
+        "downlink": found.downlink,
+        "uplink": found.uplink,
+        "latency": found.latency,
+        "loss": found.loss,
     }
 
 
-def _carried_until(session: Bits, number: Rows, duration: Rows, limit: int) -> Rows:
-    """Return how far the traffic is when record `number` begins, as a time of even traffic.
+def _carried(sessions: Columns, start: Rows, stop: Rows) -> tuple[Rows, Rows]:
+    """Return the bytes up and down of each record: of a part of a session its share."""
+    up, down, duration = sessions["up"], sessions["down"], sessions["duration"]
+    parts = np.flatnonzero(stop - start < duration)
+    if not parts.size:
+        return up, down
+    up, down = up.copy(), down.copy()
+    key, even, lasting = sessions["key"][parts], sessions["even"][parts], duration[parts]
+    first = _traffic_time(key, even, start[parts], lasting)
+    until = _traffic_time(key, even, stop[parts], lasting)
+    up[parts] = _share(up[parts], first, until, lasting)
+    down[parts] = _share(down[parts], first, until, lasting)
+    return up, down
 
-    Traffic is not even: it runs ahead of the clock or behind it by up to 0.4 of a record.
+
+def _traffic_time(session: Bits, even: np.ndarray, time: Rows, duration: Rows) -> Rows:
+    """Return how far the traffic of a session is at a time, as a time of even traffic.
+
+    Of some sessions more flows early and of some late, by up to 0.6 of the mean rate at both ends;
+    not where the radio access is busy anyway.
     """
-    at = np.minimum(number * limit, duration)
-    ahead = draws.below(draws.events(session, number), 801) - 400
-    ahead = np.where(number > 0, ahead, 0)
-    return at + ahead * np.minimum(limit, duration - at) // 1000
+    skew = np.where(even, 0, draws.below(draws.bits(session, "skew"), 1201) - 600)
+    # Milliseconds, or the products would not fit 63 bits.
+    passed, total = time // 1000, np.maximum(duration // 1000, 1)
+    left = np.maximum(total - passed, 0)
+    return time + passed * left // total * skew
 
 
 def _share(volume: Rows, start: Rows, end: Rows, duration: Rows) -> Rows:
@@ -354,61 +683,72 @@ def _share(volume: Rows, start: Rows, end: Rows, duration: Rows) -> Rows:
 def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, Column]:
     entity, cell = rows["entity"], rows["cell"]
     serving, plans = inputs.cells.serving, inputs.plans
-    plan = inputs.population.plan[entity].astype(np.int64)
+    plan = inputs.population.plan[entity]
     on_nr = rows["rat"] == NR
-    country = rows["country"].astype(np.int64)
+    country = rows["country"]
+    abroad, charging = country >= 0, rows["charging"]
+    lease = rows["lease"] * np.int32(part.size)
     return {
-        **served_columns(inputs, entity),
-        **where_columns(day, entity, cell, country, _session_key(rows)),
-        "event_id": pl.Series(inputs.ids.event.of(_record(rows))),
+        **served_columns(day, entity, rows["time"]),
+        **where_columns(day, entity, cell, country, charging.view(np.uint64)),
+        "event_id": pl.Series(rows["event"]),
         "event_time": moment(day, rows["time"]),
         "record_type": enum_of(_TYPES, on_nr),
-        "charging_id": pl.Series(inputs.ids.charging.of(rows["session"])),
+        "charging_id": pl.Series(charging),
         "record_sequence_number": pl.Series(rows["number"]),
         "recording_entity": CodedText.of(inputs.cells.element_id, serving["pgw"][cell]),
-        "serving_node": CodedText.of(inputs.lookups.element_id, serving["sgw"][cell], country >= 0),
-        "access_point_name": CodedText.of_few(plans["access_point_name"], plan),
+        "serving_node": CodedText.of(inputs.lookups.element_id, serving["sgw"][cell], abroad),
+        "access_point_name": _of_few(plans["access_point_name"], plan),
         "served_pdp_address": CodedText.of(
-            _addresses(day, part), entity - part.start + rows["lease"] * np.int64(part.size)
+            _addresses(day, part), entity - np.int32(part.start) + lease
         ),
-        "service": CodedText.of(services(inputs.config).names, rows["service"]),
+        "service": _of_few(services(inputs.config).names, rows["service"]),
         "duration": pl.Series(rows["seconds"]),
         "data_volume_uplink": pl.Series(rows["up"]),
         "data_volume_downlink": pl.Series(rows["down"]),
         "cause_for_rec_closing": pl.Series(rows["cause"]),
+        "last_cell_id": CodedText.of(inputs.lookups.cell_id, rows["last_cell"], abroad),
+        "handovers": pl.Series(rows["handovers"]),
+        "throughput_downlink": pl.Series(rows["downlink"]),
+        "throughput_uplink": pl.Series(rows["uplink"]),
+        "latency": pl.Series(rows["latency"] / 10.0),
+        "packet_loss": pl.Series(rows["loss"] / 1000.0),
         "rat_type": rat_of(rows["rat"]),
         "qci": pl.Series(plans["qci"].to_numpy()[plan]),
-        "s_nssai": _slices(plans["s_nssai"], plan, on_nr),
+        # Outside the 5G core there are no slices.
+        "s_nssai": _of_few(
+            plans["s_nssai"].extend_constant(None, 1), np.where(on_nr, plan, np.int32(len(plans)))
+        ),
     }
 
 
-def _slices(s_nssai: pl.Series, plan: Rows, on_nr: np.ndarray) -> CodedText:
-    """Return the slice of each record; null outside the 5G core."""
-    behind = len(s_nssai)
-    return CodedText.of_few(
-        s_nssai.extend_constant(None, 1), np.where(on_nr, plan, np.int64(behind))
-    )
+def _of_few(texts: pl.Series, rows: np.ndarray) -> CodedText:
+    """Return the column of a short list of texts, with equal ones and nulls, at `rows`."""
+    used = np.zeros(len(texts), dtype=np.bool_)
+    used[rows] = True
+    there = np.flatnonzero(used)
+    coded = CodedText.of_few(texts, there)
+    place = np.zeros(len(texts), dtype=np.int32)
+    place[there] = coded.codes
+    return CodedText(coded.texts, place[rows])
 
 
-def _record(rows: Columns) -> Rows:
+def _record(session: Rows, number: Rows) -> Rows:
     """Return the packed number of each record: beyond 16 of a session it goes on in other kinds."""
-    block, place = np.divmod(rows["number"].astype(np.int64) - 1, RECORDS_PER_EVENT)
-    first = EVENT_KINDS["data_more"] - EVENT_KINDS["data"] - 1
-    further = np.where(block > 0, (first + block) << _KIND_SHIFT, 0)
-    return rows["session"] + place + further
+    packed = session + number
+    further = np.flatnonzero(number >= RECORDS_PER_EVENT)
+    if further.size:
+        block, place = np.divmod(number[further], RECORDS_PER_EVENT)
+        first = EVENT_KINDS["data_more"] - EVENT_KINDS["data"] - 1
+        packed[further] = session[further] + place + ((first + block) << _KIND_SHIFT)
+    return packed
 
 
-def _session_key(rows: Columns) -> Bits:
-    """Return a hash of each session, the same in all its records."""
-    return draws.mix(rows["session"].astype(np.uint64))
-
-
-def _lease(events: Events, shift: int) -> np.ndarray:
-    """Return how many days before the day of the records each session's address was leased."""
-    habit = draws.stream(events.day.inputs.config.seed, "address/lease")
+def _leases(inputs: Inputs, entities: Rows) -> Rows:
+    """Return the time of the day at which each entity is given a new address."""
+    habit = draws.stream(inputs.config.seed, "address/lease")
     # Before the hour from which sessions reach into the next day: two leases serve a day.
-    begins = draws.below(draws.keys(habit, events.entity), (DAY - TAIL) // SECOND) * SECOND
-    return ((events.time < begins) | (shift < 0)).astype(np.int8)
+    return draws.below(draws.keys(habit, entities), (DAY - TAIL) // SECOND) * SECOND
 
 
 def _addresses(day: Day, part: Part) -> pl.Series:
@@ -426,5 +766,12 @@ def _addresses(day: Day, part: Part) -> pl.Series:
             for number in (day.number, day.number - 1)
         ]
     )
-    octets = pl.DataFrame({"b": 64 + (host >> 16), "c": (host >> 8) & 255, "d": host & 255})
-    return octets.select(pl.format("100.{}.{}.{}", "b", "c", "d")).to_series()
+    upper = pl.Series([f"100.{64 + high}" for high in range(_ADDRESSES >> 16)])
+    return pl.select(
+        pl.concat_str(upper.gather(host >> 16), _lower_octets().gather(host & 0xFFFF))
+    ).to_series()
+
+
+@lru_cache(maxsize=1)
+def _lower_octets() -> pl.Series:
+    return pl.Series([f".{high}.{low}" for high in range(256) for low in range(256)])

@@ -1,30 +1,39 @@
 """Message CDRs: SMS and MMS, the MO and the MT record of each (TS 32.250, TS 32.270).
 
-Belongs here: who writes to whom, segments, delivery, and the fields of `cdrs_sms`. Does not
-belong here: conversations, which come with the behaviour of pairs.
+Belongs here: conversations, segments, delivery, and the fields of `cdrs_sms`. Does not belong here:
+whom people know (`behaviour.contacts`), how a train goes on (`behaviour.bursts`).
+
+A conversation is drawn with the subscriber who, or whose contact in another network, begins it.
 """
 
 import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from telco_pipeline.behaviour.mobility import FIRST_OFF
+from telco_pipeline.behaviour.bursts import LONGEST_TRAIN, Train
 from telco_pipeline.behaviour.population import GERAN, MACHINE
+from telco_pipeline.behaviour.rhythm import Window
 from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import RecordType
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, SECOND
+from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice, QuantileTable
 from telco_pipeline.generators.base import (
+    EVENTS_PER_WINDOW,
+    WIDE_BLOCK,
     Column,
     Columns,
     Day,
     Events,
     Inputs,
     Rows,
+    can_start,
     draw_events,
     enum_of,
     merge,
@@ -57,9 +66,9 @@ _DELIVERY = QuantileTable.log_normal(2.6, 0.35)
 _LATE_SHARE: Final = 0.025
 _LATE = QuantileTable.log_normal(1500.0, 1.2)
 _LONGEST_DELAY: Final = 4 * HOUR
-# A phone that is off for the night takes its messages in the morning: at worst a delayed one
-# that comes just after it was switched off, in the night in which the clock goes back.
-TAIL: Final = 17 * HOUR
+# A phone that is off takes its messages when it is on again, within the validity period (practice).
+_LONGEST_WAIT: Final = 12 * HOUR
+TAIL: Final = LONGEST_TRAIN + _LONGEST_DELAY + _LONGEST_WAIT + 60 * SECOND
 # Result of submission and of delivery: TP-FCS of TS 23.040: 0 none, 0xD0 (208) SIM storage full,
 # 0xC0 (192) SC busy, 0xC3 (195) invalid SME address.
 _SUBMIT = Choice.of([99.2, 0.5, 0.3])
@@ -68,6 +77,37 @@ _DELIVER = Choice.of([99.6, 0.4])
 _DELIVER_RESULTS: Final = np.array([0, 208], dtype=np.int16)
 # Messages from other networks and from services (codes, delivery notices) per one sent.
 _INCOMING_SHARE: Final = 0.85
+# Conversations: sizes fall off as E**-2.15, gaps from seconds to half an hour, most messages answer
+# the one before (messages alternate direction and replies come within minutes: CNS).
+_TRAIN = Train.of(exponent=1.15, positions=16, shortest=8.0, longest=1800.0)
+_REPLIES: Final = 0.85
+# Mean messages of a conversation, measured: the personas' rates count messages.
+_MESSAGES_PER_CONVERSATION: Final = 2.6
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Messages; one array element each, times in microseconds of the events' day.
+
+    Attributes:
+        number: Packed number of the message.
+        key: Hash from which its attributes are drawn.
+        sender: Who sends it: row of the directory.
+        recipient: Who gets it.
+        time: When it is submitted.
+        delivered: When the service centre first delivers it.
+    """
+
+    number: Rows
+    key: Bits
+    sender: Rows
+    recipient: Rows
+    time: Rows
+    delivered: Rows
+
+    def select(self, rows: Rows) -> "Messages":
+        """Return some of the messages."""
+        return Messages(*(getattr(self, column.name)[rows] for column in fields(self)))
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
@@ -75,77 +115,100 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     day = inputs.day(date)
     batches = [
         within_day(batch)
-        for draw, incoming in ((_outgoing, False), (_incoming, True))
-        for events, shift in with_tail(day, part, draw, TAIL)
-        for batch in _messages(events, shift, incoming=incoming)
+        for kind, share in (("sms_out", 0.0), ("sms_in", _INCOMING_SHARE))
+        for events, shift in with_tail(day, part, _openings(kind, share), TAIL, WIDE_BLOCK)
+        for batch in _records(events.day, _conversation(events), shift)
     ]
     if not any(len(batch["time"]) for batch in batches):
         return Rowset.empty(records.CDRS_SMS)
     return Rowset.of(records.CDRS_SMS, _columns(inputs, day, merge(batches)))
 
 
-def _rates(day: Day) -> np.ndarray:
-    config = day.inputs.config
-    weight = config.record_weights.sms
-    return np.array([persona.messages * weight for persona in config.personas.values()])
+def _openings(kind: str, incoming: float) -> Callable[[Day, Rows, Window], Events]:
+    """Return a function that draws the messages with which conversations begin.
 
-
-def _outgoing(day: Day, entities: Rows) -> Events:
-    return draw_events(day, entities, "sms_out", "messages", _rates(day))
-
-
-def _incoming(day: Day, entities: Rows) -> Events:
-    rates = _rates(day) * _INCOMING_SHARE
-    return draw_events(day, entities, "sms_in", "messages", rates, even_if_off=True)
-
-
-def _messages(events: Events, shift: int, *, incoming: bool) -> list[Columns]:
-    """Return the records of messages: at the sender, and at the recipient where it is ours."""
-    inputs = events.day.inputs
-    delivered = events.time + _delay(events)
-    if shift:
-        # Of the day before, only what may come after midnight is worked out.
-        later = np.flatnonzero(delivered >= _first_that_may_wait(events.day))
-        events, delivered = events.select(later), delivered[later]
-    choose_party = inputs.contacts.incoming if incoming else inputs.contacts.outgoing
-    party = choose_party(events.entity, events.key, messages=True)
-    accepted = _SUBMIT_RESULTS[_SUBMIT.sample(events.bits("submit"))]
-    everything = np.arange(len(events))
-    if incoming:
-        sides: list[tuple[Rows, Rows, Rows, Rows, bool]] = [
-            (everything, events.entity, party, delivered, True)
-        ]
-    else:
-        reached = np.flatnonzero((party < inputs.directory.own) & (accepted == 0))
-        sides = [
-            (everything, events.entity, party, events.time, False),
-            (reached, party, events.entity, delivered, True),
-        ]
-    content = _content(events, party)
-    return [_side(events, shift, content, accepted, *side) for side in sides if len(side[0])]
-
-
-def _first_that_may_wait(day: Day) -> int:
-    """Return the time of delivery from which a message may lie over midnight in a phone's stead.
-
-    Earlier ones find the phone on, or wait for a morning that is still on this UTC day.
+    Args:
+        kind: Kind of event.
+        incoming: Messages of other networks and services for each one sent; 0 for those sent.
     """
-    return min(max(FIRST_OFF - int(day.clock.offset.max()), 0), DAY)
+
+    def draw(day: Day, entities: Rows, window: Window) -> Events:
+        config = day.inputs.config
+        weight = config.record_weights.sms * (incoming or 1.0) / _MESSAGES_PER_CONVERSATION
+        rates = np.array([persona.messages * weight for persona in config.personas.values()])
+        return draw_events(
+            day,
+            entities,
+            kind,
+            "messages",
+            rates,
+            window=window,
+            most=EVENTS_PER_WINDOW // _TRAIN.positions,
+            even_if_off=incoming > 0,
+        )
+
+    return draw
 
 
-def _delay(events: Events) -> Rows:
+def _conversation(events: Events) -> list[Messages]:
+    """Return the messages of the conversations that events begin, in batches."""
+    day, contacts, directory = events.day, events.day.inputs.contacts, events.day.inputs.directory
+    outward = np.full(len(events), events.kind == "sms_out")
+    choose = contacts.outgoing if events.kind == "sms_out" else contacts.incoming
+    party = choose(events.entity, events.key, messages=True)
+    talks = ~directory.is_service(party)
+    train, time, batches = np.arange(len(events)), events.time, []
+    for position in range(_TRAIN.positions):
+        ego, other = events.entity[train], party[train]
+        key = draws.events(events.key[train], np.full(len(train), position))
+        sender, recipient = np.where(outward, ego, other), np.where(outward, other, ego)
+        number = events.packed_position(train, _TRAIN.positions, position)
+        delivered = time + _delay(key)
+        batches.append(Messages(number, key, sender, recipient, time, delivered))
+        chance = _TRAIN.chance[position + 1]
+        goes_on = draws.chance(draws.bits(key, "again"), chance) & talks[train]
+        outward = outward ^ draws.chance(draws.bits(key, "reply"), _REPLIES)
+        later = time + _TRAIN.wait(key)
+        goes_on &= later <= events.time[train] + LONGEST_TRAIN
+        writer = np.where(outward, ego, other)
+        goes_on[goes_on] = can_start(day, writer[goes_on], later[goes_on])
+        rows = np.flatnonzero(goes_on)
+        if not rows.size:
+            break
+        train, time, outward = train[rows], later[rows], outward[rows]
+    return batches
+
+
+def _records(day: Day, batches: list[Messages], shift: int) -> Iterator[Columns]:
+    """Return the records of messages: at senders, and at recipients, of ours."""
+    own = day.inputs.directory.own
+    for messages in batches:
+        if shift:
+            # Of the day before, only what may come after midnight is worked out.
+            messages = messages.select(np.flatnonzero(messages.delivered >= DAY - _LONGEST_WAIT))
+        accepted = _SUBMIT_RESULTS[_SUBMIT.sample(draws.bits(messages.key, "submit"))]
+        content = _content(day, messages)
+        sent = np.flatnonzero(messages.sender < own)
+        reached = np.flatnonzero((messages.recipient < own) & (accepted == 0))
+        for rows, terminating in ((sent, False), (reached, True)):
+            if rows.size:
+                yield _side(day, messages, shift, content, accepted, rows, terminating)
+
+
+def _delay(key: Bits) -> Rows:
     """Return the time from submission to delivery in microseconds."""
-    delay = _DELIVERY.sample(events.bits("delivery"))
-    late = np.flatnonzero(draws.chance(events.bits("late"), _LATE_SHARE))
-    delay[late] = _LATE.sample(events.bits("late/by")[late])
+    delay = _DELIVERY.sample(draws.bits(key, "delivery"))
+    late = np.flatnonzero(draws.chance(draws.bits(key, "late"), _LATE_SHARE))
+    delay[late] = _LATE.sample(draws.bits(key[late], "late/by"))
     return (np.minimum(delay, _LONGEST_DELAY // SECOND) * SECOND).astype(np.int64)
 
 
-def _content(events: Events, party: Rows) -> Columns:
+def _content(day: Day, messages: Messages) -> Columns:
     """Return kind, segments and size of each message; services send and take no pictures."""
-    service = events.day.inputs.directory.is_service(party)
-    mms = draws.chance(events.bits("mms"), _MMS_SHARE) & ~service
-    size_bits = events.bits("size")
+    directory, key = day.inputs.directory, messages.key
+    service = directory.is_service(messages.sender) | directory.is_service(messages.recipient)
+    mms = draws.chance(draws.bits(key, "mms"), _MMS_SHARE) & ~service
+    size_bits = draws.bits(key, "size")
     characters = np.clip(_CHARACTERS.sample(size_bits), 1, _LONGEST).astype(np.int64)
     picture = np.clip(_MMS_BYTES.sample(size_bits), 5_000, 2_000_000).astype(np.int64)
     parts = np.where(characters <= _ONE_SEGMENT, 1, -(-characters // _SEGMENT))
@@ -158,53 +221,55 @@ def _content(events: Events, party: Rows) -> Columns:
 
 
 def _side(
-    events: Events,
+    day: Day,
+    messages: Messages,
     shift: int,
     content: Columns,
     accepted: np.ndarray,
     rows: Rows,
-    served: Rows,
-    other: Rows,
-    time: Rows,
     terminating: bool,
 ) -> Columns:
     """Return the records of one side of some messages."""
-    inputs = events.day.inputs
-    entity, when = served[rows], time[rows]
+    here, there = messages.sender, messages.recipient
+    when = messages.time[rows]
     if terminating:
-        when = _when_on(events.day, entity, when)
-    if shift == 0 and when.size and int(when.max()) >= DAY:
-        # What is delivered after midnight is the next day's, which draws it as its tail.
-        today = np.flatnonzero(when < DAY)
-        rows, entity, when = rows[today], entity[today], when[today]
-    where = events.day.positions(entity, when)
-    key = draws.bits(events.key[rows], "side/terminating" if terminating else "side/originating")
+        here, there = there, here
+        when = _when_on(day, here[rows], messages.delivered[rows])
+    # What is delivered after midnight is the next day's, which draws it as its tail; what finds no
+    # phone within the validity period is lost.
+    kept = (when + shift >= 0) & (when + shift < DAY)
+    kept &= when - messages.delivered[rows] <= _LONGEST_WAIT
+    kept[kept] = day.in_service(here[rows[kept]], when[kept])
+    rows, when = rows[kept], when[kept]
+    entity = here[rows]
+    where = day.positions(entity, when)
+    side = "side/terminating" if terminating else "side/originating"
+    key = draws.bits(messages.key[rows], side)
     result = (
         _DELIVER_RESULTS[_DELIVER.sample(draws.bits(key, "result"))]
         if terminating
         else accepted[rows]
     )
-    cell, rat = _access(inputs, entity, where.cell, where.abroad)
-    message = events.packed()[rows]
+    cell, rat = _access(day, entity, when, where.cell, where.abroad)
     return {
         "time": when + shift,
         # Narrow types: the rows of a part are sorted by gathering each column.
         "entity": entity.astype(np.int32),
-        "party": other[rows].astype(np.int32),
+        "party": there[rows].astype(np.int32),
         "terminating": np.full(len(rows), terminating),
         "cell": cell.astype(np.int32),
         "country": where.country.astype(np.int8),
         "rat": rat,
         "result": result,
         "key": key,
-        "message": message,
-        "record": message + int(terminating),
+        "message": messages.number[rows],
+        "record": messages.number[rows] + int(terminating),
         **{name: values[rows] for name, values in content.items()},
     }
 
 
 def _when_on(day: Day, entity: Rows, time: Rows) -> Rows:
-    """Return when the recipients take the messages: in the morning if the phone is off."""
+    """Return when the recipients take the messages: when the phone is on again if it is off."""
     off = np.flatnonzero(day.mobility.switched_off(entity, time))
     later = time.copy()
     wait = day.mobility.until_on(entity[off], time[off])
@@ -214,26 +279,27 @@ def _when_on(day: Day, entity: Rows, time: Rows) -> Rows:
 
 
 def _access(
-    inputs: Inputs, entity: Rows, camped: Rows, abroad: np.ndarray
+    day: Day, entity: Rows, time: Rows, camped: Rows, abroad: np.ndarray
 ) -> tuple[Rows, np.ndarray]:
     """Return the cell and radio access: over IMS where the phone camps, else over GERAN."""
-    population, cells = inputs.population, inputs.cells
-    packet = population.volte[entity] | (population.kind[entity] == MACHINE)
+    inputs, population, cells = day.inputs, day.inputs.population, day.inputs.cells
+    volte = inputs.identities.volte[day.identity(entity, time)]
+    packet = volte | (population.kind[entity] == MACHINE)
     cell = np.where(packet, camped, cells.gsm_sibling[camped]).astype(np.int64)
-    rat = packet_access(inputs, entity, cell, abroad)
+    rat = packet_access(day, entity, time, cell, abroad)
     return cell, np.where(abroad & ~packet, GERAN, rat).astype(np.int8)
 
 
 def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
     directory, serving = inputs.directory, inputs.cells.serving
     terminating, mms = rows["terminating"], rows["mms"]
-    calling, called = parties(inputs, rows["entity"], rows["party"], terminating)
+    calling, called = parties(day, rows["entity"], rows["party"], terminating, rows["time"])
     centre = np.where(mms, serving["mmsc"][rows["cell"]], serving["smsc"][rows["cell"]])
     circuit = (rows["rat"] == GERAN) & ~mms
     entity = np.where(circuit, serving["msc"][rows["cell"]], centre)
     element_id = inputs.cells.element_id
     return {
-        **served_columns(inputs, rows["entity"]),
+        **served_columns(day, rows["entity"], rows["time"]),
         **where_columns(day, rows["entity"], rows["cell"], rows["country"], rows["key"]),
         "event_id": pl.Series(inputs.ids.event.of(rows["record"])),
         "event_time": moment(day, rows["time"]),

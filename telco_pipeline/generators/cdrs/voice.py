@@ -9,13 +9,21 @@ import numpy as np
 import polars as pl
 
 from telco_pipeline.contracts import records
-from telco_pipeline.contracts.codes import CauseForTerm, RecordType
+from telco_pipeline.contracts.codes import (
+    CallStatus,
+    CauseForTerm,
+    RecordType,
+    SupplementaryService,
+)
 from telco_pipeline.engine.calendar import SECOND
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators.base import (
+    Column,
     Columns,
+    Day,
     Inputs,
     enum_of,
+    enum_or_null,
     merge,
     moment,
     moment_or_null,
@@ -27,6 +35,9 @@ from telco_pipeline.generators.base import (
     within_day,
 )
 from telco_pipeline.generators.cdrs.calls import (
+    CW,
+    FORWARDING,
+    ORIGINATING,
     OUTCOMES,
     TERMINATING,
     VOICE_RECORD,
@@ -38,6 +49,26 @@ from telco_pipeline.lake import CodedText, Rowset
 _RECORD_TYPES = [str(RecordType.MO_CALL), str(RecordType.MT_CALL)]
 _CAUSES = np.array([int(cause) for cause in OUTCOMES], dtype=np.int16)
 _DROPPED_CAUSE = np.int16(41)  # temporary failure: the radio link was lost
+_SERVICES = [str(service) for service in SupplementaryService]
+_STATUSES = [str(status) for status in CallStatus]
+# Status by outcome (position in OUTCOMES).
+_STATUS = np.array(
+    [
+        _STATUSES.index(status)
+        for status in (
+            CallStatus.ANSWERED,
+            CallStatus.NO_ANSWER,
+            CallStatus.BUSY,
+            CallStatus.UNREACHABLE,
+            CallStatus.REJECTED,
+            CallStatus.FAILED,
+            CallStatus.FAILED,
+            CallStatus.FAILED,
+        )
+    ],
+    dtype=np.int8,
+)
+_FORWARDED = np.int8(_STATUSES.index(CallStatus.FORWARDED))
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
@@ -47,27 +78,32 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     if not any(len(batch["time"]) for batch in batches):
         return Rowset.empty(records.CDRS_VOICE)
     legs = merge(batches)
-    party = inputs.directory
+    entity, time = legs["entity"], legs["time"]
     terminating = legs["role"] == TERMINATING
-    calling, called = parties(inputs, legs["entity"], legs["party"], terminating)
+    calling, called = parties(day, entity, legs["party"], terminating, time)
     answered, abroad = legs["answered"], legs["country"] >= 0
-    circuit = ~legs["ims"]
+    diverted = _diverted(legs)
+    rated = answered & np.where(terminating, abroad, legs["role"] == ORIGINATING)
     return Rowset.of(
         records.CDRS_VOICE,
         {
-            **served_columns(inputs, legs["entity"]),
-            **where_columns(day, legs["entity"], legs["cell"], legs["country"], legs["key"]),
+            **served_columns(day, entity, time),
+            **where_columns(day, entity, legs["cell"], legs["country"], legs["key"]),
+            **_ends(day, legs, terminating),
             "event_id": pl.Series(inputs.ids.event.of(record_number(legs, VOICE_RECORD))),
-            "event_time": moment(day, legs["time"]),
-            "record_type": enum_of(_RECORD_TYPES, legs["role"]),
+            "event_time": moment(day, time),
+            "record_type": enum_of(_RECORD_TYPES, terminating),
+            "status": enum_of(_STATUSES, np.where(diverted, _FORWARDED, _STATUS[legs["outcome"]])),
             "calling_number": calling,
             "called_number": called,
-            "other_plmn": party.network_of(legs["party"]),
+            "connected_number": _connected(inputs, diverted & ~terminating),
+            "other_plmn": inputs.directory.network_of(legs["party"]),
             "call_reference": pl.Series(inputs.ids.call.of(legs["call"])),
-            "icid": nullable(circuit, inputs.ids.icid.of(legs["call"])),
-            "chargeable": pl.Series(answered & (~terminating | abroad)),
+            "icid": nullable(~legs["ims"], inputs.ids.icid.of(legs["call"])),
+            "chargeable": pl.Series(rated),
             "recording_entity": _recording_entity(inputs, legs),
             "rat_type": rat_of(legs["rat"]),
+            "supplementary_service": enum_or_null(_SERVICES, legs["service"] - 1),
             "answer_time": moment_or_null(day, legs["answer"], ~answered),
             "release_time": moment(day, legs["release"]),
             "call_duration": pl.Series(duration(legs)),
@@ -77,6 +113,43 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
             ),
         },
     )
+
+
+def _diverted(legs: Columns) -> np.ndarray:
+    """Return which legs are those of a caller or a callee whose call the voicemail took."""
+    service = legs["service"]
+    return (service > 0) & (service != CW) & (legs["role"] != FORWARDING)
+
+
+def _connected(inputs: Inputs, diverted: np.ndarray) -> CodedText:
+    """Return the voicemail's number, null but for calls that it took."""
+    voicemail = np.full(len(diverted), inputs.directory.voicemail)
+    return CodedText.of(inputs.directory.number, voicemail, ~diverted)
+
+
+def _ends(day: Day, legs: Columns, terminating: np.ndarray) -> dict[str, Column]:
+    """Return the antennas of both ends, the other one's equipment and the caller's home."""
+    inputs = day.inputs
+    antennas, texts = inputs.cells.antennas, inputs.lookups
+    cell = np.where(legs["country"] >= 0, -1, legs["cell"])
+    last = np.where(legs["country"] >= 0, -1, legs["last_cell"])
+    other, caller = legs["other_cell"], np.where(terminating, legs["other_entity"], legs["entity"])
+    home = np.where(caller >= 0, inputs.population.home[caller], -1)
+    lost = legs["other_entity"] < 0
+    who = np.flatnonzero(~lost)
+    version = np.zeros(len(lost), dtype=np.int64)
+    version[who] = day.identity(legs["other_entity"][who], legs["time"][who])
+    served = day.inputs.home_plmn
+    return {
+        "home_plmn": CodedText.of(served.texts, served.codes[legs["entity"]]),
+        "other_imei": CodedText.of(inputs.identities.imei, version, lost).distinct(),
+        "last_cell_id": CodedText.of(texts.cell_id, last, last < 0),
+        "handovers": pl.Series(legs["handovers"]),
+        "other_cell_id": CodedText.of(texts.cell_id, other, other < 0),
+        **antennas.columns(cell),
+        **antennas.columns(other, "other_"),
+        **antennas.position(home, "home_"),
+    }
 
 
 def duration(legs: Columns) -> np.ndarray:

@@ -42,10 +42,12 @@ from telco_pipeline.generators.base import (
     moment_or_null,
     nullable,
     parties,
+    served_columns,
     within_day,
 )
 from telco_pipeline.generators.cdrs.calls import (
     ANSWERED,
+    FORWARDING,
     OUTCOMES,
     TERMINATING,
     VOIP_RECORD,
@@ -100,7 +102,7 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
 
 def _over_ims(legs: Columns) -> Columns:
     """Return the legs over IMS with what VoIP adds."""
-    rows = np.flatnonzero(legs["ims"])
+    rows = np.flatnonzero(legs["ims"] & (legs["role"] != FORWARDING))
     chosen = {
         name: legs[name][rows]
         for name in (
@@ -144,14 +146,13 @@ def _trunk_calls(day: Day, entities: Rows) -> Events:
 
 def _trunk_legs(events: Events) -> Columns:
     inputs = events.day.inputs
-    outcome = draw_outcome(events)
-    answer, release, _ = call_times(events, outcome)
-    answered = outcome == ANSWERED
+    outcome = draw_outcome(events.key)
+    answer, release, _ = call_times(events.day, events.key, events.time, outcome)
     count = len(events)
     return {
         "time": events.time,
-        "answer": np.where(answered, answer, -1),
-        "answered": answered,
+        "answer": answer,
+        "answered": outcome == ANSWERED,
         "release": release,
         "entity": events.entity,
         # To other networks: inside ours, businesses speak over their mobile extensions.
@@ -170,7 +171,9 @@ def _trunk_legs(events: Events) -> Columns:
 def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, Column]:
     population = inputs.population
     terminating = legs["role"] == TERMINATING
-    calling, called = parties(inputs, legs["entity"], legs["party"], terminating)
+    entity, time = legs["entity"], legs["time"]
+    calling, called = parties(day, entity, legs["party"], terminating, time)
+    served = served_columns(day, entity, time)
     trunk = legs["access"] == _TRUNK
     hidden = trunk | (legs["country"] >= 0)
     codec = leg_codec(legs["key"], legs["access"])
@@ -180,8 +183,7 @@ def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, Column]:
         "event_id": pl.Series(inputs.ids.event.of(legs["record"])),
         "event_time": moment(day, legs["time"]),
         "record_type": enum_of([str(RecordType.MMTEL)], np.zeros(len(trunk))),
-        "subscriber_id": pl.Series(population.subscriber_id[legs["entity"]]),
-        **CodedText.several(legs["entity"], imsi=population.imsi, msisdn=population.msisdn),
+        **{name: served[name] for name in ("subscriber_id", "imsi", "msisdn")},
         "calling_party_address": calling,
         "called_party_address": called,
         "role": enum_of(["originating", "terminating"], legs["role"]),

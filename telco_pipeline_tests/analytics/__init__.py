@@ -1,0 +1,1 @@
+"""Tests of analytics: what the records say."""

@@ -1,0 +1,106 @@
+"""As-of views: the registry with its changes, read at any moment."""
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from telco_pipeline import asof
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.lake import Lake
+from telco_pipeline_tests.identity_lake import (
+    BORNE,
+    DAYS,
+    SIZE,
+    changes,
+    identity_inputs,
+    identity_lake,
+    whole_registry,
+)
+
+NOON = dt.datetime(2026, 1, 9, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return identity_lake(tmp_path_factory.mktemp("identities"))
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        NOON,
+        NOON.astimezone(dt.timezone(dt.timedelta(hours=14))),
+        dt.datetime(2026, 1, 12, 23, 59, tzinfo=dt.UTC),
+    ],
+)
+def test_the_last_change_before_a_moment_holds(lake: Lake, moment: dt.datetime) -> None:
+    expected = {row["subscriber_id"]: row for row in whole_registry(identity_inputs()).to_dicts()}
+    for row in expected.values():
+        row["serving_plmn"] = row["home_plmn"]
+    for day in DAYS:
+        for row in changes(day).to_dicts():
+            if row["event_time"] <= moment:
+                expected[row["subscriber_id"]] = row
+    view = asof.identities_as_of(lake, moment).collect()
+    assert view.columns == [*asof.IDENTITY, "valid_from"]
+    assert view.height == len(expected)
+    assert view["subscriber_id"].n_unique() == view.height
+    for row in view.to_dicts():
+        wanted = expected[row["subscriber_id"]]
+        assert {key: row[key] for key in asof.IDENTITY} == {
+            key: wanted[key] for key in asof.IDENTITY
+        }
+        assert row["valid_from"] == wanted.get("event_time", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+
+
+def test_a_day_begins_with_what_its_eve_left(lake: Lake) -> None:
+    for day in (DAYS[0], DAYS[5]):
+        midnight = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+        before = asof.identities_before(lake, day).collect().sort("subscriber_id")
+        view = asof.identities_as_of(lake, midnight).collect().sort("subscriber_id")
+        assert before.equals(view)
+
+
+def test_versions_follow_each_other(lake: Lake) -> None:
+    versions = asof.identity_versions(lake, DAYS[-1]).collect()
+    assert versions.height == SIZE + sum(changes(day).height for day in DAYS)
+    assert versions.filter(pl.col("valid_to").is_null()).height == SIZE
+    after = versions.with_columns(
+        pl.col("valid_from").shift(-1).over("subscriber_id").alias("next")
+    )
+    assert after.filter(pl.col("valid_to").ne_missing(pl.col("next"))).is_empty()
+    some = versions.filter(
+        (pl.col("valid_from") <= NOON)
+        & (pl.col("valid_to").is_null() | (pl.col("valid_to") > NOON))
+    )
+    view = asof.identities_as_of(lake, NOON).collect()
+    assert some.select(view.columns).sort("subscriber_id").equals(view.sort("subscriber_id"))
+    assert versions.filter(pl.len().over("subscriber_id") > 1).select(BORNE).height > 100
+
+
+def test_a_missing_day_names_the_command(lake: Lake, tmp_path: Path) -> None:
+    holed = Lake(shutil.copytree(lake.root, tmp_path / "lake"))
+    for day in DAYS[3:5]:
+        shutil.rmtree(holed.directory("identity_changes", day))
+    asof.identities_as_of(holed, dt.datetime(2026, 1, 3, 23, tzinfo=dt.UTC)).collect()
+    with pytest.raises(TelcoError, match="no identity_changes of 2026-01-04 to 2026-01-05") as told:
+        asof.identities_as_of(holed, NOON)
+    assert "--datasets identity_changes --start 2026-01-04 --days 2`" in str(told.value)
+    with pytest.raises(TelcoError, match="--start 2026-01-04 --days 10"):
+        asof.identity_versions(holed, DAYS[-1] + dt.timedelta(days=1))
+
+
+def test_before_the_epoch_nobody_has_an_identity(lake: Lake) -> None:
+    with pytest.raises(TelcoError, match="before the epoch 2026-01-01"):
+        asof.identities_as_of(lake, dt.datetime(2025, 12, 31, tzinfo=dt.UTC))
+    with pytest.raises(ValueError, match="no time zone"):
+        asof.identities_as_of(lake, dt.datetime(2026, 1, 3))
+
+
+def test_a_lake_that_does_not_know_its_world_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TelcoError, match="does not say when its world begins"):
+        asof.epoch_of(Lake(tmp_path / "none"))
