@@ -5,11 +5,11 @@ and where to (`resources`).
 """
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from telco_pipeline import reporting
 from telco_pipeline.assets.factory import OTHER_WORLD_TAG
 from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
+from telco_pipeline.dagster_private import UnresolvedAssetJobDefinition
 
 OPERATE = "operate"
 BUILD_WORLD = "build_world"

@@ -127,20 +127,21 @@ _ELEMENTS_PER_SITE: Final = 3.75
 _CORE_ELEMENTS: Final = 70
 _LINKS_PER_SITE: Final = 14.9
 _CORE_LINKS: Final = 400
-_TIES_PER_CUSTOMER: Final = 3.1  # people and businesses
+_TIES_PER_CUSTOMER: Final = 3.36  # people and businesses
 
 # Records per event of a stream, and per SIM and day.
-_VOICE_PER_CALL: Final = 1.26  # the caller's, and the called party's where it is ours
-_VOICE_PER_INCOMING: Final = 1.0
+_VOICE_PER_CALL: Final = 1.175  # the caller's, the called party's where it is ours, forwarded legs
+_VOICE_PER_INCOMING: Final = 0.99
 _INCOMING_MOST: Final = 10.0  # calls a day beyond which nobody calls back (call centres)
-_SMS_PER_MESSAGE: Final = 2.19  # with what other networks and services send
-_DATA_PER_SESSION: Final = 1.0  # partial records of long ones make up for levels below 1
-_VOIP_PER_VOICE: Final = 0.98  # records of calls that go over IMS
-_VOIP_PER_TRUNK: Final = 0.34  # calls of businesses over SIP trunks
-_IMS_PER_VOICE: Final = 1.95
-_IMS_PER_PERSON: Final = 7.5  # registrations
-_LOCATIONS_PER_PERSON: Final = (5.1, 4.35)  # on a working day, on a free one
-_LOCATIONS_PER_MACHINE: Final = 1.23
+_SMS_PER_MESSAGE: Final = 2.08  # with what other networks and services send
+_DATA_PER_SESSION: Final = 0.99  # partial records of long ones make up for levels below 1
+_VOIP_PER_VOICE: Final = 0.957  # records of calls that go over IMS
+_VOIP_PER_TRUNK: Final = 0.35  # calls of businesses over SIP trunks
+_IMS_PER_VOICE: Final = 1.914
+_IMS_PER_PERSON: Final = 7.7  # registrations
+_REGISTERED_ON_EPOCH: Final = 0.635  # of these, as no phone comes registered from the day before
+_LOCATIONS_PER_PERSON: Final = (5.3, 5.05)  # on a working day, on a free one
+_LOCATIONS_PER_MACHINE: Final = 0.38
 _CONTACTS_PER_PERSON: Final = 0.0049
 _LINES_PER_LINE: Final = 1.55  # some lines bring others with them
 _PORT_OUTS_PER_POSTPAID: Final = 0.079  # a year
@@ -253,7 +254,7 @@ class _Calendar:
     def __init__(self, config: "WorldConfig", first: dt.date, days: int) -> None:
         """Take the days from `first` on."""
         self._config = config
-        self._first = first
+        self.first = first
         self.days = days
 
     @cached_property
@@ -262,7 +263,7 @@ class _Calendar:
         look = lru_cache(maxsize=3)(self._look)
         sets: dict[tuple[object, ...], tuple[dt.date, int]] = {}
         for offset in range(self.days):
-            day = self._first + dt.timedelta(days=offset)
+            day = self.first + dt.timedelta(days=offset)
             key = tuple(look(day + dt.timedelta(days=beside)) for beside in (-1, 0, 1))
             one, count = sets.get(key, (day, 0))
             sets[key] = one, count + 1
@@ -325,6 +326,8 @@ def _daily_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
     days, free = calendar.days, calendar.free_days
     working_rate, free_rate = _LOCATIONS_PER_PERSON
     locations = people * ((days - free) * working_rate + free * free_rate)
+    begins = calendar.first <= config.epoch < calendar.first + dt.timedelta(days=days)
+    registered = people * (days - begins * (1 - _REGISTERED_ON_EPOCH)) * _IMS_PER_PERSON
     logs = days * _elements(config) * config.network.log_lines_per_element_day
     return {
         _CHANGES: calendar.changes(),
@@ -332,7 +335,7 @@ def _daily_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
         "cdrs_sms": messages * _SMS_PER_MESSAGE,
         "cdrs_data": sessions * _DATA_PER_SESSION,
         "cdrs_voip": voice * _VOIP_PER_VOICE + trunks * weights.voip * _VOIP_PER_TRUNK,
-        "cdrs_ims": voice * _IMS_PER_VOICE + days * people * _IMS_PER_PERSON * weights.ims,
+        "cdrs_ims": voice * _IMS_PER_VOICE + registered * weights.ims,
         "location_updates": weights.location_updates
         * (locations + days * machines * _LOCATIONS_PER_MACHINE),
         "network_logs": logs * _LINES_PER_LINE * weights.network_logs,

@@ -17,6 +17,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from telco_pipeline.contracts.codes import CellClass
+
 FASTEST_KMH: Final = 350.0
 """Nothing with a SIM on the ground is faster (high-speed trains)."""
 
@@ -26,7 +28,10 @@ SLACK_SECONDS: Final = 2.0
 COVERAGE: Final = 2.0
 """A cell's range is where the neighbours take over; it may be heard so many times as far."""
 
-CELL_COLUMNS: Final = ["cell_id", "latitude", "longitude", "range_m"]
+MAST_KM: Final = 5.0
+"""A macro cell is heard that far in any case: low bands from a mast overshoot their neighbours."""
+
+CELL_COLUMNS: Final = ["cell_id", "latitude", "longitude", "range_m", "cell_class"]
 """Columns of the cells that the check needs."""
 
 _BUCKET_ROWS: Final = 8_000_000
@@ -88,15 +93,16 @@ def jumps(observed: pl.LazyFrame, cells: pl.DataFrame) -> Jumps:
 
     Args:
         observed: Positions as `positions` returns them, of one dataset or of several.
-        cells: The cells, with `cell_id`, `latitude`, `longitude` and `range_m`.
+        cells: The cells, with `CELL_COLUMNS`.
     """
     rows = observed.select(pl.len()).collect().item()
     buckets = 1 + rows // _BUCKET_ROWS
+    mast = pl.when(pl.col("cell_class").cast(pl.String) == CellClass.MACRO).then(MAST_KM)
     places = cells.select(
         pl.col(_CELL).cast(pl.String),
         pl.col("latitude").radians(),
         pl.col("longitude").radians(),
-        (pl.col("range_m") * (COVERAGE / 1000)).alias("range"),
+        pl.max_horizontal(pl.col("range_m") * (COVERAGE / 1000), mast).alias("range"),
     )
     offenders, sample = 0, []
     for bucket in range(buckets):

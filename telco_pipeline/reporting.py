@@ -12,7 +12,9 @@ not belong here: any measure (`analytics.realism`), Dagster (`assets.realism`), 
 import datetime as dt
 import io
 import re
+import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -69,8 +71,14 @@ def days_to_measure(
         count: Number of days.
 
     Raises:
-        TelcoError: There is no lake, or too few days of what is measured.
+        TelcoError: Fewer than 7 days are wished for, there is no lake, or it has too few days of
+            what is measured.
     """
+    if count is not None and count < FEWEST_DAYS:
+        raise TelcoError(
+            f"{count} days are too few to measure realism: ask for {FEWEST_DAYS} or more "
+            f"({USUAL_DAYS} are usual)"
+        )
     there = _days_there(lake)
     if first is None:
         wanted = there[-(count or USUAL_DAYS) :]
@@ -178,10 +186,12 @@ def write(
     Returns:
         The files.
     """
-    page = write_page(report, pictures, directory / "realism.md", Path("img"), reasons)
-    document = directory / "realism.json"
-    _put(document, realism.render_json(report, reasons).encode())
-    return [*page, document]
+    page = directory / "realism.md"
+    files = _page_files(report, pictures, page, Path("img"), reasons)
+    # Last of all: the checks read it, so until it is there they speak of the report before.
+    files[directory / "realism.json"] = realism.render_json(report, reasons).encode()
+    _put(files)
+    return [page, *(file for file in files if file != page)]
 
 
 def write_page(
@@ -196,13 +206,24 @@ def write_page(
     Returns:
         The files, the page first.
     """
+    files = _page_files(report, pictures, page, folder, reasons)
+    _put(files)
+    return [page, *(file for file in files if file != page)]
+
+
+def _page_files(
+    report: Report,
+    pictures: Mapping[str, bytes],
+    page: Path,
+    folder: Path,
+    reasons: Mapping[str, str] | None,
+) -> dict[Path, bytes]:
+    """Return the content of each file: the pictures, and behind them the page that shows them."""
     names = {group: f"{slug(group)}.png" for group in pictures}
-    files = [page.parent / folder / name for name in names.values()]
-    for group, file in zip(pictures, files, strict=True):
-        _put(file, pictures[group])
+    files = {page.parent / folder / name: pictures[group] for group, name in names.items()}
     addresses = {group: (folder / name).as_posix() for group, name in names.items()}
-    _put(page, realism.render_markdown(report, addresses, reasons).encode())
-    return [page, *files]
+    files[page] = realism.render_markdown(report, addresses, reasons).encode()
+    return files
 
 
 def slug(group: str) -> str:
@@ -220,7 +241,9 @@ def reasons_of(path: Path) -> dict[str, str]:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TelcoError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise TelcoError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise TelcoError(f"{path}: cannot be read as YAML: {error}") from None
     if found is None:
         return {}
@@ -272,10 +295,24 @@ def good_enough(report: Report) -> bool:
     return report.score >= GOOD_SHARE
 
 
-def _put(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    with disk_errors("write", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.new")
-        aside.write_bytes(content)
-        aside.replace(path)
+def _put(files: Mapping[Path, bytes]) -> None:
+    """Write files, each there whole or not at all, in their order.
+
+    All are written beside their places before the first is moved there: a full disk or a kill
+    while they are written leaves what was there. Their names aside are their own, so that two
+    writers never share one.
+    """
+    asides: dict[Path, Path] = {}
+    try:
+        for path, content in files.items():
+            with disk_errors("write", path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                asides[path] = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+                asides[path].write_bytes(content)
+        for path, aside in asides.items():
+            with disk_errors("write", path):
+                aside.replace(path)
+    finally:
+        for aside in asides.values():
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)

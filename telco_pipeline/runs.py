@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from telco_pipeline import lineage, partitions
 from telco_pipeline.asof import CHANGES
 from telco_pipeline.assets.realism import config_of
 from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
+from telco_pipeline.dagster_private import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    NO_CAPTURE,
+    InstanceRef,
+)
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.integrity import Finding
@@ -39,13 +40,6 @@ if TYPE_CHECKING:
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 NO_TELEMETRY = {"telemetry": {"enabled": False}}
-NO_CAPTURE = {
-    "compute_logs": {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-        "config": {},
-    }
-}
 
 
 @dataclass(frozen=True)

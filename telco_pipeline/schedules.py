@@ -6,16 +6,17 @@ off until they are switched on, in the UI or by TELCO_SCHEDULES=on.
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from telco_pipeline import partitions
 from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS, records
+from telco_pipeline.dagster_private import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 from telco_pipeline.jobs import BUILD_WORLD, MAKE_RECORDS
 
 DAILY = "daily"
@@ -25,7 +26,12 @@ GAP_HORIZON_DAYS = 30
 IDENTITY_CHANGES: Final = records.IDENTITY_CHANGES.name
 
 NO_WORLD = f"there is no world yet to make records in: run the job `{BUILD_WORLD}` once"
-DONE_OR_COMING = {dg.AssetPartitionStatus.MATERIALIZED, dg.AssetPartitionStatus.IN_PROGRESS}
+DONE = frozenset({dg.AssetPartitionStatus.MATERIALIZED})
+DONE_OR_COMING = DONE | {dg.AssetPartitionStatus.IN_PROGRESS}
+CHANGES_FIRST = (
+    f"Where changes of identity of earlier days are missing it asks for those alone; `{FILL_GAPS}` "
+    "then makes the day once it is over."
+)
 
 
 def build_schedules(
@@ -46,12 +52,15 @@ def build_schedules(
         cron_schedule="30 1 * * *",
         execution_timezone="UTC",
         default_status=status,
-        description="Every night at 01:30 UTC: the day that is over.",
+        description=f"Every night at 01:30 UTC: the day that is over. {CHANGES_FIRST}",
     )
     def every_night(
         context: dg.ScheduleEvaluationContext,
-    ) -> dg.RunRequest | dg.SkipReason:
-        return request_day(context.instance, _tick_day(context) - dt.timedelta(days=1), epoch)
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        tick = context.scheduled_execution_time
+        yield from request_day(
+            context.instance, daily, epoch, _day_of(tick) - dt.timedelta(days=1), tick
+        )
 
     @dg.schedule(
         name=RUNNING_DAY,
@@ -60,12 +69,13 @@ def build_schedules(
         execution_timezone="UTC",
         default_status=status,
         description="Every night at 00:05 UTC: the day that begins, so that it can be streamed "
-        "while it runs.",
+        f"while it runs. {CHANGES_FIRST}",
     )
     def every_midnight(
         context: dg.ScheduleEvaluationContext,
-    ) -> dg.RunRequest | dg.SkipReason:
-        return request_day(context.instance, _tick_day(context), epoch)
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        tick = context.scheduled_execution_time
+        yield from request_day(context.instance, daily, epoch, _day_of(tick), tick)
 
     @dg.schedule(
         name=FILL_GAPS,
@@ -86,14 +96,63 @@ def build_schedules(
 
 
 def request_day(
-    instance: dg.DagsterInstance, day: dt.date, epoch: dt.date
-) -> dg.RunRequest | dg.SkipReason:
-    """Ask for a day, unless there is no world for it."""
+    instance: dg.DagsterInstance,
+    daily: dg.DailyPartitionsDefinition,
+    epoch: dt.date,
+    day: dt.date,
+    tick: dt.datetime,
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Ask for a day, or for what its records are checked against where that is missing.
+
+    Its records bear the identities that all changes since the epoch have left, so before those
+    changes are made a run of the day could only fail. `fill_gaps` makes it after them.
+
+    Args:
+        instance: Where Dagster keeps its book.
+        daily: The days that exist.
+        epoch: The first of them.
+        day: The day.
+        tick: When the schedule asks.
+    """
     if not world_is_built(instance):
-        return dg.SkipReason(NO_WORLD)
+        yield dg.SkipReason(NO_WORLD)
+        return
     if day < epoch:
-        return dg.SkipReason(f"{day} is before the epoch {epoch}")
-    return dg.RunRequest(run_key=day.isoformat(), partition_key=partitions.key_of(day))
+        yield dg.SkipReason(f"{day} is before the epoch {epoch}")
+        return
+    before = partitions.days_from(epoch, (day - epoch).days)
+    first_of_all = request_changes(instance, daily, before, tick)
+    yield from first_of_all
+    if not first_of_all:
+        yield dg.RunRequest(run_key=day.isoformat(), partition_key=partitions.key_of(day))
+
+
+def request_changes(
+    instance: dg.DagsterInstance,
+    daily: dg.DailyPartitionsDefinition,
+    before: list[dt.date],
+    tick: dt.datetime,
+) -> list[dg.RunRequest | dg.SkipReason]:
+    """Ask for the changes of identity that are missing.
+
+    Args:
+        instance: Where Dagster keeps its book.
+        daily: The days that exist.
+        before: The days of which they are needed.
+        tick: When the schedule asks.
+
+    Returns:
+        A run for each unbroken span that is missing; if all are made or being made, why to wait
+        for them. Empty if all are made.
+    """
+    unmade = missing_days(instance, daily, before, [IDENTITY_CHANGES], done=DONE)
+    if not unmade:
+        return []
+    lost = partitions.spans(missing_days(instance, daily, unmade, [IDENTITY_CHANGES]))
+    if not lost:
+        label = partitions.label_of(unmade)
+        return [dg.SkipReason(f"{IDENTITY_CHANGES} of {label} is being made, and comes first")]
+    return [request_span(first, last, tick, [IDENTITY_CHANGES]) for first, last in lost]
 
 
 def fill_gaps(
@@ -106,14 +165,13 @@ def fill_gaps(
     if not world_is_built(instance):
         yield dg.SkipReason(NO_WORLD)
         return
-    yesterday = tick.astimezone(dt.UTC).date() - dt.timedelta(days=1)
+    yesterday = _day_of(tick) - dt.timedelta(days=1)
     first = max(epoch, yesterday - dt.timedelta(days=GAP_HORIZON_DAYS - 1))
     # Who has which identity hangs on every day since the epoch, so those come before all else.
     before = partitions.days_from(epoch, (first - epoch).days)
-    lost = partitions.spans(missing_days(instance, daily, before, [IDENTITY_CHANGES]))
-    for first_day, last_day in lost:
-        yield request_span(first_day, last_day, tick, [IDENTITY_CHANGES])
-    if lost:
+    first_of_all = request_changes(instance, daily, before, tick)
+    yield from first_of_all
+    if first_of_all:
         return
     wanted = partitions.days_from(first, (yesterday - first).days + 1)
     gaps = partitions.spans(missing_days(instance, daily, wanted))
@@ -149,13 +207,22 @@ def missing_days(
     daily: dg.DailyPartitionsDefinition,
     wanted: list[dt.date],
     names: Iterable[str] = DAILY_DATASETS,
+    done: AbstractSet[dg.AssetPartitionStatus] = DONE_OR_COMING,
 ) -> list[dt.date]:
-    """Return the days on which some of the daily datasets is neither made nor being made."""
+    """Return the days on which some of the daily datasets is neither made nor being made.
+
+    Args:
+        instance: Where Dagster keeps its book.
+        daily: The days that exist.
+        wanted: The days to look at.
+        names: The datasets to look at.
+        done: States in which a day is not missing.
+    """
     keys = [partitions.key_of(day) for day in wanted]
     missing: set[str] = set()
     for name in names if keys else ():
         found = instance.get_status_by_partition(dg.AssetKey(name), keys, daily) or {}
-        missing.update(key for key in keys if found.get(key) not in DONE_OR_COMING)
+        missing.update(key for key in keys if found.get(key) not in done)
     return partitions.days_of(missing)
 
 
@@ -165,5 +232,5 @@ def _nothing_to_fill(wanted: list[dt.date]) -> str:
     return f"no gap: {partitions.label_of(wanted)} is made or being made in every dataset"
 
 
-def _tick_day(context: dg.ScheduleEvaluationContext) -> dt.date:
-    return context.scheduled_execution_time.astimezone(dt.UTC).date()
+def _day_of(tick: dt.datetime) -> dt.date:
+    return tick.astimezone(dt.UTC).date()

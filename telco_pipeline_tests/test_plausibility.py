@@ -8,6 +8,7 @@ import pytest
 
 from telco_pipeline import integrity, plausibility
 from telco_pipeline.contracts import DATASETS
+from telco_pipeline.contracts.codes import CellClass
 from telco_pipeline_tests.generators.kit import Operator, large_operator
 
 NOON = dt.datetime(2026, 1, 14, 12, tzinfo=dt.UTC)
@@ -19,6 +20,7 @@ CELLS = pl.DataFrame(
         "latitude": [50.0, 50.1, 51.0],
         "longitude": [4.5, 4.5, 4.5],
         "range_m": [2000, 2000, 2000],
+        "cell_class": [str(CellClass.MICRO)] * 3,
     }
 )
 
@@ -50,6 +52,14 @@ def test_a_move_has_to_be_possible(seconds: float, cell: str, offenders: int) ->
     assert (found.rows, found.offenders) == (2, offenders)
     assert len(found.sample) == offenders
     assert bool(plausibility.words(found, NOON.date())) == bool(offenders)
+
+
+def test_masts_are_heard_beyond_their_range() -> None:
+    masts = CELLS.with_columns(cell_class=pl.lit(str(CellClass.MACRO)))
+    # 11.1 km less twice 5 km: 1.1 km, in 12 s at the least.
+    for seconds, offenders in ((10.0, 0), (5.0, 1)):
+        seen = observed((1, 0, "here"), (1, seconds, "near"))
+        assert plausibility.jumps(seen, masts).offenders == offenders
 
 
 def test_subscribers_do_not_meet_each_other() -> None:

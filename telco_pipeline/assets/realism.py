@@ -49,7 +49,10 @@ class ReportConfig(dg.Config):
     """Which days to measure: by default the newest 28 that lie in the lake."""
 
     start: str | None = Field(default=None, description="First day, such as 2026-01-05.")
-    days: int | None = Field(default=None, description="Number of days, 7 or more.")
+    days: int | None = Field(
+        default=None,
+        description=f"Number of days, {reporting.FEWEST_DAYS} or more; fewer are refused.",
+    )
 
 
 def build_report(pool: str | None = policy.POOL) -> dg.AssetsDefinition:

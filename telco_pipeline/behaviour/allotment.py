@@ -42,7 +42,7 @@ from telco_pipeline.engine.identifiers import Permutation
 from telco_pipeline.engine.tables import Choice
 from telco_pipeline.settings import Operator, WorldConfig
 from telco_pipeline.world import numbering
-from telco_pipeline.world.cards import PORTED_IN
+from telco_pipeline.world.cards import PORTED_IN, reserved_positions
 from telco_pipeline.world.catalogue import device_weights
 
 Rows = npt.NDArray[np.int64]
@@ -52,7 +52,6 @@ QUARANTINE_DAYS: Final = 90
 """Days for which nobody gets a number that was given up."""
 
 _RECYCLED: Final = 0.5  # of the new numbers, as long as there are some whose quarantine is over
-_DIRECTORY_FILL: Final = 0.75  # of another operator's range: its customers, wherever they are now
 
 _PHONES_PER_TAC: Final = numbering.SERIALS_PER_TAC // 2
 _TAC_DIGITS: Final = 8
@@ -65,7 +64,7 @@ def own_window(config: WorldConfig) -> tuple[int, int]:
 
     They are indexes into the permutation ``msisdn`` of the registry.
     """
-    capacity = numbering.msisdn_capacity(config.own_operator.ndcs, reserved_numbers(config))
+    capacity = numbering.msisdn_capacity(config.own_operator.ndcs, reserved_positions(config))
     first = min(config.subscribers, capacity)
     return first, first + (capacity - first) // 2
 
@@ -78,16 +77,8 @@ def ported_window(config: WorldConfig, operator: Operator) -> tuple[int, int]:
     capacity = numbering.msisdn_capacity(operator.ndcs)
     total = sum(each.share for each in config.operators if not each.own)
     before = int(config.subscribers * PORTED_IN * operator.share / total)
-    first = int(capacity * _DIRECTORY_FILL)
+    first = int(capacity * numbering.DIRECTORY_FILL)
     return first, max(capacity - before, first)
-
-
-def reserved_numbers(config: WorldConfig) -> list[int]:
-    """Return the positions within our ranges of numbers that nobody may get."""
-    numbers = (config.numbering.voicemail_number, config.numbering.care_number)
-    return numbering.reserved_numbers(
-        config.numbering.country_code, config.own_operator.ndcs, numbers
-    )
 
 
 def other_operators(config: WorldConfig) -> list[int]:
@@ -245,7 +236,7 @@ class _NumberOffice:
     def _in_full(self, operator: int, index: Rows) -> Rows:
         """Return numbers as integers, from indexes into the permutation of an operator's range."""
         one = self._config.operators[operator]
-        reserved = reserved_numbers(self._config) if one.own else []
+        reserved = reserved_positions(self._config) if one.own else []
         if one.own:
             capacity = numbering.msisdn_capacity(one.ndcs, reserved)
             serial = Permutation(capacity, self._config.seed, "msisdn")(index)

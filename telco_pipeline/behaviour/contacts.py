@@ -31,6 +31,7 @@ from telco_pipeline.engine.tables import STANDARD_NORMAL, Choice, QuantileFamily
 from telco_pipeline.lake import CodedText
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world import numbering
+from telco_pipeline.world.cards import reserved_positions
 from telco_pipeline.world.ties import MASS_CALLER, MAX_WEIGHT, WEIGHT_UNIT, sociability
 
 Rows = npt.NDArray[np.int64]
@@ -84,10 +85,9 @@ _CODE_MESSAGES_IN: Final = 0.25
 # range then is that network's (BIPT: a fifth of the customers change in a year, most keep the
 # number; many come back).
 _PORTED: Final = 0.20
-# Part of another network's range that the numbers of its own customers here may fill, and with
-# those that were ported away from it; the rest is for numbers that were ported to us.
+# Part of another network's range that the numbers of its own customers here may fill; with those
+# that were ported away from it `numbering.DIRECTORY_FILL`, and the rest was ported to us.
 _OWN_FILL: Final = 0.60
-_FILL: Final = 0.75
 # Part of our free numbers that have been ported out; the others wait for new customers.
 _OUT_FILL: Final = 0.25
 
@@ -232,8 +232,11 @@ def _mobile_parties(config: WorldConfig, size: int) -> tuple[pl.Series, pl.Serie
         min(wanted, int(most * _OWN_FILL)) for wanted, most in zip(sizes, capacity, strict=True)
     ]
     # What lies behind belongs to numbers that were ported to us (`world.cards`, `identities`).
-    room = [min(wanted, int(most * _FILL)) for wanted, most in zip(sizes, capacity, strict=True)]
-    reserved = _reserved(config)
+    room = [
+        min(wanted, int(most * numbering.DIRECTORY_FILL))
+        for wanted, most in zip(sizes, capacity, strict=True)
+    ]
+    reserved = reserved_positions(config)
     free = numbering.msisdn_capacity(own.ndcs, reserved) - size
     room.append(int(max(free, 0) * _OUT_FILL))
     network = np.repeat(np.arange(len(others)), counts)
@@ -283,17 +286,10 @@ def _sources(config: WorldConfig, network: Rows, room: list[int]) -> Rows:
 
 def _ported_out(config: WorldConfig, serial: Rows) -> Rows:
     """Return numbers of our ranges that nobody of ours holds: the last of the permuted range."""
-    own, reserved = config.own_operator, _reserved(config)
+    own, reserved = config.own_operator, reserved_positions(config)
     capacity = numbering.msisdn_capacity(own.ndcs, reserved)
     chosen = Permutation(capacity, config.seed, "msisdn")(capacity - 1 - serial)
     return numbering.msisdn(config.numbering.country_code, own.ndcs, reserved, chosen)
-
-
-def _reserved(config: WorldConfig) -> list[int]:
-    """Return the positions in our ranges that no subscriber has."""
-    plan = config.numbering
-    numbers = (plan.voicemail_number, plan.care_number)
-    return numbering.reserved_numbers(plan.country_code, config.own_operator.ndcs, numbers)
 
 
 def _fixed_numbers(config: WorldConfig, wanted: int) -> pl.Series:
@@ -352,6 +348,10 @@ class Contacts:
         self._own_slots = np.zeros(population.size, dtype=np.int8)
         self._mobile_slots = np.zeros(population.size, dtype=np.int8)
         self._filled = np.zeros(-(-population.size // _BLOCK), dtype=np.bool_)
+
+    def calls_anybody(self, entity: Rows) -> npt.NDArray[np.bool_]:
+        """Return which subscribers are call centres: many agents behind one number."""
+        return self._calls_anybody[entity]
 
     def outgoing(self, entity: Rows, event: Bits, *, messages: bool = False) -> Rows:
         """Return the party (position in the directory) that each event goes to.

@@ -40,20 +40,69 @@ Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 # Cells overlap: a phone at rest goes over to a neighbour now and then, some phones hardly ever,
-# depending on where they are. The cell is chosen anew in slots of half an hour, whose beginning is
-# a phone's own (our assumption: a phone in idle mode keeps its cell for long).
-_SLOT: Final = 1800
-_RESTLESS: Final = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08)
+# depending on where they are. Time is cut into slots, whose length and beginning are a phone's own
+# (one of 16 lengths of about 1 to 2 h). In some slots a neighbour serves for a while: between two
+# uniform points, so about a third of the slot, half an hour on average, without any usual duration
+# (our assumption: a phone in idle mode keeps its cell for long).
+_SLOT_LEAST: Final = 3607  # seconds
+_SLOT_STEP: Final = 239
+_SLOT_CLASSES: Final = np.uint64(15)
+_SLOT_SHIFT: Final = np.uint64(11)
+# To the time between the two points come 30 to 93 s: no phone changes its cell to and fro at once,
+# and the shortest whiles have no common length.
+_WHILE_LEAST: Final = 30
+_WHILE_SPREAD: Final = np.uint64(63)
+_WHILE_ADDED: Final = _WHILE_LEAST + 1 + int(_WHILE_SPREAD)  # what the points leave free for it
+_RESTLESS: Final = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08)  # share of the time at rest
+_SLOTS_PER_WHILE: Final = 2.95  # length of a slot by the mean of the whiles in it
 _FIRST_NEIGHBOUR: Final = 0.7  # share of the nearest of two
 _MOST_HANDOVERS: Final = 30_000
 _TRACED: Final = 2048  # entities whose whole day is traced at a time: arrays stay in the cache
-_RESTLESS_LIMIT: Final = np.array([round(share * 65536) for share in _RESTLESS], dtype=np.uint64)
+_RESTLESS_LIMIT: Final = np.array(
+    [round(share * _SLOTS_PER_WHILE * 65536) for share in _RESTLESS], dtype=np.uint64
+)
 _RESTLESS_SHIFT: Final = np.uint64(61)
 _PHASE_LOG2: Final = 11
 _PHASE: Final = np.uint64((1 << _PHASE_LOG2) - 1)
 _LOW_16: Final = np.uint64(0xFFFF)
+# Bits of the draw of a slot: the lowest 16 tell whether a neighbour serves in it, further when.
+_POINT_SHIFTS: Final = (np.uint64(16), np.uint64(32))
+_WHILE_SHIFT: Final = np.uint64(48)
 # Eight comparisons of a byte each, summed in the upper byte of a product.
 _BYTES: Final = np.uint64(0x0101010101010101)
+
+
+@dataclass(frozen=True)
+class _Slots:
+    """Slots of rest of some phones.
+
+    Attributes:
+        key: Key of each phone's rest.
+        number: Number of the slot, the same on all days.
+        begin: Second of the day in which it begins.
+        length: Its length in seconds.
+    """
+
+    key: Bits
+    number: Rows
+    begin: Rows
+    length: Rows
+
+    def later(self, row: Rows, later: npt.NDArray[np.integer] | int = 0) -> "_Slots":
+        """Return the slots so many after those of some rows."""
+        length = self.length[row]
+        begin = self.begin[row] + later * length
+        return _Slots(self.key[row], self.number[row] + later, begin, length)
+
+    def whiles(self) -> tuple[Rows, Rows]:
+        """Return from which second of the day until which a neighbour serves, if one does."""
+        drawn = draws.events(self.key, self.number)
+        room = self.length - _WHILE_ADDED
+        one, other = (
+            (drawn >> shift & _LOW_16).astype(np.int64) * room >> 16 for shift in _POINT_SHIFTS
+        )
+        added = _WHILE_LEAST + (drawn >> _WHILE_SHIFT & _WHILE_SPREAD).astype(np.int64)
+        return self.begin + np.minimum(one, other), self.begin + np.maximum(one, other) + added
 
 
 @dataclass(frozen=True)
@@ -105,7 +154,8 @@ class Mobility:
         self._rat = population.rat if rat is None else rat
         self._way_stream = draws.stream(config.seed, "mobility/way")
         self._rest_stream = draws.stream(config.seed, "mobility/rest")
-        self._first_slot = self._absences.today * (DAY // SECOND // _SLOT)
+        # Slots of rest are counted on one clock for all days, so that days agree at midnight.
+        self._midnight = self._absences.today * (DAY // SECOND)
         self._still = plans.still
 
     # Positions -------------------------------------------------------------------------------
@@ -123,11 +173,13 @@ class Mobility:
         passed = self._passed(entity, seconds)
         cell = self._cells.reshape(-1)[entity * np.int64(STAYS) + (passed >> 1)].astype(np.int64)
         moving = (passed & 1).astype(np.bool_)
-        key, slot, _ = self._slots(entity, seconds)
-        rows = np.flatnonzero(self._aside(entity, key, slot) & ~moving)
+        slots = self._slots(entity, seconds)
+        rows = np.flatnonzero(self._restless(entity, slots) & ~moving)
         if rows.size:
+            begin, end = slots.later(rows).whiles()
+            rows = rows[(begin <= seconds[rows]) & (seconds[rows] < end)]
             who = entity[rows].astype(np.int64)
-            cell[rows] = self._neighbour(who, cell[rows], key[rows], slot[rows])
+            cell[rows] = self._neighbour(who, cell[rows], slots.later(rows))
         rows = np.flatnonzero(moving)
         if rows.size:
             who, move = entity[rows].astype(np.int64), passed[rows] >> 1
@@ -150,25 +202,26 @@ class Mobility:
 
     # Rest ------------------------------------------------------------------------------------
 
-    def _slots(
-        self, entity: npt.NDArray[np.integer], seconds: npt.NDArray[np.integer]
-    ) -> tuple[Bits, Rows, Rows]:
-        """Return each phone's key, the slot of its rest, and the second in which that began."""
+    def _slots(self, entity: npt.NDArray[np.integer], seconds: npt.NDArray[np.integer]) -> _Slots:
+        """Return the slots of rest in which some seconds of the day lie."""
         key = draws.keys(self._rest_stream, self._population.leader[entity])
-        phase = (key & _PHASE).astype(np.int64) * _SLOT >> _PHASE_LOG2
-        slot = (seconds + phase) // _SLOT
-        return key, slot + self._first_slot, slot * _SLOT - phase
+        length = (key >> _SLOT_SHIFT & _SLOT_CLASSES).astype(np.int64) * _SLOT_STEP + _SLOT_LEAST
+        phase = (key & _PHASE).astype(np.int64) * length >> _PHASE_LOG2
+        phase += self._midnight
+        number = (seconds + phase) // length
+        return _Slots(key, number, number * length - phase, length)
 
-    def _aside(self, entity: npt.NDArray[np.integer], key: Bits, slot: Rows) -> Flags:
-        """Return which phones at rest a neighbour serves in a slot."""
-        drawn = draws.events(key, slot) & _LOW_16
-        return (drawn < _RESTLESS_LIMIT[key >> _RESTLESS_SHIFT]) & ~self._still[entity]
+    def _restless(self, entity: npt.NDArray[np.integer], slots: _Slots) -> Flags:
+        """Return in which slots a neighbour serves for a while (see `_Slots.whiles`)."""
+        drawn = draws.events(slots.key, slots.number) & _LOW_16
+        return (drawn < _RESTLESS_LIMIT[slots.key >> _RESTLESS_SHIFT]) & ~self._still[entity]
 
-    def _neighbour(self, entity: Rows, cell: Rows, key: Bits, slot: Rows) -> Rows:
+    def _neighbour(self, entity: Rows, cell: Rows, slots: _Slots) -> Rows:
         """Return the neighbour cell that serves a phone in a slot in which one does."""
+        key = slots.key
         preference = PREFERENCE_OF_RAT[self._rat[self._population.leader[entity]]]
         site = self._terrain.site[cell].astype(np.int64)
-        bits = draws.bits(draws.events(key, slot), "neighbour")
+        bits = draws.bits(draws.events(key, slots.number), "neighbour")
         number = draws.below(draws.events(key, site), NEIGHBOURS)
         number = (number + ~draws.chance(bits, _FIRST_NEIGHBOUR)) % NEIGHBOURS
         beside = self._terrain.neighbour(site, preference, number)
@@ -226,7 +279,10 @@ class Mobility:
     def _at_rest(
         self, entity: Rows, stay: Rows, start: Rows, stop: Rows
     ) -> tuple[Rows, Rows, Rows]:
-        """Return the cells during parts of stays: row of the stay, first second and cell; in order.
+        """Return the cells during parts of stays: row of the stay, first second and cell.
+
+        First stand the cells of the stays themselves, at their start; then, in order, the neighbour
+        cells and the returns from them. Of several in one second the last counts.
 
         Args:
             entity: Entity of each stay.
@@ -234,21 +290,21 @@ class Mobility:
             start: Second of the day from which on it is looked at.
             stop: Second until which it is.
         """
-        key, first, begin = self._slots(entity, start)
-        last = (stop - 1 - begin) // _SLOT
-        row, later = _counted(np.where(self._still[entity], 1, last + 1))
-        slot = first[row] + later
-        aside = self._aside(entity[row], key[row], slot)
-        # A slot matters if a neighbour serves in it, or did in the one before.
-        matters = aside | (later == 0)
-        matters[1:] |= aside[:-1]
-        chosen = np.flatnonzero(matters)
-        row, later, aside = row[chosen], later[chosen], aside[chosen]
-        cell = self._cells[entity, stay].astype(np.int64)[row]
-        there = np.flatnonzero(aside)
-        on = row[there]
-        cell[there] = self._neighbour(entity[on], cell[there], key[on], slot[chosen[there]])
-        return row, np.maximum(begin[row] + later * _SLOT, start[row]), cell
+        first = self._slots(entity, start)
+        own = self._cells[entity, stay].astype(np.int64)
+        last = (stop - 1 - first.begin) // first.length
+        row, later = _counted(np.where(self._still[entity], 0, last + 1))
+        chosen = np.flatnonzero(self._restless(entity[row], first.later(row, later)))
+        row, later = row[chosen], later[chosen]
+        slots = first.later(row, later)
+        begin, end = slots.whiles()
+        beside = self._neighbour(entity[row], own[row], slots)
+        rows = np.concatenate([np.arange(len(entity)), np.repeat(row, 2)])
+        second = np.concatenate([start, np.column_stack([begin, end]).reshape(-1)])
+        cell = np.concatenate([own, np.column_stack([beside, own[row]]).reshape(-1)])
+        kept = np.flatnonzero(second < stop[rows])
+        rows = rows[kept]
+        return rows, np.maximum(second[kept], start[rows]), cell[kept]
 
     def _trace(self, entity: Rows, start: Rows, stop: Rows) -> tuple[Rows, Rows, Rows]:
         """Return which cells serve phones from some seconds of the day to others.
@@ -270,7 +326,7 @@ class Mobility:
         second = np.concatenate([rest[1], way[1]])
         cell = np.concatenate([rest[2], way[2]])
         second = np.maximum(second, start[row])
-        # Both parts are in order, so this sort is a merge.
+        # Stays, whiles at neighbours and ways are each in order, so this sort is a merge.
         order = np.argsort(row * (2 * DAY // SECOND) + second, kind="stable")
         order = order[(second < stop[row])[order]]
         row, second, cell = row[order], second[order], cell[order]
@@ -326,15 +382,27 @@ class Mobility:
         begin, stop = start // SECOND, end // SECOND
         first = self._passed(entity, begin.astype(np.int32))
         last = self._passed(entity, stop.astype(np.int32))
-        key, slot, began = self._slots(entity, begin)
-        slots = (stop - began) // _SLOT
-        same = (first == last) & (first & 1 == 0)
-        # Most calls end in the slot of half an hour in which they begin, or no neighbour serves in
-        # the next either.
-        quiet = (slots == 1) & ~self._aside(entity, key, slot) & ~self._aside(entity, key, slot + 1)
-        rows = np.flatnonzero(~same | ((slots > 0) & ~quiet))
+        rows = np.flatnonzero(
+            (first != last) | (first & 1 == 1) | self._unquiet(entity, begin, stop)
+        )
         row, second, cell, before = self._changes(entity[rows], begin[rows], stop[rows] + 1)
         return rows[row], second * SECOND, cell, before
+
+    def _unquiet(self, entity: Rows, begin: Rows, stop: Rows) -> Flags:
+        """Return whose cell may change at rest after one second and not after another.
+
+        Most calls end in the slot in which they begin, and no while at a neighbour begins or ends
+        meanwhile; the others are traced.
+        """
+        slots = self._slots(entity, begin)
+        passed = (stop - slots.begin) // slots.length
+        unquiet = passed > 1
+        rows = np.flatnonzero(passed == 1)
+        unquiet[rows] = self._restless(entity[rows], slots.later(rows, 1))
+        rows = np.flatnonzero(self._restless(entity, slots))
+        for second in slots.later(rows).whiles():
+            unquiet[rows] |= (begin[rows] < second) & (second <= stop[rows])
+        return unquiet
 
     def handovers(
         self, entity: npt.NDArray[np.integer], start: Rows, end: Rows

@@ -13,6 +13,7 @@ import polars as pl
 
 from telco_pipeline.contracts.codes import Rat
 from telco_pipeline.settings import WorldConfig
+from telco_pipeline.world.cells import AREAS
 from telco_pipeline.world.network import Network, serving_elements
 
 KINDS: Final = ("person", "business", "visitor", "machine")
@@ -112,6 +113,7 @@ class Cells:
         cell_id: Key of each cell.
         rat: Position of its radio access type in `RATS`.
         tac: Tracking area code.
+        area: Number of the area, whose codes in GERAN, LTE and NR differ by their first digits.
         range_m: Radius in metres.
         lte_sibling: LTE cell of the same site, or the cell itself where there is none.
         gsm_sibling: GERAN cell of the same site, else of the nearest site that has one; the
@@ -126,6 +128,7 @@ class Cells:
     cell_id: pl.Series
     rat: npt.NDArray[np.int8]
     tac: npt.NDArray[np.int32]
+    area: npt.NDArray[np.int32]
     range_m: npt.NDArray[np.int32]
     lte_sibling: npt.NDArray[np.int32]
     gsm_sibling: npt.NDArray[np.int32]
@@ -144,6 +147,7 @@ class Cells:
             cell_id=frame["cell_id"],
             rat=rat,
             tac=frame["tac"].to_numpy(),
+            area=frame["tac"].to_numpy() % AREAS,
             range_m=frame["range_m"].to_numpy(),
             lte_sibling=_siblings(frame, rat, EUTRAN),
             gsm_sibling=_nearest(frame, rat, GERAN, _siblings(frame, rat, GERAN)),

@@ -102,7 +102,9 @@ def bandicoot(
 
       telco export bandicoot --out data/bandicoot --subscribers 1078045244,1053804147 --replace
 
-    Then, in Python:
+    Then, in Python up to 3.10 (bandicoot 0.6.0 itself does not import on 3.11 or later, which have
+    no inspect.getargspec and inspect.formatargspec; docs/operations.md has lines that put them
+    back):
 
       import bandicoot as bc
 

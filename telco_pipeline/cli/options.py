@@ -6,6 +6,7 @@ which `settings` knows.
 
 import datetime as dt
 import inspect
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -210,6 +211,32 @@ def lake_root(lake: str | None) -> str:
     if lake is not None and not lake.strip():
         raise TelcoError("--lake is empty; name a directory, such as data/lake")
     return lake or str(Settings.from_env().lake)
+
+
+def directory_to_be(option: str, path: Path) -> None:
+    """Refuse a directory that could not be made, or written into.
+
+    Raises:
+        TelcoError: It or what lies above it is a file, or may not be written to.
+    """
+    there = next((each for each in (path, *path.parents) if each.exists()), None)
+    if there is None:
+        return
+    if not there.is_dir():
+        raise TelcoError(f"{option}: {there} is a file, not a directory; choose another path")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise TelcoError(f"{option}: {there} may not be written to; choose another path")
+
+
+def file_to_be(option: str, path: Path) -> None:
+    """Refuse a file that could not be written.
+
+    Raises:
+        TelcoError: It is a directory, or its directory cannot be.
+    """
+    if path.is_dir():
+        raise TelcoError(f"{option}: {path} is a directory; name a file")
+    directory_to_be(option, path.parent)
 
 
 def at_least_one(option: str, number: int | None) -> None:

@@ -108,10 +108,10 @@ def realism(
     store = Lake(root, world)
     why = reporting.reasons_of(Path(reasons)) if reasons else None
     directory = Path(out) if out else reporting.directory_of(store)
-    if directory.is_file():
-        raise TelcoError(f"{directory} is a file: name a directory with --out")
     wanted = reporting.days_to_measure(store, first, days)
     reporting.check_size(store)
+    # Before the measuring, which takes minutes.
+    _check_targets(directory, Path(docs) if docs else None)
     steps = reporting.steps_of(wanted)
     with progress("steps", f"Measuring {root}, {wanted[0]} to {wanted[-1]}", steps) as meter:
         report = reporting.make(store, wanted, meter.step)
@@ -131,6 +131,17 @@ def realism(
         )
     if strict and not reporting.good_enough(report):
         raise typer.Exit(NOT_GOOD_ENOUGH)
+
+
+def _check_targets(directory: Path, page: Path | None) -> None:
+    """Refuse places where the report could not be written."""
+    options.directory_to_be("--out", directory)
+    for name in ("realism.md", "realism.json"):
+        options.file_to_be("--out", directory / name)
+    options.directory_to_be("--out", directory / "img")
+    if page is not None:
+        options.file_to_be("--docs", page)
+        options.directory_to_be("--docs", page.parent / PICTURES_OF_DOCS)
 
 
 def _show(report: "Report") -> None:

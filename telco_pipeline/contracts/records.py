@@ -251,7 +251,7 @@ class LocationUpdates(dy.Schema):
     cell_id = text("Cell of the request.", standard="TS 36.413 E-UTRAN CGI / 38.413 NR CGI", personal="location")
     rat_type = code("Radio access.", codes.Rat, standard="TS 29.274 rATType")
     tac = number("Tracking area of the cell.", standard="TS 23.003 TAC")
-    previous_tac = number("Tracking area of the last update; null on attach.", nullable=True, personal="location")
+    previous_tac = number("Tracking area of the last update; null on attach. An area has a code in each generation, equal in the last three digits, and a phone is registered in all of them at once (TAI list).", nullable=True, personal="location")
     timing_advance = small("Timing advance: distance to the antenna in steps of 78 m (LTE; 550 m in GERAN, 39 m in NR at 30 kHz).", nullable=True, maximum=1282, standard="TS 36.213", personal="location")
     recording_entity = _recording_entity()
     cause = small("EMM or 5GMM cause; 0 accepted.", maximum=111, standard="TS 24.301 / 24.501")

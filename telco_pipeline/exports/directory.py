@@ -51,6 +51,9 @@ def check_target(target: Path, *, replace: bool) -> None:
     Raises:
         TelcoError: With what lies there, and what to do.
     """
+    above = next((each for each in target.parents if each.exists()), None)
+    if above is not None and not above.is_dir():
+        raise TelcoError(f"{above} is a file, so {target} cannot be: choose another --out")
     if not target.exists():
         return
     if not target.is_dir():
@@ -76,7 +79,13 @@ def _swap(staging: Path, target: Path) -> None:
         return
     old = _beside(target)
     target.rename(old)
-    staging.rename(target)
+    try:
+        staging.rename(target)
+    except OSError:
+        # What was there comes back, unless somebody else took its place in between.
+        if not target.exists():
+            old.rename(target)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

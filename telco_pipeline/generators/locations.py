@@ -4,11 +4,15 @@ Belongs here: attach and detach, tracking-area and periodic updates, and the fie
 `location_updates`. Does not belong here: where anybody is (`behaviour.mobility`).
 
 An idle phone tells the network only when it enters another tracking area, so a way to work inside
-one area leaves no record; changes of the cell within an area are not seen (the type `cell change`
-is for networks that order them). A periodic update is due when the timer T3412 runs out, which each
-connection starts anew: of who is online all day it is a thing of the night. The timer runs on over
-midnight from what was last on the day before; of who was silent for all of that day it has a phase
-of its own. Abroad, the visited network has the records.
+one area leaves no record. On GERAN a phone that has just sent or received packets (READY state of
+GPRS) also tells of changes of the cell within an area (TS 23.060, 6.9.1.1). A periodic update is
+due when the timer T3412 runs out, which each connection starts anew: of who is online all day it is
+a thing of the night. The timer runs on over midnight from what was last on the day before; of who
+was silent for all of that day it has a phase of its own. Abroad, the visited network has the
+records.
+
+Limit: only data sessions, updates and attaches start the timer anew. Calls and messages do too in a
+network; here they do not, so that a periodic update may come sooner after one than the timer says.
 """
 
 import datetime as dt
@@ -47,7 +51,7 @@ from telco_pipeline.generators.base import (
     served_columns,
 )
 from telco_pipeline.generators.cdrs import data
-from telco_pipeline.generators.switching import Switches, switches
+from telco_pipeline.generators.switching import END, Switches, switches
 from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [str(kind) for kind in UpdateType]
@@ -72,10 +76,14 @@ _MOST_STEPS: Final = 1282
 # Times from a day before the day to one after it fit in as many bits.
 _TIME_BITS: Final = 39
 
+# Part of the time in which a phone that moves on GERAN is in the state READY (practice).
+_READY: Final = 0.3
+
 # Numbers of the events of one subscriber and day, so that ids never collide.
 _SWITCH: Final = 0
 _PASSAGE: Final = 64
 _TIMEOUT: Final = 1024
+_IN_AREA: Final = 1536
 _AGAIN: Final = 2048
 
 
@@ -96,7 +104,7 @@ def _updates(day: Day, entities: Rows) -> Columns:
     switched, passed = switches(day, entities), _passages(day, entities)
     batches = [
         *_attachments(day, switched),
-        _area_changes(day, passed),
+        _moves(day, passed),
         _periodic(day, entities, switched, passed),
     ]
     names = list(batches[0])
@@ -106,33 +114,55 @@ def _updates(day: Day, entities: Rows) -> Columns:
 
 @dataclass(frozen=True)
 class _Passages:
-    """Changes of the tracking area while a phone is on and in the country."""
+    """Changes of the cell that the network is told of: phones that are on and in the country.
+
+    Attributes:
+        entity: Who.
+        number: Number of the change among those of its kind of the entity and day.
+        time: Microseconds of the day.
+        cell: The cell from then on.
+        previous: The cell before.
+        kind: `_AREA`, into another tracking area, or `_CELL`, within one.
+    """
 
     entity: Rows
     number: Rows
     time: Rows
     cell: Rows
     previous: Rows
+    kind: Rows
 
 
 def _passages(day: Day, entities: Rows) -> _Passages:
-    """Return the changes of tracking area on a day, entity after entity."""
-    return _into_areas(day, *day.mobility.crossings(entities))
+    """Return the changes of the cell on a day that the network sees, entity after entity."""
+    return _told_of(day, *day.mobility.crossings(entities))
 
 
-def _into_areas(day: Day, entity: Rows, time: Rows, cell: Rows, previous: Rows) -> _Passages:
-    """Return which changes of the cell lead into another area and are seen by our network."""
-    tac = day.inputs.cells.tac
-    rows = np.flatnonzero((tac[cell] != tac[previous]) & (time >= 0) & (time < DAY))
-    entity, time = entity[rows], time[rows]
+def _told_of(day: Day, entity: Rows, time: Rows, cell: Rows, previous: Rows) -> _Passages:
+    """Return which changes of the cell our network is told of.
+
+    That is: those into another area, and on GERAN some of the others.
+    """
+    # A phone is registered in its area's codes of all generations at once (TAI list, TS 24.301).
+    area, rat = day.inputs.cells.area, day.inputs.cells.rat
+    into = area[cell] != area[previous]
+    geran = (rat[cell] == GERAN) & (rat[previous] == GERAN)
+    rows = np.flatnonzero((into | geran) & (time >= 0) & (time < DAY))
     # The cell changes somewhere in the second.
     stream = draws.stream(day.inputs.config.seed, "location/passage")
-    key = draws.events(draws.keys(stream, entity), (time + day.start) // SECOND)
+    key = draws.events(draws.keys(stream, entity[rows]), (time[rows] + day.start) // SECOND)
+    told = into[rows] | draws.chance(draws.bits(key, "ready"), _READY)
+    rows, key = rows[told], key[told]
+    entity, time = entity[rows], time[rows]
     time = time + draws.below(key, SECOND)
     seen = ~day.mobility.switched_off(entity, time) & day.in_service(entity, time)
-    seen &= ~day.mobility.at(entity, time).abroad
+    leave, back = day.mobility.trip(entity)
+    seen &= (time < leave) | (time >= back)
     rows, entity, time = rows[seen], entity[seen], time[seen]
-    return _Passages(entity, _ranks(entity), time, cell[rows], previous[rows])
+    kind, number = np.where(into[rows], _AREA, _CELL), np.zeros_like(entity)
+    for one in (_AREA, _CELL):
+        number[kind == one] = _ranks(entity[kind == one])
+    return _Passages(entity, number, time, cell[rows], previous[rows], kind)
 
 
 def _ranks(entity: Rows) -> Rows:
@@ -152,7 +182,10 @@ def _attachments(day: Day, switched: Switches) -> list[Columns]:
     drift = draws.below(draws.bits(key, "drift"), SECOND)
     # Both lie outside the time in which the phone may be used.
     when = np.where(on, time - drift - 1, time + drift)
+    # Who leaves goes at the last moment of the subscription.
+    when = np.where(number == END + _SWITCH, time, when)
     inside = np.flatnonzero((when >= 0) & (when < DAY))
+    inside = inside[day.in_service(entity[inside], when[inside])]
     entity, time, on = entity[inside], time[inside], on[inside]
     # The cell is that of the last or first moment of use.
     cell = day.positions(entity, np.where(on, time, time - 1)).cell
@@ -160,11 +193,12 @@ def _attachments(day: Day, switched: Switches) -> list[Columns]:
     return [_batch(day, entity, number[inside], when[inside], cell, cell, kind)]
 
 
-def _area_changes(day: Day, passed: _Passages) -> Columns:
-    """Return the updates of phones that enter another tracking area."""
-    kind = np.full(len(passed.entity), _AREA)
-    number = passed.number + _PASSAGE
-    return _batch(day, passed.entity, number, passed.time, passed.cell, passed.previous, kind)
+def _moves(day: Day, passed: _Passages) -> Columns:
+    """Return the updates of phones that enter another tracking area or tell of another cell."""
+    number = passed.number + np.where(passed.kind == _AREA, _PASSAGE, _IN_AREA)
+    return _batch(
+        day, passed.entity, number, passed.time, passed.cell, passed.previous, passed.kind
+    )
 
 
 def _periodic(day: Day, entities: Rows, switched: Switches, passed: _Passages) -> Columns:
@@ -191,7 +225,9 @@ def _periodic(day: Day, entities: Rows, switched: Switches, passed: _Passages) -
     # A silence lies between the latest end so far and the next start.
     silence = np.flatnonzero(place[1:] == place[:-1])
     begin, stop = until[silence], start[silence + 1]
-    timer = timers[np.searchsorted(entities, place[silence] + first)]
+    by_place = np.zeros(int(entities[-1]) - first + 1 if len(entities) else 0, dtype=np.int64)
+    by_place[entities - first] = timers
+    timer = by_place[place[silence]]
     long = stop - begin > timer
     silence, begin, stop, timer = silence[long], begin[long], stop[long], timer[long]
     count = (stop - begin - 1) // timer
@@ -273,7 +309,7 @@ def _last_contact(day: Day, entities: Rows, timers: Rows) -> tuple[Rows, Rows, R
         row, time, cell, previous = before.mobility.changes(
             entities[open_still], known[open_still] + DAY, np.full(len(open_still), DAY - 1)
         )
-        passed = _into_areas(before, entities[open_still[row]], time, cell, previous)
+        passed = _told_of(before, entities[open_still[row]], time, cell, previous)
         np.maximum.at(known, np.searchsorted(entities, passed.entity), passed.time - DAY)
         last = np.where(known > -DAY, known, last)
     return entities, np.minimum(last, -1), last
@@ -299,10 +335,12 @@ def _answered(day: Day, updates: Columns) -> Columns:
     """Return the updates with the network's answers, and the new attempts after a reject.
 
     Nothing is rejected in the last seconds of a day, so that no attempt is left for the next one.
+    A change of the cell within an area is not answered at all.
     """
     cause = _CAUSES[_CAUSE.sample(draws.bits(updates["key"], "cause"))]
     wait, spread = _RETRY
-    final = (updates["kind"] == _DETACH) | (updates["time"] >= DAY - wait - spread)
+    kind = updates["kind"]
+    final = (kind == _DETACH) | (kind == _CELL) | (updates["time"] >= DAY - wait - spread)
     updates["cause"] = np.where(final, np.int16(0), cause)
     updates = _in_order(updates)
     entity, time = updates["entity"], updates["time"]
@@ -311,6 +349,7 @@ def _answered(day: Day, updates: Columns) -> Columns:
         again = time[rows] + wait + draws.below(draws.bits(updates["key"][rows], "again"), spread)
         following = np.append(time, DAY)[rows + 1]
         free = (np.append(entity, -1)[rows + 1] != entity[rows]) | (following > again)
+        free &= day.in_service(entity[rows], again)
         rows, again = rows[free], again[free]
         cell = day.mobility.at(entity[rows], again).cell
         attempts = _batch(
@@ -381,11 +420,11 @@ def _timing_advance(inputs: Inputs, rows: Columns, cell: Rows, rat: np.ndarray) 
 
     Who stays at a place keeps the distance: it is drawn for the subscriber and the cell. Spread
     evenly over the area of the cell, the larger of two uniforms times the range. Who comes into
-    another area is on the way, and nearer to the edge.
+    another area or cell is on the way, and nearer to the edge.
     """
     seed, entity = inputs.config.seed, rows["entity"]
     stay = draws.events(draws.keys(draws.stream(seed, "location/distance"), entity), cell)
-    on_the_way = rows["kind"] == _AREA
+    on_the_way = (rows["kind"] == _AREA) | (rows["kind"] == _CELL)
     key = np.where(on_the_way, rows["key"], stay)
     first, second = draws.uniform(draws.bits(key, "a")), draws.uniform(draws.bits(key, "b"))
     share = np.maximum(first, second)

@@ -8,13 +8,14 @@ time each day, when its IMS connection is set up anew. From then on it refreshes
 before it expires, each time by a margin of its own, so there is no clockwork: the next refresh
 counts from the last one. A registration from scratch is challenged first (401, RFC 3261 and
 TS 33.203) and leaves two records of one dialogue; a refresh is protected by the keys agreed then.
+Visitors register with the IMS of their home network, which has those records.
 """
 
 from typing import Final
 
 import numpy as np
 
-from telco_pipeline.behaviour.population import GERAN, MACHINE
+from telco_pipeline.behaviour.population import GERAN, MACHINE, VISITOR
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.engine.draws import Bits
@@ -35,8 +36,9 @@ from telco_pipeline.generators.switching import MOST_SWITCHES, switches
 _EXPIRY: Final = 4 * 3600 * SECOND
 _MARGIN: Final = 600 * SECOND
 _EARLIER: Final = 1800 * SECOND
-# Between attach and registration lies the set-up of the connection.
-_SETUP: Final = (2 * SECOND, 3 * SECOND)
+# Between attach and registration lie a second attempt, if the first was rejected, and the set-up of
+# the connection.
+_SETUP: Final = (15 * SECOND, 6 * SECOND)
 # The answer to a challenge takes the SIM; after a failure a phone tries again (RFC 5626, 4.5).
 _CHALLENGE: Final = (90_000, 350_000)
 _AGAIN: Final = (30 * SECOND, 30 * SECOND)
@@ -65,7 +67,8 @@ def registrations(day: Day, entities: Rows) -> Columns:
         entities: Entity numbers.
     """
     inputs = day.inputs
-    entities = entities[inputs.population.kind[entities] != MACHINE]
+    kind = inputs.population.kind[entities]
+    entities = entities[(kind != MACHINE) & (kind != VISITOR)]
     chains = [_chains(day, entities, 0)]
     if day.date > inputs.config.epoch:
         chains.append(_chains(day.before, entities, -DAY))
@@ -123,7 +126,7 @@ def _refreshes(day: Day, begun: Columns) -> Columns:
     step = {**begun, "fresh": np.ones(len(entity), dtype=np.bool_), "until": until}
     step["key"] = draws.events(begun["key"], begun["index"])
     keys, found = begun["key"], []
-    while len(step["time"]):
+    while not found or len(step["time"]):
         near = np.flatnonzero(step["time"] >= -LONGEST_DIALOGUE)
         found.append({name: values[near] for name, values in step.items() if name != "until"})
         early = draws.uniform(draws.bits(step["key"], "margin"))

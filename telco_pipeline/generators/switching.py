@@ -17,8 +17,8 @@ from telco_pipeline.generators.base import Day, Rows
 # moment itself.
 _MARGIN: Final = 2 * SECOND
 _MOST: Final = 12  # a flight through the night: off, on, off, on, ...
-_END: Final = _MOST
-_HALVINGS: Final = 37  # of a day, to a microsecond
+END: Final = _MOST
+"""Number of the end of a subscription; its time is the last microsecond of service."""
 
 MOST_SWITCHES: Final = _MOST + 1
 """Above the number of any moment."""
@@ -86,15 +86,10 @@ def switches(day: Day, entities: Rows) -> Switches:
 
 def _ends(day: Day, entities: Rows) -> Switches:
     """Return the ends of subscriptions during the day, where the phone was on until then."""
-    start, stop = np.zeros_like(entities), np.full_like(entities, DAY - 1)
-    leaves = day.in_service(entities, start) & ~day.in_service(entities, stop)
-    entity = entities[leaves]
-    served, ended = start[leaves], stop[leaves]
-    for _ in range(_HALVINGS if leaves.any() else 0):
-        middle = (served + ended) // 2
-        still = day.in_service(entity, middle)
-        served, ended = np.where(still, middle, served), np.where(still, ended, middle)
+    entity, ended = day.identities.leavers(entities)
+    today = (ended > 0) & (ended < DAY)
+    entity, served = entity[today], ended[today] - 1
     on = ~day.mobility.switched_off(entity, served)
     entity, served = entity[on], served[on]
     abroad = day.mobility.at(entity, served).abroad
-    return Switches(entity, np.full(len(entity), _END), served, np.zeros(len(entity), bool), abroad)
+    return Switches(entity, np.full(len(entity), END), served, np.zeros(len(entity), bool), abroad)

@@ -69,7 +69,7 @@ def check_capacity(config: WorldConfig) -> None:
     Raises:
         TelcoError: When they do not.
     """
-    own, reserved = config.own_operator, _reserved(config)
+    own, reserved = config.own_operator, reserved_positions(config)
     capacity = min(numbering.msisdn_capacity(own.ndcs, reserved), numbering.imsi_capacity(own.plmn))
     if config.subscribers > capacity:
         raise TelcoError(
@@ -119,7 +119,7 @@ def _imsi(config: WorldConfig, sims: Sims) -> Integers:
 def _msisdn(config: WorldConfig, sims: Sims) -> tuple[Integers, Integers]:
     """Return numbers, and whose range each is in: 0 for ours, from the visitors' on the others'."""
     own, ranges, entity, seed = config.own_operator, config.numbering, sims.entity, config.seed
-    reserved = _reserved(config)
+    reserved = reserved_positions(config)
     capacity = numbering.msisdn_capacity(own.ndcs, reserved)
     serial = Permutation(capacity, seed, "msisdn")(entity)
     msisdn = numbering.msisdn(ranges.country_code, own.ndcs, reserved, serial)
@@ -201,7 +201,8 @@ def _imei(config: WorldConfig, sims: Sims) -> Integers:
     return numbering.imei(sims.tac_first, block * sims.tac_variants + variant, serial)
 
 
-def _reserved(config: WorldConfig) -> list[int]:
+def reserved_positions(config: WorldConfig) -> list[int]:
+    """Return the positions in our ranges that no subscriber has: numbers of services."""
     numbers = (config.numbering.voicemail_number, config.numbering.care_number)
     return numbering.reserved_numbers(
         config.numbering.country_code, config.own_operator.ndcs, numbers

@@ -33,6 +33,8 @@ REAL_SITES_PER_SIM: Final = 4000 / 10_000_000  # of a Belgian operator of 10 M S
 
 _FIRST_ENB: Final = 100_000  # eNB ids have 20 bits
 _FIRST_GNB: Final = 2_000_000  # gNB ids have 22 bits here, so 14 are left to the cell
+AREAS: Final = 1_000
+"""Area codes of one area are equal modulo this number, whatever the generation."""
 _FIRST_LAC: Final = 1_000
 _FIRST_TAC: Final = 20_000
 _FIRST_TAC_5G: Final = 2_000_000
@@ -86,6 +88,8 @@ _EFFICIENCY: Final = {
 }  # fmt: skip
 _SMALL_CELL_EFFICIENCY: Final = {"B3": 2.0, "B7": 2.2, "n78": 2.4, "GSM 900": 0.5}
 _TRANSCEIVERS: Final = {"dense": 4, "suburban": 3, "sparse": 2}
+
+_BEYOND_KM: Final = 1.2  # how far coverage goes on behind the last houses
 
 _RAT: Final = {"gsm": Rat.GERAN, "lte": Rat.EUTRAN, "nr": Rat.NR}
 
@@ -239,7 +243,13 @@ def _range(layer: Layer, radio: Radio) -> Integers:
     Two thirds of the distance between sites (hexagons with three sectors), shorter for higher
     bands, within 0.25 and 30 km; small cells reach as far as the street or the hall.
     """
-    macro = np.clip(radio.spacing_km * 1000 * 2 / 3 * layer.reach, 250, 30_000)
+    macro = radio.spacing_km * 1000 * 2 / 3 * layer.reach
+    if layer in (_GSM_900, _LTE_800):
+        # The coverage layers leave no hole: heard at twice their range, they reach all the land
+        # that has no nearer site.
+        farthest = radio.farthest_km[layer.generation]
+        macro = np.maximum(macro, np.where(farthest > 0, farthest + _BEYOND_KM, 0.0) * 500)
+    macro = np.clip(macro, 250, 30_000)
     micro = np.minimum(macro, 400 * layer.reach)
     pico = np.minimum(macro, 80)
     return np.select(

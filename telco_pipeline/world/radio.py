@@ -28,7 +28,7 @@ NODE_PREFIX: Final = {"gsm": "BTS", "lte": "ENB", "nr": "GNB"}
 
 _SUBSCRIBERS_PER_SITE: Final = 50
 _AUTO_SITES: Final = (160, 5000)
-_SITES_PER_AREA: Final = 20  # in one tracking area
+_SITES_PER_AREA: Final = 40  # in one tracking area
 
 _CANDIDATES_PER_SITE: Final = 6
 _MIN_CANDIDATES: Final = 6000
@@ -77,6 +77,8 @@ class Radio:
         area: Number of the tracking area, from 0.
         neighbours: Up to three nearest other sites (row numbers), one row per site.
         spacing_km: Mean distance of those.
+        farthest_km: By generation: distance of the farthest land that has no nearer macro site of
+            that generation; 0 for other sites.
         carries: By generation: whether the site has it.
         node_age_days: By generation: age of the base station's hardware on the epoch.
     """
@@ -93,6 +95,7 @@ class Radio:
     area: Integers
     neighbours: Integers
     spacing_km: Floats
+    farthest_km: dict[str, Floats]
     carries: dict[str, Flags]
     node_age_days: dict[str, Integers]
 
@@ -132,6 +135,8 @@ def plan_radio(config: WorldConfig, places: pl.DataFrame) -> Radio:
     # Most sites date from the roll-outs of GSM and UMTS; some are younger.
     age = (300 + 10_200 * np.sqrt(draws.uniform(draws.bits(key, "built")))).astype(np.int64)
     neighbours, spacing = _neighbours(east, north)
+    carries = _generations(config, key, density, cell_class)
+    macro, land = cell_class == CellClass.MACRO, _candidates(config, places)
     areas = max(1, round(count / _SITES_PER_AREA))
     return Radio(
         number=number,
@@ -146,7 +151,11 @@ def plan_radio(config: WorldConfig, places: pl.DataFrame) -> Radio:
         area=(number - 1) * areas // count,
         neighbours=neighbours,
         spacing_km=spacing,
-        carries=_generations(config, key, density, cell_class),
+        farthest_km={
+            name: _farthest(east, north, np.flatnonzero(has & macro), *land)
+            for name, has in carries.items()
+        },
+        carries=carries,
         node_age_days=_node_ages(key, age),
     )
 
@@ -262,6 +271,23 @@ def _neighbours(east: Floats, north: Floats) -> tuple[Integers, Floats]:
         return np.empty((1, 0), np.int64), np.array([30.0])
     found, distances = nearest(east, north, count)
     return found, distances.mean(axis=1)
+
+
+def _farthest(
+    east: Floats, north: Floats, sites: Integers, land_east: Floats, land_north: Floats
+) -> Floats:
+    """Return how far the land reaches that has each of some sites as the nearest; else 0."""
+    found = np.zeros(len(east))
+    if not sites.size:
+        return found
+    for start in range(0, len(land_east), 512):
+        points = slice(start, start + 512)
+        square = (land_east[points, None] - east[sites]) ** 2
+        square += (land_north[points, None] - north[sites]) ** 2
+        chosen = square.argmin(axis=1)
+        distance = np.sqrt(square[np.arange(len(chosen)), chosen])
+        np.maximum.at(found, sites[chosen], distance)
+    return found
 
 
 def _nearest_places(east: Floats, north: Floats, places: pl.DataFrame) -> Integers:

@@ -17,6 +17,7 @@ from telco_pipeline.engine import draws
 from telco_pipeline.engine.parts import parts
 from telco_pipeline.settings import WorldConfig, load_world
 from telco_pipeline.world import numbering
+from telco_pipeline.world.cards import reserved_positions
 from telco_pipeline.world.catalogue import build_devices, build_plans
 from telco_pipeline.world.network import build_network
 from telco_pipeline.world.places import build_places
@@ -332,7 +333,7 @@ def test_outside_numbers_leave_room_for_those_that_are_given_later(size: int) ->
     for operator in config.operators:
         if operator.own:
             start, stop = own_window(config)
-            reserved = module._reserved(config)
+            reserved = reserved_positions(config)
             order = module.Permutation(
                 numbering.msisdn_capacity(operator.ndcs, reserved), config.seed, "msisdn"
             )
@@ -352,7 +353,7 @@ def test_outside_numbers_leave_room_for_those_that_are_given_later(size: int) ->
 
 def order_of_own(config: WorldConfig, size: int) -> pl.Series:
     """Return some of the numbers that the registry may give to its subscribers."""
-    own, reserved = config.own_operator, module._reserved(config)
+    own, reserved = config.own_operator, reserved_positions(config)
     capacity = numbering.msisdn_capacity(own.ndcs, reserved)
     order = module.Permutation(capacity, config.seed, "msisdn")
     some = np.unique(np.linspace(0, size - 1, 20_000).astype(np.int64))

@@ -5,8 +5,10 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pytest
 
+from telco_pipeline import plausibility
 from telco_pipeline.behaviour import haunts
 from telco_pipeline.behaviour.absences import Absences
 from telco_pipeline.behaviour.mobility import Mobility
@@ -23,7 +25,7 @@ from telco_pipeline.behaviour.rhythm import NIGHT_SHIFT, chronotypes
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, SECOND, day_number
 from telco_pipeline.generators import Inputs
-from telco_pipeline_tests.generators.kit import AUTUMN, SPRING, inputs_of, small_world
+from telco_pipeline_tests.generators.kit import AUTUMN, SPRING, inputs_of, make_day, small_world
 
 _PEOPLE = 3000
 _SITES = 1500
@@ -95,32 +97,49 @@ def test_two_days_agree_on_the_midnight_between_them(day: dt.date) -> None:
     assert first.switched_off(entity, np.full(_PEOPLE, DAY)).mean() > 0.05
 
 
-@pytest.mark.parametrize("day", [SPRING, dt.date(2026, 7, 10), _WEDNESDAY])
-def test_every_move_takes_its_time(day: dt.date) -> None:
-    """From antenna to antenna nobody is faster than a car, also where the evening's cell changes.
+@cache
+def _sparse() -> Inputs:
+    """Return a world with as few sites as 5,000 subscribers have, far apart."""
+    return inputs_of(small_world(subscribers=5000))
 
-    Before, a move without time led to the neighbour of a site, or was cut off at midnight.
+
+@pytest.mark.parametrize("day", [SPRING, dt.date(2026, 7, 10), _WEDNESDAY, dt.date(2026, 1, 16)])
+def test_no_change_of_the_cell_is_too_fast(day: dt.date) -> None:
+    """Whatever is recorded when, between any two cells it is at most 350 km/h.
+
+    That is so from each cell to the next six, from the last moment in the one to the first in the
+    other, each cell being heard twice as far as its range.
     """
-    entity = np.arange(_PEOPLE)
-    mobility = _on(day)
-    asked = np.tile(np.arange(0, DAY, 60 * SECOND), (_PEOPLE, 1))
-    where = mobility.at(np.repeat(entity, asked.shape[1]), asked.reshape(-1))
-    moving = where.moving.reshape(asked.shape)
-    # A stay begins and ends where its cell stands; so a way has to last.
-    cell = where.cell.reshape(asked.shape)
-    starts, ends = ~moving[:, :-1] & moving[:, 1:], moving[:, :-1] & ~moving[:, 1:]
-    ways = min(starts.sum(), ends.sum())
-    assert ways > 3000
-    minutes = np.arange(asked.shape[1])
-    for row in np.flatnonzero(starts.any(axis=1))[::7]:
-        leave = minutes[:-1][starts[row]]
-        for before in leave:
-            back = np.flatnonzero(ends[row, before:])
-            if back.size:
-                after = before + back[0] + 1
-                # Both ends may be served by a neighbour, and the way begins within the minute.
-                far = _km(cell[row, [before]], cell[row, [after]])[0]
-                assert far < 2 * (after - before + 1) + 8, (row, before)
+    inputs = _sparse()
+    terrain = inputs.terrain
+    mobility = Mobility(inputs.config, inputs.population, terrain, day)
+    who, time, cell, previous = mobility.crossings(np.arange(inputs.population.size))
+    assert len(who) > 30_000
+    for later in range(6):
+        first = np.arange(len(who) - later)
+        first = first[who[first] == who[first + later]]
+        last = first + later
+        one, two = terrain.site[previous[first]], terrain.site[cell[last]]
+        apart = np.hypot(
+            terrain.east[one] - terrain.east[two], terrain.north[one] - terrain.north[two]
+        )
+        heard = terrain.hearing_km[previous[first]] + terrain.hearing_km[cell[last]]
+        seconds = (time[last] - time[first]) / SECOND + 2
+        assert ((apart - heard) / (seconds / 3600)).max() < 350
+
+
+def test_nobody_is_too_fast_in_the_records_of_a_day() -> None:
+    """The same in all records with a position, by the platform's own check."""
+    inputs = _sparse()
+    observed = pl.concat(
+        [
+            plausibility.positions(make_day(inputs, name, _WEDNESDAY).lazy())
+            for name in ("cdrs_voice", "cdrs_sms", "cdrs_data", "location_updates")
+        ]
+    )
+    found = plausibility.jumps(observed, inputs.frames["cells"])
+    assert found.rows > 200_000
+    assert found.offenders == 0, found.sample
 
 
 def test_nobody_arrives_right_at_midnight() -> None:
@@ -409,6 +428,34 @@ def test_changes_of_the_cell_tell_what_positions_tell() -> None:
             assert (mobility.at(entity, asked).cell == replayed).all()
 
 
+def test_whiles_at_a_neighbour_cell_have_no_usual_duration() -> None:
+    """Returns to a cell (A-B-A) last from a minute to hours, on no grid, also over midnight."""
+    entity = np.arange(_PEOPLE)
+    found = [_on(_WEDNESDAY + later * _ONE).crossings(entity) for later in range(3)]
+    who = np.concatenate([part[0] for part in found])
+    time = np.concatenate([part[1] + later * DAY for later, part in enumerate(found)])
+    order = np.lexsort((time, who))
+    who, time = who[order], time[order]
+    cell, previous = (np.concatenate([part[n] for part in found])[order] for n in (2, 3))
+    back = (who[1:] == who[:-1]) & (previous[:-1] == cell[1:])
+    moving = np.concatenate(
+        [_on(_WEDNESDAY + d * _ONE).at(p[0], p[1]).moving for d, p in enumerate(found)]
+    )
+    back &= ~moving[order][1:] & ~moving[order][:-1]
+    lasted = (time[1:] - time[:-1])[back] // SECOND
+    lasted = lasted[lasted < 90 * 60]
+    assert len(lasted) > 5000
+    for shift in range(5):
+        assert np.bincount((lasted + shift) // 5).max() < 0.03 * len(lasted)
+    assert np.bincount(lasted).max() < 0.01 * len(lasted)
+    assert (lasted < 5 * 60).mean() > 0.05
+    assert (lasted > 45 * 60).mean() > 0.05
+    # From the beginning of one while to that of the next there is no grid of a phone's either.
+    starts = np.flatnonzero(back)
+    apart = np.diff(time[starts])[np.diff(who[starts]) == 0] // SECOND
+    assert np.bincount(apart % 1800 // 5).max() < 0.03 * len(apart)
+
+
 def test_handovers_are_the_changes_of_the_cell_while_something_lasts() -> None:
     mobility = _on(_WEDNESDAY)
     rng = np.random.default_rng(2)
@@ -427,6 +474,24 @@ def test_handovers_are_the_changes_of_the_cell_while_something_lasts() -> None:
     assert (handovers == counted)[inside].all()
     assert handovers[mobility.at(entity, start).moving].mean() > 1
     assert (handovers > 0).mean() < 0.2
+
+
+def test_phones_at_rest_change_their_cell_at_the_same_seconds_on_both_days_of_a_midnight() -> None:
+    """The first minutes of a day follow from the day before as well."""
+    entity = np.arange(_PEOPLE)
+    first, second = _on(_WEDNESDAY), _on(_WEDNESDAY + _ONE)
+    for later in range(-5 * 60, 5 * 60, 7):
+        one = first.at(entity, np.full(_PEOPLE, DAY + later * SECOND))
+        other = second.at(entity, np.full(_PEOPLE, later * SECOND))
+        rest = ~one.moving & ~other.moving
+        assert rest.mean() > 0.9
+        assert (one.cell == other.cell)[rest].all()
+    row, time, cell, previous = first.changes(
+        entity, np.full(_PEOPLE, DAY - 300 * SECOND), np.full(_PEOPLE, DAY + 300 * SECOND)
+    )
+    assert (time > DAY).any()
+    assert (first.at(entity[row], time).cell == cell).all()
+    assert (first.at(entity[row], time - SECOND).cell == previous).all()
 
 
 def test_another_device_camps_on_other_cells_of_the_same_places() -> None:

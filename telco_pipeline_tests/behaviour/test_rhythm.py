@@ -29,9 +29,7 @@ _PERSON = list(_CONFIG.personas).index("commuter")
 _DRAWS = 400_000
 
 
-def _times(
-    kind: Kind, day: dt.date, chronotype: int = 0, window: Window = WHOLE_DAY
-) -> np.ndarray:
+def _times(kind: Kind, day: dt.date, chronotype: int = 0, window: Window = WHOLE_DAY) -> np.ndarray:
     bits = np.arange(_DRAWS, dtype=np.uint64) * np.uint64(2**64 // _DRAWS)  # evenly spread
     rhythm = day_rhythm(_CONFIG, kind, day)
     return rhythm.times(bits, np.full(_DRAWS, rhythm.row[_PERSON, chronotype]), window)

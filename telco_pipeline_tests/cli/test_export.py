@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,36 @@ def test_it_is_replaced_only_when_asked(telco: Telco, lake: Path, tmp_path: Path
     assert_refused(telco(*wish), "--replace")
     assert telco(*wish, "--subscribers", "3", "--replace", "--days", 2).exit_code == 0
     assert [path.name for path in (tmp_path / "out" / "records").iterdir()] == ["3.csv"]
+
+
+def test_a_file_in_the_way_is_named(telco: Telco, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in ("file/sub", "file/sub/deeper"):
+        result = telco("export", "bandicoot", "--lake", lake, "--out", out)
+        assert_refused(result, "file is a file", "--out")
+
+
+def test_help_says_which_python_bandicoot_takes(telco: Telco) -> None:
+    told = " ".join(telco("export", "bandicoot", "--help").stdout.split())
+    assert "Python up to 3.10" in told
+    assert "docs/operations.md" in told
+
+
+def test_the_lines_of_the_docs_make_bandicoot_import() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (lines,) = [
+        textwrap.dedent(block.partition("\n")[2])
+        for block in page.split("```")[1::2]
+        if "inspect.getargspec" in block
+    ]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::SyntaxWarning", "-c", lines + "\nbandicoot.User()"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

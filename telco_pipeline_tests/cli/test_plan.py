@@ -96,7 +96,9 @@ def test_more_workers_take_less_time_and_more_memory() -> None:
 
 
 def test_plan_is_within_a_tenth_of_what_is_made(tmp_path: Path) -> None:
-    config, store = load_world(subscribers=3000), Lake(tmp_path)
+    # Some are ten times as active as others, and some days twice as busy as others, so a smaller
+    # world may be a tenth off by chance.
+    config, store = load_world(subscribers=8000), Lake(tmp_path)
     # A holiday, a working day and a Sunday.
     days = [EPOCH, dt.date(2026, 1, 14), dt.date(2026, 2, 15)]
     made = {}

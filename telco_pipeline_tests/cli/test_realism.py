@@ -1,6 +1,7 @@
 """`telco realism`: 0 when the report could be made, 1 for a poor one if asked, 2 on an error."""
 
 import datetime as dt
+import errno
 import io
 import json
 import random
@@ -12,6 +13,7 @@ from PIL import Image
 
 from telco_pipeline import reporting
 from telco_pipeline.analytics.realism import ROWS, Report, Row
+from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline_tests.cli.conftest import LakeOnDisk, Telco, assert_refused
 
@@ -132,6 +134,72 @@ def test_wrong_options_are_refused(
 ) -> None:
     assert_refused(telco("realism", "--lake", "lake", *arguments), *words)
     assert "lake" not in outcome, "nothing was measured"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--out", "file"], ["--out", "file", "not a directory"]),
+        (["--out", "file/sub"], ["--out", "file", "not a directory"]),
+        (["--out", "taken"], ["--out", "realism.md", "is a directory"]),
+        (["--docs", "."], ["--docs", "is a directory"]),
+        (["--docs", "file/page.md"], ["--docs", "file", "not a directory"]),
+        (["--reasons", "file/x"], ["file/x", "Not a directory"]),
+        (["--reasons", "."], ["Is a directory"]),
+    ],
+)
+def test_targets_are_looked_at_before_measuring(
+    telco: Telco, tmp_path: Path, outcome: dict, arguments: list[str], words: list[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "taken" / "realism.md").mkdir(parents=True)
+    result = telco("realism", "--lake", "lake", *arguments)
+    assert_refused(result, *words)
+    assert "YAML" not in result.stderr
+    assert "lake" not in outcome, "nothing was measured"
+
+
+@pytest.mark.parametrize("count", [-28, 0, 6])
+def test_too_few_days_are_refused_before_anything_is_read(tmp_path: Path, count: int) -> None:
+    with pytest.raises(TelcoError, match=f"^{count} days are too few.*7 or more"):
+        reporting.days_to_measure(Lake(tmp_path / "none"), None, count)
+
+
+def test_a_report_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporting.write(report_of(), {"voice": PNG}, tmp_path)
+    before = contents(tmp_path)
+    whole = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if "realism.json" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(TelcoError, match=r"realism\.json"):
+        reporting.write(report_of("calls.answered"), {"voice": b"other"}, tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_the_json_is_put_in_its_place_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[Path] = []
+    replace_file = Path.replace
+
+    def note(path: Path, target: Path) -> Path:
+        moved.append(target)
+        return replace_file(path, target)
+
+    monkeypatch.setattr(Path, "replace", note)
+    files = reporting.write(report_of(), {"voice": PNG}, tmp_path)
+    assert [path.name for path in moved] == ["voice.png", "realism.md", "realism.json"]
+    assert files[0].name == "realism.md"
+    assert set(files) == set(moved) == set(contents(tmp_path))
+
+
+def contents(directory: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 def test_reasons_name_rows_that_exist(telco: Telco, tmp_path: Path, outcome: dict) -> None:

@@ -14,6 +14,7 @@ import pytest
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.exports import bandicoot
 from telco_pipeline.exports.bandicoot import Exported, Wanted, capital, export
+from telco_pipeline.exports.directory import NOTE, note, replaced
 from telco_pipeline.lake import Lake
 from telco_pipeline_tests.exports.kit import (
     EPOCH,
@@ -166,7 +167,7 @@ class TestRecords:
 
     def test_what_the_voicemail_took_is_left_out(self, tmp_path: Path) -> None:
         voicemail = "+32461000000"
-        took = {"status": "forwarded", "supplementary_service": "CFNRy"}
+        took: dict[str, Any] = {"status": "forwarded", "supplementary_service": "CFNRy"}
         calls = [
             call(1, number(2), at(0, 9), connected_number=voicemail, **took),
             missed(2, number(1), at(0, 9), incoming=True, **took),
@@ -328,6 +329,30 @@ class TestWhole:
 
 
 class TestPlace:
+    def test_a_swap_that_fails_leaves_the_export_before(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        target = tmp_path / "out"
+        with replaced(target, replace=False) as staging:
+            note(staging, {"number": 1})
+        rename = Path.rename
+        calls: list[Path] = []
+
+        def second_fails(path: Path, to: Path) -> Path:
+            calls.append(path)
+            if len(calls) == 2:
+                raise OSError("the disk is gone")
+            return rename(path, to)
+
+        monkeypatch.setattr(Path, "rename", second_fails)
+        with (
+            pytest.raises(OSError, match="the disk is gone"),
+            replaced(target, replace=True) as staging,
+        ):
+            note(staging, {"number": 2})
+        assert '"number": 1' in (target / NOTE).read_text()
+        assert list(tmp_path.iterdir()) == [target]
+
     def test_an_export_is_replaced_only_when_asked(self, tmp_path: Path) -> None:
         lake = make_lake(tmp_path / "lake", *busy_people())
         out = tmp_path / "out"

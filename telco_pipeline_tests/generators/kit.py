@@ -145,7 +145,9 @@ class Operator:
     def as_of(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return rows with what their subscriber had at their time, in columns `..._then`."""
         versions = self.identities.select(
-            "subscriber_id", "valid_from", pl.exclude("subscriber_id", "valid_from").name.suffix(THEN)
+            "subscriber_id",
+            "valid_from",
+            pl.exclude("subscriber_id", "valid_from").name.suffix(THEN),
         )
         return rows.sort("event_time").join_asof(
             versions.sort("valid_from"),

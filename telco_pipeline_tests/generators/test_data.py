@@ -6,7 +6,7 @@ import pytest
 
 from telco_pipeline.behaviour import machines
 from telco_pipeline.behaviour.rhythm import windows
-from telco_pipeline.engine.calendar import DAY
+from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.generators.cdrs.data import TAIL
 from telco_pipeline_tests.generators.kit import large_operator
 from telco_pipeline_tests.generators.test_semantics import holds
@@ -32,6 +32,8 @@ def test_throughput_is_at_least_the_mean_rate_and_at_most_what_the_access_gives(
         mean = pl.col(f"data_volume_{way}") * 8 / 1000 / (pl.col("duration") + 0.5)
         holds(data, pl.col(f"throughput_{way}") + 0.5 >= mean)
         holds(whole, pl.col(f"throughput_{way}") <= most)
+        # Whatever was sent had a rate.
+        holds(data, (pl.col(f"throughput_{way}") > 0) == (pl.col(f"data_volume_{way}") > 0))
     # Small transfers are over before they are up to speed.
     small = data.filter((RAT == "EUTRAN") & (pl.col("data_volume_downlink") < 5000))
     large = data.filter((RAT == "EUTRAN") & (pl.col("data_volume_downlink") > 5_000_000))
@@ -56,6 +58,76 @@ def test_home_routing_costs_time(data: pl.DataFrame) -> None:
         - lte.filter(~pl.col("roaming"))["latency"].median()
     )
     assert 30 < added < 90
+
+
+def test_throughput_is_bounded_by_the_carrier(data: pl.DataFrame) -> None:
+    cells = large_operator().frame("cells").select("cell_id", "band", "bandwidth")
+    home = data.filter(~pl.col("roaming")).join(cells, on="cell_id")
+    width = pl.col("bandwidth")
+    lte, nr = home.filter(RAT == "EUTRAN"), home.filter(RAT == "NR")
+    as_lte = pl.min_horizontal(width / 20, 1) * 250_000
+    # Less than a second is rounded: the throughput counts, not the recorded duration.
+    holds(lte, pl.col("throughput_downlink") <= as_lte)
+    holds(nr, pl.col("throughput_downlink") <= pl.max_horizontal(width * 9_000, as_lte) + 1)
+    large = home.filter(pl.col("data_volume_downlink") > 2_000_000)
+    rate = {
+        str(band): value
+        for band, value in large.group_by("band")
+        .agg(pl.col("throughput_downlink").median())
+        .iter_rows()
+    }
+    assert rate["B20"] < 0.7 * rate["B3"]
+    assert rate["n28"] < 0.3 * rate["n78"]
+    assert rate["n28"] > 0.7 * rate["B20"]
+
+
+def test_sessions_of_a_phone_at_a_time_have_one_radio_access() -> None:
+    # Both days: what goes on after midnight agrees with what begins then.
+    records = (
+        large_operator()
+        .all("cdrs_data")
+        .filter(~pl.col("roaming") & (pl.col("handovers") == 0))
+        .with_columns(
+            rat=RAT,
+            end=pl.col("event_time") + pl.duration(seconds=pl.col("duration") - 1),
+        )
+        .sort("subscriber_id", "event_time")
+    )
+    pairs = records.with_columns(
+        pl.col("event_time", "end", "rat", "cell_id", "last_cell_id", "day", "charging_id")
+        .shift(-1)
+        .over("subscriber_id")
+        .name.prefix("next_")
+    ).filter(
+        (pl.col("next_event_time") < pl.col("end"))
+        & (pl.col("charging_id") != pl.col("next_charging_id"))
+    )
+    assert pairs.height > 5000
+    assert pairs["rat"].n_unique() >= 3
+    agree = pairs.select((pl.col("rat") == pl.col("next_rat")).mean()).item()
+    assert agree > 0.9999, agree
+
+
+def test_the_way_over_midnight_ends_where_the_next_day_says() -> None:
+    operator = large_operator()
+    day = operator.inputs.day(operator.days[0])
+    entity = np.arange(operator.inputs.population.size)
+    start = np.full(len(entity), DAY - 3600 * SECOND) + entity * SECOND // 4
+    end = start + 3600 * SECOND
+    row, time, cell, before = day.changes(entity, start, end)
+    assert ((time > start[row] - SECOND) & (time <= end[row])).all()
+    order = np.lexsort((time, row))
+    assert (order == np.arange(len(row))).all()
+    first, last = (day.positions(entity, moment) for moment in (start, end))
+    there = first.cell.astype(np.int64)
+    for one in range(len(row)):
+        assert before[one] == there[row[one]]
+        there[row[one]] = cell[one]
+    home = ~first.abroad & ~last.abroad
+    assert (there == last.cell)[home].all()
+    assert (day.handovers(entity, start, end) == np.bincount(row, minlength=len(entity))).all()
+    assert (time >= DAY).any()
+    assert (time < DAY).any()
 
 
 def test_few_packets_are_lost(data: pl.DataFrame) -> None:

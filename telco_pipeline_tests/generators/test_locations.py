@@ -90,9 +90,20 @@ def test_how_many_updates_a_day(people: pl.DataFrame, operator: Operator) -> Non
     )
     rate = dict(per_day.with_columns(pl.col("update_type").cast(pl.String)).iter_rows())
     assert 1.0 < rate["periodic"] < 4.0
-    assert 2.0 < rate["tracking area change"] < 12.0
+    # Another generation of the same area is no other area.
+    assert 0.7 < rate["tracking area change"] < 6.0
     assert 0.02 < rate["attach"] < 0.5
-    assert "cell change" not in rate
+    assert 0 < rate["cell change"] < 1.0
+
+
+def test_only_phones_on_geran_tell_of_cells_within_an_area(operator: Operator) -> None:
+    told = operator.all("location_updates").filter(
+        pl.col("update_type").cast(pl.String) == "cell change"
+    )
+    assert told.height > 50
+    assert set(told["rat_type"].cast(pl.String).unique()) == {"GERAN"}
+    assert (told["previous_tac"] == told["tac"]).all()
+    assert (told["cause"] == 0).all()
 
 
 def test_updates_do_not_come_on_the_round_second(people: pl.DataFrame) -> None:

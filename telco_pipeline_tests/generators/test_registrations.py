@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from telco_pipeline.behaviour.population import VISITOR
 from telco_pipeline.generators.base import within_day
 from telco_pipeline.generators.registrations import registrations
 from telco_pipeline_tests.generators.kit import Operator, large_operator
@@ -48,6 +49,14 @@ def test_every_dialogue_ends_well_and_has_its_own_numbers(made: pl.DataFrame) ->
     wait = challenged["seconds"].list.diff().list.last()
     assert wait.is_between(0.09, 0.45).all()
     assert made["record"].n_unique() == made["call"].n_unique() == made.height
+
+
+def test_visitors_register_at_home() -> None:
+    inputs = large_operator().inputs
+    visitors = np.flatnonzero(inputs.population.kind == VISITOR)
+    assert len(visitors) > 100
+    day = inputs.day(large_operator().days[1])
+    assert not len(registrations(day, visitors)["time"])
 
 
 def test_how_many_a_day(made: pl.DataFrame) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from telco_pipeline_tests.generators.kit import (
     AUTUMN,
+    HELD,
     SPRING,
     Operator,
     autumn_operator,
@@ -113,22 +114,90 @@ def test_each_call_inside_the_network_has_both_records(
 ) -> None:
     made = operator()
     originating, terminating = _both("moCallRecord", "mtCallRecord")(made)
-    ours = made.frame("subscribers").select("msisdn")
-    inside = originating.join(ours, left_on="called_number", right_on="msisdn", how="semi")
-    answered = inside.filter(pl.col("answer_time").is_not_null())
+    inside = _to_ours(made, originating)
+    # The callee's phone was reached: it was answered, also by the voicemail after it rang.
+    reached = (pl.col("status") == "answered") | pl.col("supplementary_service").is_in(
+        ["CFB", "CFNRy"]
+    )
     last = dt.datetime.combine(made.days[-1], dt.time(), dt.UTC) + dt.timedelta(days=1)
     # The callee's side of a call in the last seconds lies in a day that was not made.
-    due = answered.filter(pl.col("event_time") < last - dt.timedelta(seconds=5))
+    due = inside.filter(reached, pl.col("event_time") < last - dt.timedelta(seconds=5))
     pairs = due.join(terminating, on="call_reference", how="left", suffix="_mt")
     assert pairs.height == due.height > 1000
     assert pairs["event_id_mt"].null_count() == 0
     assert (pairs["called_number"] == pairs["msisdn_mt"]).all()
     assert (pairs["calling_number"] == pairs["calling_number_mt"]).all()
-    for column in ("answer_time", "release_time", "call_duration", "diagnostics"):
-        assert (pairs[column] == pairs[f"{column}_mt"]).all()
+    assert (pairs["status"] == pairs["status_mt"]).all()
     lag = (pairs["event_time_mt"] - pairs["event_time"]).dt.total_milliseconds()
     assert lag.min() >= 1500
     assert lag.max() <= 4000
+    spoken = pairs.filter(pl.col("status") == "answered")
+    # The answer comes from the callee; each side learns of the release in its own time.
+    answer, release = (
+        (spoken[column] - spoken[f"{column}_mt"]).dt.total_microseconds()
+        for column in ("answer_time", "release_time")
+    )
+    assert answer.min() > 0
+    assert answer.max() < 200_000
+    assert release.abs().max() < 200_000
+    assert release.min() < 0 < release.max()
+    assert (spoken["call_duration"] - spoken["call_duration_mt"]).abs().max() <= 1
+    assert (spoken["diagnostics"] == spoken["diagnostics_mt"]).all()
+    taken = pairs.filter(pl.col("status") == "forwarded")
+    assert taken.height > 20
+    assert taken["answer_time_mt"].null_count() == taken.height
+    assert (taken["release_time_mt"] < taken["answer_time"]).all()
+
+
+def _to_ours(operator: Operator, records: pl.DataFrame) -> pl.DataFrame:
+    """Return the records whose called number we served at their time, by the records alone."""
+    held = operator.with_holder(records, "called_number")
+    networks = [one.plmn for one in operator.inputs.config.operators if not one.own]
+    left = pl.col(f"serving_plmn{HELD}").is_in(networks)
+    return held.filter(pl.col(f"subscriber_id{HELD}").is_not_null() & ~left)
+
+
+def _from_ours(operator: Operator, records: pl.DataFrame) -> pl.DataFrame:
+    """Return the records whose calling number was that of a subscriber of ours."""
+    held = operator.with_holder(records, "calling_number")
+    return held.filter(pl.col(f"subscriber_id{HELD}").is_not_null())
+
+
+@pytest.mark.parametrize("operator", [spring_operator, large_operator], ids=["spring", "winter"])
+def test_each_forwarded_leg_has_its_call(operator: Callable[[], Operator]) -> None:
+    """Three records share the reference of a call that the callee's voicemail takes."""
+    made = operator()
+    voicemail = made.inputs.config.numbering.voicemail_number
+    voice = made.all("cdrs_voice")
+    forwarding = pl.col("supplementary_service").cast(pl.String).str.starts_with("CF")
+    forwarded = voice.filter(pl.col("status") == "forwarded")
+    legs = voice.filter(
+        forwarding
+        & (pl.col("called_number") == voicemail)
+        & (pl.col("record_type") == "moCallRecord")
+    )
+    callees = forwarded.filter(pl.col("record_type") == "mtCallRecord")
+    first = dt.datetime.combine(made.days[0], dt.time(), dt.UTC)
+    last = first + dt.timedelta(days=len(made.days))
+    wait = dt.timedelta(seconds=115)
+    for one, other in ((legs, callees), (callees, legs)):
+        due = one.filter(pl.col("event_time").is_between(first + wait, last - wait))
+        pairs = due.join(other, on="call_reference", how="left", suffix="_other")
+        assert pairs.height == due.height > 100
+        assert (pairs["subscriber_id"] == pairs["subscriber_id_other"]).all()
+        assert pairs["event_id_other"].null_count() == 0
+    # The callee's leg outlives a call of 115 s only by its message.
+    callers = forwarded.filter(pl.col("record_type") == "moCallRecord")
+    inside = _from_ours(
+        made,
+        legs.filter(pl.col("event_time") >= first + wait)
+        .rename({"calling_number": "forwarder"})
+        .join(callees.select("call_reference", "calling_number"), on="call_reference"),
+    )
+    pairs = inside.join(callers, on="call_reference", how="left", suffix="_mo")
+    assert pairs.height > 30
+    for column in ("answer_time", "release_time", "call_duration"):
+        assert (pairs[column] == pairs[f"{column}_mo"]).all()
 
 
 def test_calls_and_their_records_cross_midnight() -> None:
@@ -143,22 +212,23 @@ def test_calls_and_their_records_cross_midnight() -> None:
     orphans = terminating.filter(pl.col("day") > operator.days[0]).join(
         originating, on="call_reference", how="anti"
     )
-    ours = operator.frame("subscribers").select("msisdn")
-    from_us = orphans.join(ours, left_on="calling_number", right_on="msisdn", how="semi")
-    assert from_us.height == 0
+    assert _from_ours(operator, orphans).height == 0
 
 
 def _assert_messages_arrive(operator: Operator) -> pl.DataFrame:
     messages = operator.all("cdrs_sms")
     sent = messages.filter(pl.col("record_type").is_in(["moSMSRecord", "mMO1SRecord"]))
     taken = messages.filter(pl.col("record_type").is_in(["mtSMSRecord", "mMR1RtRecord"]))
-    ours = operator.frame("subscribers").select("msisdn")
-    inside = sent.join(ours, left_on="called_number", right_on="msisdn", how="semi").filter(
+    inside = _to_ours(operator, sent).filter(
         pl.col("sms_result") == 0, pl.col("day") < operator.days[-1]
     )
     pairs = inside.join(taken, on="message_reference", how="left", suffix="_mt")
     assert pairs.height == inside.height > 200
-    assert pairs["event_id_mt"].null_count() == 0
+    # A message is lost only if the phone does not come back within its validity of 12 hours.
+    lost = pairs.filter(pl.col("event_id_mt").is_null())
+    assert lost.height < 0.06 * pairs.height
+    _assert_away(operator, lost)
+    pairs = pairs.filter(pl.col("event_id_mt").is_not_null())
     assert (pairs["segments"] == pairs["segments_mt"]).all()
     assert (pairs["message_size"] == pairs["message_size_mt"]).all()
     waited = (pairs["event_time_mt"] - pairs["event_time"]).dt.total_seconds()
@@ -168,8 +238,31 @@ def _assert_messages_arrive(operator: Operator) -> pl.DataFrame:
     orphans = taken.filter(pl.col("day") > operator.days[0]).join(
         sent, on="message_reference", how="anti"
     )
-    assert orphans.join(ours, left_on="calling_number", right_on="msisdn", how="semi").height == 0
+    assert _from_ours(operator, orphans).height == 0
     return pairs.filter(pl.col("day") != pl.col("day_mt"))
+
+
+def _assert_away(operator: Operator, lost: pl.DataFrame) -> None:
+    """Check that no phone that a message did not reach was on for long in the 12 hours after it.
+
+    Nobody's phone was: nothing came from it or to it but what a fifth of an hour may hold.
+    """
+    seen = pl.concat(
+        [
+            operator.all(name).select("event_time", held=pl.col("subscriber_id"))
+            for name in ("cdrs_data", "cdrs_voice", "cdrs_sms")
+        ]
+    )
+    waiting = lost.select(
+        "message_reference", sent="event_time", held=pl.col(f"subscriber_id{HELD}")
+    )
+    # Delivery begins within four hours (a busy centre) and ends twelve hours later.
+    inside = waiting.join(seen, on="held").filter(
+        pl.col("event_time").is_between(
+            pl.col("sent") + dt.timedelta(hours=4), pl.col("sent") + dt.timedelta(hours=12)
+        )
+    )
+    assert inside.height == 0, inside.head(5)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,20 @@ import pytest
 
 from telco_pipeline.contracts import DATASETS, records
 from telco_pipeline.generators.care_notes import NOTES
-from telco_pipeline_tests.generators.kit import Operator, autumn_operator, spring_operator
+from telco_pipeline_tests.generators.kit import (
+    HELD,
+    THEN,
+    Operator,
+    autumn_operator,
+    spring_operator,
+)
 
+AROUND_KM = 25.0
 CDRS = ("cdrs_voice", "cdrs_sms", "cdrs_data")
 RECORDS = (*CDRS, "cdrs_voip", "cdrs_ims", "location_updates", "customer_service")
 MO, MT = pl.col("record_type") == "moCallRecord", pl.col("record_type") == "mtCallRecord"
+ANSWERED = pl.col("answer_time").is_not_null()
+FORWARDED = pl.col("status") == "forwarded"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +63,13 @@ def locations(operator: Operator) -> pl.DataFrame:
     return operator.all("location_updates")
 
 
+def forwarded_leg(operator: Operator) -> pl.Expr:
+    """Return which voice records are those of who forwards a call: MO, to the voicemail."""
+    voicemail = operator.inputs.config.numbering.voicemail_number
+    forwarding = pl.col("supplementary_service").cast(pl.String).str.starts_with("CF")
+    return MO & (pl.col("called_number") == voicemail) & forwarding.fill_null(False)
+
+
 def holds(frame: pl.DataFrame, rule: pl.Expr) -> None:
     """Check that a rule holds in every row; null counts as broken."""
     broken = frame.filter(~rule.fill_null(False))
@@ -64,14 +80,29 @@ def holds(frame: pl.DataFrame, rule: pl.Expr) -> None:
 # Who.
 
 
+@pytest.mark.parametrize("made", [spring_operator, autumn_operator], ids=["spring", "autumn"])
 @pytest.mark.parametrize("name", RECORDS)
-def test_identities_of_a_row_belong_to_one_subscriber(operator: Operator, name: str) -> None:
-    registry = operator.frame("subscribers").select("subscriber_id", "imsi", "msisdn", "imei")
-    rows = operator.all(name).join(registry, on="subscriber_id", how="left", suffix="_there")
-    compared = [c for c in ("imsi", "msisdn", "imei") if f"{c}_there" in rows.columns]
+def test_identities_of_a_row_are_valid_at_its_time(made: object, name: str) -> None:
+    operator = made()  # type: ignore[operator]
+    rows = operator.as_of(operator.all(name))
+    compared = [c for c in ("imsi", "msisdn", "imei") if c in rows.columns]
     assert compared
     for column in compared:
-        holds(rows, pl.col(column) == pl.col(f"{column}_there"))
+        holds(rows, pl.col(column) == pl.col(f"{column}{THEN}"))
+    # Who has left has no records any more.
+    issued = operator.frame("subscribers").select("subscriber_id", issued_by="home_plmn")
+    served = rows.join(issued, on="subscriber_id", how="left")
+    holds(served, pl.col(f"serving_plmn{THEN}") == pl.col("issued_by"))
+
+
+def test_the_oracle_of_identities_sees_changes() -> None:
+    """The days of the tests are late enough for the registry alone to be wrong."""
+    operator = autumn_operator()
+    registry = operator.frame("subscribers").select("subscriber_id", "imsi", "msisdn", "imei")
+    rows = operator.all("cdrs_voice").join(registry, on="subscriber_id", suffix="_first")
+    for column in ("imsi", "msisdn", "imei"):
+        assert (rows[column] != rows[f"{column}_first"]).sum() > 0, column
+    assert operator.identities["valid_to"].drop_nulls().len() > 100
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -100,46 +131,66 @@ def test_the_served_number_is_on_its_side(operator: Operator, name: str) -> None
 
 @pytest.mark.parametrize("name", ["cdrs_voip", "cdrs_ims"])
 def test_the_addresses_of_packet_voice_are_on_their_side(operator: Operator, name: str) -> None:
-    registry = operator.frame("subscribers").select("subscriber_id", own="msisdn")
     role = "role" if name == "cdrs_voip" else "role_of_node"
-    rows = operator.all(name).join(registry, on="subscriber_id")
+    rows = operator.as_of(operator.all(name))
     side = pl.when(pl.col(role) == "originating").then("calling_party_address")
-    holds(rows, side.otherwise("called_party_address") == pl.col("own"))
+    holds(rows, side.otherwise("called_party_address") == pl.col(f"msisdn{THEN}"))
     calls = rows.filter(pl.col("called_party_address").is_not_null())
     holds(calls, pl.col("calling_party_address") != pl.col("called_party_address"))
 
 
 @pytest.mark.parametrize("name", ["cdrs_voice", "cdrs_sms"])
-def test_the_other_network_fits_the_other_number(operator: Operator, name: str) -> None:
-    registry = operator.frame("subscribers").select(other="msisdn", plmn="home_plmn")
+def test_the_other_network_serves_the_other_number(operator: Operator, name: str) -> None:
     other = pl.when(pl.col("msisdn") == pl.col("calling_number")).then("called_number")
-    rows = (
-        operator.all(name)
-        .with_columns(other=other.otherwise("calling_number"))
-        .join(registry, on="other", how="left")
+    rows = operator.with_holder(
+        operator.all(name).with_columns(other=other.otherwise("calling_number")), "other"
     )
-    ours = rows.filter(pl.col("plmn").is_not_null())
-    holds(ours, pl.col("other_plmn") == pl.col("plmn"))
-    strangers = rows.filter(pl.col("plmn").is_null())
+    # Of ours, and of who took the number along to another network.
+    known = rows.filter(pl.col(f"subscriber_id{HELD}").is_not_null())
+    holds(known, pl.col("other_plmn") == pl.col(f"serving_plmn{HELD}"))
+    strangers = rows.filter(pl.col(f"subscriber_id{HELD}").is_null())
     config = operator.inputs.config
-    for competitor in config.operators:
-        ranges = [f"+{config.numbering.country_code}{ndc}" for ndc in competitor.ndcs]
-        theirs = strangers.filter(
-            pl.any_horizontal(pl.col("other").str.starts_with(r) for r in ranges)
-        )
-        if competitor.own:
-            numbers = theirs["other"].unique().to_list()
-            assert set(numbers) <= {config.numbering.voicemail_number}
-        else:
-            holds(theirs, pl.col("other_plmn") == competitor.plmn)
-    local = strangers.filter(pl.col("other").str.starts_with(f"+{config.numbering.country_code}"))
-    fixed = local.filter(pl.col("other").str.contains(r"^\+32[1-35-9]"))
+    country = f"+{config.numbering.country_code}"
+    ranges = {f"{country}{ndc}": one.plmn for one in config.operators for ndc in one.ndcs}
+    mobile = strangers.with_columns(
+        range_plmn=pl.col("other").str.head(6).replace_strict(ranges, default=None)
+    ).filter(pl.col("range_plmn").is_not_null())
+    service = mobile.filter(pl.col("other_plmn").is_null())
+    assert set(service["other"]) <= {config.numbering.voicemail_number}
+    served = mobile.filter(pl.col("other_plmn").is_not_null())
+    rivals = [one.plmn for one in config.operators if not one.own]
+    holds(served, pl.col("other_plmn").is_in(rivals))
+    numbers = served.unique("other")
+    # A fifth of the numbers were ported, from our ranges too (BIPT: 15-20 % of numbers).
+    ported = numbers.filter(pl.col("other_plmn") != pl.col("range_plmn"))
+    assert 0.16 < ported.height / numbers.height < 0.24
+    assert ported["range_plmn"].n_unique() == len(config.operators)
+    fixed = strangers.filter(pl.col("other").str.contains(rf"^\{country}([1-35-9]|40)"))
     assert fixed["other_plmn"].null_count() == fixed.height
     # Fixed lines and service numbers take calls, not messages.
     assert (fixed.height > 0) == (name == "cdrs_voice")
-    # One number, one network.
-    networks = rows.group_by("other").agg(pl.col("other_plmn").n_unique().alias("networks"))
+    # One number, one network, as long as nobody takes it along.
+    networks = strangers.group_by("other").agg(pl.col("other_plmn").n_unique().alias("networks"))
     assert networks["networks"].max() == 1
+
+
+@pytest.mark.parametrize("name", ["cdrs_voice", "cdrs_sms"])
+def test_numbers_that_we_serve_come_from_other_ranges_too(operator: Operator, name: str) -> None:
+    rows = operator.as_of(operator.all(name)).unique("subscriber_id")
+    config = operator.inputs.config
+    ranges = {
+        f"+{config.numbering.country_code}{ndc}": one.plmn
+        for one in config.operators
+        for ndc in one.ndcs
+    }
+    kinds = operator.frame("subscribers").select("subscriber_id", "kind")
+    people = rows.join(kinds, on="subscriber_id").filter(
+        pl.col("kind").is_in(["person", "business"])
+    )
+    holder = pl.col("msisdn").str.head(6).replace_strict(ranges, default=None)
+    holds(people, holder == pl.col(f"number_holder{THEN}"))
+    ported = people[f"number_holder{THEN}"] != config.own_operator.plmn
+    assert 0.10 < ported.mean() < 0.22
 
 
 def test_machines_write_to_their_platform_only(operator: Operator, sms: pl.DataFrame) -> None:
@@ -185,23 +236,115 @@ def test_the_causes_of_a_call_agree(voice: pl.DataFrame) -> None:
     # A callee who was not reached has no record.
     holds(voice.filter(MT), pl.col("diagnostics").is_in([16, 17, 19, 21, 41]))
     ringing = (pl.col("release_time") - pl.col("event_time")).dt.total_seconds()
-    holds(voice.filter(MO & (pl.col("diagnostics") == 19)), ringing >= 15)
-    holds(voice.filter(MO & pl.col("diagnostics").is_in([17, 20, 1, 34])), ringing <= 8)
+    holds(voice.filter(MO & (pl.col("diagnostics") == 19)), ringing >= 10)
+    holds(voice.filter(MO & pl.col("diagnostics").is_in([17, 20, 1, 34])), ringing <= 10)
 
 
 def test_the_number_of_a_subscriber_is_never_unallocated(
     operator: Operator, voice: pl.DataFrame
 ) -> None:
-    ours = operator.frame("subscribers").select(called_number="msisdn")
-    inside = voice.filter(MO).join(ours, on="called_number", how="semi")
+    rows = operator.with_holder(voice.filter(MO), "called_number")
+    inside = rows.filter(pl.col(f"subscriber_id{HELD}").is_not_null())
+    # Nor is the number of who took it along to another network.
     holds(inside, pl.col("diagnostics") != 1)
     assert (voice["diagnostics"] == 1).any()
 
 
-def test_one_record_of_a_call_is_rated(voice: pl.DataFrame) -> None:
-    answered = pl.col("answer_time").is_not_null()
-    holds(voice, pl.col("chargeable") == (answered & (MO | pl.col("roaming"))))
+def test_one_record_of_a_call_is_rated(operator: Operator, voice: pl.DataFrame) -> None:
+    """The caller's, also if the voicemail answered; and that of who is called abroad."""
+    forwarding = forwarded_leg(operator)
+    holds(
+        voice,
+        pl.col("chargeable") == (ANSWERED & ~forwarding & (MO | pl.col("roaming"))),
+    )
     assert voice.filter(MT & pl.col("chargeable")).height > 0
+    assert voice.filter(FORWARDED & pl.col("chargeable")).height > 0
+    assert voice.filter(forwarding).height > 0
+    rated = voice.filter(pl.col("chargeable")).group_by("call_reference", "record_type").len()
+    assert rated["len"].max() == 1
+
+
+def test_the_status_says_what_the_diagnostics_say(voice: pl.DataFrame) -> None:
+    status = pl.col("status").cast(pl.String)
+    holds(voice, (status == "answered") | (status == "forwarded") | ~ANSWERED)
+    holds(voice.filter(status == "answered"), ANSWERED)
+    expected = {19: "no answer", 17: "busy", 20: "unreachable", 21: "rejected"}
+    failed = voice.filter(~ANSWERED & ~FORWARDED)
+    holds(
+        failed,
+        status == pl.col("diagnostics").cast(pl.Int64).replace_strict(expected, default="failed"),
+    )
+
+
+def test_a_forwarded_call_has_the_records_of_who_forwards(
+    operator: Operator, voice: pl.DataFrame
+) -> None:
+    """Caller: answered by the voicemail. Callee: not answered, and a leg of his own to it."""
+    voicemail = operator.inputs.config.numbering.voicemail_number
+    service = pl.col("supplementary_service").cast(pl.String)
+    forwarded, leg = voice.filter(FORWARDED), voice.filter(forwarded_leg(operator))
+    holds(forwarded, service.str.starts_with("CF"))
+    holds(voice.filter(service.str.starts_with("CF")), FORWARDED | forwarded_leg(operator))
+    callers, callees = forwarded.filter(MO), forwarded.filter(MT)
+    holds(callers, ANSWERED & (pl.col("connected_number") == voicemail))
+    holds(callers, pl.col("diagnostics") == 16)
+    holds(callees, ~ANSWERED & pl.col("connected_number").is_null())
+    unanswered = voice.filter(~FORWARDED)
+    assert unanswered["connected_number"].null_count() == unanswered.height
+    reasons = {"CFB": 17, "CFNRy": 19}
+    holds(callees, pl.col("diagnostics") == service.replace_strict(reasons, default=None))
+    # Who cannot be reached is forwarded before a leg to him begins.
+    assert set(callers["supplementary_service"].cast(pl.String)) == {"CFB", "CFNRy", "CFNRc"}
+    assert set(leg["supplementary_service"].cast(pl.String)) == {"CFB", "CFNRy"}
+    holds(leg, ANSWERED & (pl.col("status") == "answered"))
+    # The leg and the unanswered record belong to the same callee; either may lie in a day that
+    # was not made.
+    pairs = leg.join(callees, on="call_reference", suffix="_mt")
+    assert pairs.height > 0.98 * max(leg.height, callees.height)
+    for column in ("subscriber_id", "msisdn", "imsi", "imei", "supplementary_service"):
+        holds(pairs, pl.col(column) == pl.col(f"{column}_mt"))
+    holds(pairs, pl.col("calling_number") == pl.col("called_number_mt"))
+    # It begins when the callee's phone stops ringing.
+    holds(pairs, pl.col("event_time") == pl.col("release_time_mt"))
+    sides = leg.join(callers, on="call_reference", suffix="_mo")
+    for column in ("answer_time", "release_time", "call_duration"):
+        holds(sides, pl.col(column) == pl.col(f"{column}_mo"))
+    holds(sides, pl.col("calling_number") == pl.col("called_number_mo"))
+    assert sides.height > 50
+
+
+def test_a_call_has_three_records_at_most(operator: Operator, voice: pl.DataFrame) -> None:
+    kinds = voice.with_columns(leg=forwarded_leg(operator))
+    per_kind = kinds.group_by("call_reference", "record_type", "leg").len()
+    assert per_kind["len"].max() == 1
+    per_call = kinds.group_by("call_reference").agg(
+        pl.len(), pl.col("event_id").n_unique().alias("ids")
+    )
+    assert per_call["len"].max() == 3
+    assert (per_call["ids"] == per_call["len"]).all()
+
+
+def test_each_end_says_where_the_other_one_was(operator: Operator, voice: pl.DataFrame) -> None:
+    """What a record says of the other end is what that one's own record says."""
+    legs = voice.filter(~forwarded_leg(operator))
+    pairs = legs.filter(MO).join(legs.filter(MT), on="call_reference", suffix="_mt")
+    assert pairs.height > 1000
+    for here, there in (("", "_mt"), ("_mt", "")):
+        for told, own in (
+            ("other_imei", "imei"),
+            ("other_cell_id", "cell_id"),
+            ("other_latitude", "latitude"),
+            ("other_longitude", "longitude"),
+            ("other_altitude", "altitude"),
+            ("other_antenna_type", "antenna_type"),
+        ):
+            holds(pairs, pl.col(f"{told}{here}").eq_missing(pl.col(f"{own}{there}")))
+        lone = legs.join(pairs, on="call_reference", how="anti")
+    # Parties of other networks leave no record here.
+    config = operator.inputs.config
+    outside = lone.filter(pl.col("other_plmn") != config.own_operator.plmn)
+    for column in ("other_imei", "other_cell_id", "other_latitude"):
+        assert outside[column].null_count() == outside.height
 
 
 def test_an_icid_means_a_call_over_ims(voice: pl.DataFrame) -> None:
@@ -212,11 +355,14 @@ def test_an_icid_means_a_call_over_ims(voice: pl.DataFrame) -> None:
 
 
 def test_only_phones_with_volte_speak_over_ims(operator: Operator, voice: pl.DataFrame) -> None:
-    phones = operator.frame("subscribers").select("subscriber_id", "device_id")
     volte = operator.frame("devices").select("device_id", "volte")
-    rows = voice.join(phones.join(volte, on="device_id"), on="subscriber_id")
-    holds(rows.filter(~pl.col("volte")), pl.col("rat_type") == "GERAN")
-    holds(rows.filter(pl.col("volte")), pl.col("rat_type") != "GERAN")
+    rows = operator.as_of(voice).join(
+        volte, left_on=f"device_id{THEN}", right_on="device_id", how="left"
+    )
+    visitors = operator.frame("subscribers").filter(pl.col("kind") == "visitor")["subscriber_id"]
+    visits = pl.col("subscriber_id").is_in(visitors.implode())
+    holds(rows.filter(~pl.col("volte") | visits), pl.col("rat_type") == "GERAN")
+    holds(rows.filter(pl.col("volte") & ~visits), pl.col("rat_type") != "GERAN")
 
 
 # Where.
@@ -258,41 +404,122 @@ def test_the_radio_access_fits_the_cell(operator: Operator, name: str) -> None:
         assert narrow.height == 0
 
 
-@pytest.mark.parametrize("name", [*CDRS, "location_updates", "cdrs_voip", "cdrs_ims"])
-def test_everybody_is_at_home_or_at_work(operator: Operator, name: str) -> None:
-    rows = _with_cells(operator, operator.all(name)).filter(pl.col("cell_id").is_not_null())
-    at_home = (pl.col("site_id") == pl.col("home_site")).fill_null(False)
-    at_work = (pl.col("site_id") == pl.col("work_site")).fill_null(False)
-    if "rat_type" in rows.columns:
-        # A phone that speaks over GERAN only looks further where its site has none.
-        geran = operator.frame("cells").filter(pl.col("rat_type") == "GERAN")["site_id"].unique()
-        lost = (pl.col("rat_type") == "GERAN") & ~(
-            pl.col("home_site").is_in(geran.implode()) & pl.col("work_site").is_in(geran.implode())
-        ).fill_null(False)
-    else:
-        lost = pl.lit(False)
-    holds(rows, at_home | at_work | lost)
-    hour = pl.col("local").dt.hour()
-    night = rows.filter((hour >= 23) | (hour < 4))
-    moved = night.filter(pl.col("home_site") != pl.col("work_site"))
-    if name == "cdrs_data":
-        moved = moved.filter(pl.col("record_sequence_number") == 1)
-    holds(moved, at_home | lost)
-    if name == "cdrs_data":
-        weekend = rows.filter(
-            (pl.col("local").dt.weekday() >= 6)
-            & (pl.col("home_site") != pl.col("work_site"))
-            & (pl.col("kind") != "machine")
+def _antennas(operator: Operator) -> pl.DataFrame:
+    """Return of each cell its site, where that is in km, and how far the cell is heard."""
+    # Neighbours overlap: a cell is heard twice as far as it serves.
+    return operator.frame("cells").select(
+        "cell_id",
+        "site_id",
+        east=pl.col("longitude") * 70.2,
+        north=pl.col("latitude") * 111.2,
+        heard=pl.col("range_m") * 2 / 1000,
+    )
+
+
+@pytest.fixture(scope="module")
+def sightings(operator: Operator) -> pl.DataFrame:
+    """Return where each subscriber was seen in our network.
+
+    Columns: `near_home`, `near_work`: the serving site is that of the home or work, or its cell is
+    heard there; `at_home`, `at_work`: it is that site; `around_home`, `around_work`: it is no
+    further than the sites around (160 sites stand some 15 km apart in the country). Phones that
+    speak over GERAN look for a site that has it, so these records tell nothing.
+    """
+    cells = _antennas(operator)
+    seen = pl.concat(
+        [
+            operator.all(name).select("subscriber_id", "event_time", "local", "cell_id", "rat_type")
+            for name in (*CDRS, "location_updates")
+        ]
+    ).filter(pl.col("cell_id").is_not_null() & (pl.col("rat_type") != "GERAN"))
+    rows = (
+        seen.join(cells, on="cell_id")
+        .join(
+            operator.frame("subscribers").select(
+                "subscriber_id", "kind", "holder_id", "home_cell_id", "work_cell_id"
+            ),
+            on="subscriber_id",
         )
-        holds(weekend, at_home)
-        noon = rows.filter(
-            (pl.col("local").dt.weekday() == 1)
-            & hour.is_between(11, 13)
-            & (pl.col("home_site") != pl.col("work_site"))
-            & (pl.col("kind") != "machine")
+        .join(cells, left_on="home_cell_id", right_on="cell_id", suffix="_home")
+        .join(cells, left_on="work_cell_id", right_on="cell_id", suffix="_work", how="left")
+    )
+    for place in ("home", "work"):
+        same = (pl.col("site_id") == pl.col(f"site_id_{place}")).fill_null(False)
+        across, up = (pl.col(axis) - pl.col(f"{axis}_{place}") for axis in ("east", "north"))
+        apart = (across**2 + up**2).sqrt()
+        heard = (apart <= pl.col("heard")).fill_null(False)
+        rows = rows.with_columns(
+            same.alias(f"at_{place}"),
+            (same | heard).alias(f"near_{place}"),
+            (apart <= AROUND_KM).fill_null(False).alias(f"around_{place}"),
         )
-        share = noon.select(at_work.mean()).item()
-        assert 0.7 < share < 0.92  # 18 % stay in
+    return rows
+
+
+def test_people_keep_a_place_for_the_night(sightings: pl.DataFrame) -> None:
+    night = sightings.filter(
+        (pl.col("kind") == "person") & pl.col("local").dt.hour().is_between(2, 4)
+    )
+    nights = night.group_by("subscriber_id", pl.col("local").dt.date()).agg(
+        home=pl.col("around_home").all(),
+        known=(pl.col("around_home") | pl.col("around_work")).all(),
+        elsewhere=pl.col("site_id").filter(~pl.col("at_home") & ~pl.col("at_work")).n_unique(),
+    )
+    assert nights.height > 3000
+    # Weekends among them; a few nights a month are spent elsewhere.
+    assert nights["home"].mean() > 0.83
+    assert nights["known"].mean() > 0.86
+    assert night["at_home"].mean() > 0.55, "the home's own site serves most"
+    # Who sleeps elsewhere stays there: a second site is that of somebody coming late.
+    assert (nights["elsewhere"] <= 1).mean() > 0.97
+
+
+def test_workers_are_at_work_at_noon(sightings: pl.DataFrame) -> None:
+    noon = sightings.filter(
+        (pl.col("local").dt.weekday() == 1)
+        & pl.col("local").dt.hour().is_between(11, 13)
+        & pl.col("kind").is_in(["person", "business"])
+        & pl.col("site_id_work").is_not_null()
+        & (pl.col("site_id_home") != pl.col("site_id_work"))
+    )
+    away = noon.filter(~pl.col("at_home"))
+    assert away["at_work"].mean() >= 0.5
+    # Some stay at home, and at the weekend most do not go to work.
+    assert 0.05 < noon["at_home"].mean() < 0.4
+    sunday = sightings.filter(
+        (pl.col("local").dt.weekday() == 7)
+        & pl.col("local").dt.hour().is_between(11, 13)
+        & (pl.col("kind") == "person")
+        & (pl.col("site_id_home") != pl.col("site_id_work"))
+    )
+    assert sunday["at_work"].mean() < 0.3 * noon["at_work"].mean()
+
+
+def test_machines_without_a_way_to_work_stand_still(sightings: pl.DataFrame) -> None:
+    meters = sightings.filter((pl.col("kind") == "machine") & pl.col("work_cell_id").is_null())
+    holds(meters, pl.col("at_home"))
+    assert meters["subscriber_id"].n_unique() > 100
+    vehicles = sightings.filter(
+        (pl.col("kind") == "machine") & pl.col("work_cell_id").is_not_null()
+    )
+    assert vehicles.group_by("subscriber_id").agg(pl.col("site_id").n_unique())["site_id"].max() > 3
+
+
+def test_both_sims_of_a_phone_are_in_hearing_of_each_other(sightings: pl.DataFrame) -> None:
+    """Two SIMs in one phone: in the same minute the cell of one is heard where the other is."""
+    people = sightings.filter(pl.col("kind") == "person").with_columns(
+        minute=pl.col("event_time").dt.truncate("1m")
+    )
+    pairs = people.join(people, on=["holder_id", "minute"], suffix="_b").filter(
+        pl.col("subscriber_id") < pl.col("subscriber_id_b")
+    )
+    assert pairs.height > 1000
+    assert (pairs["site_id"] == pairs["site_id_b"]).mean() > 0.95
+    across, up = (pl.col(axis) - pl.col(f"{axis}_b") for axis in ("east", "north"))
+    # The phone is within both cells; a way of a minute comes on top.
+    reach = pl.col("heard") + pl.col("heard_b") + 2
+    same = pl.col("site_id") == pl.col("site_id_b")
+    holds(pairs, same | ((across**2 + up**2).sqrt() <= reach))
 
 
 @pytest.mark.parametrize("name", CDRS)
@@ -341,8 +568,11 @@ def test_one_subscriber_is_in_one_country(operator: Operator) -> None:
 # Packet voice and IMS.
 
 
-def test_packet_voice_links_to_its_call(voice: pl.DataFrame, voip: pl.DataFrame) -> None:
-    over_ims = voice.filter(pl.col("icid").is_not_null())
+def test_packet_voice_links_to_its_call(
+    operator: Operator, voice: pl.DataFrame, voip: pl.DataFrame
+) -> None:
+    # The forwarded leg goes from a server to the voicemail: no media of a phone.
+    over_ims = voice.filter(pl.col("icid").is_not_null() & ~forwarded_leg(operator))
     media = voip.filter(pl.col("access") != "SIP trunk")
     assert media.height == over_ims.height
     role = pl.when(MO).then(pl.lit("originating")).otherwise(pl.lit("terminating"))
@@ -383,10 +613,10 @@ def test_sip_trunks_are_rated_and_leave_our_network(operator: Operator, voip: pl
 
 
 def test_ims_records_link_to_their_call(
-    voice: pl.DataFrame, voip: pl.DataFrame, ims: pl.DataFrame
+    operator: Operator, voice: pl.DataFrame, voip: pl.DataFrame, ims: pl.DataFrame
 ) -> None:
     sessions = ims.filter(pl.col("sip_method") == "INVITE")
-    over_ims = voice.filter(pl.col("icid").is_not_null())
+    over_ims = voice.filter(pl.col("icid").is_not_null() & ~forwarded_leg(operator))
     # A hop of the last milliseconds of the last day may lie behind the days that were made.
     assert 2 * over_ims.height - 3 <= sessions.height <= 2 * over_ims.height
     role = pl.when(MO).then(pl.lit("originating")).otherwise(pl.lit("terminating"))
@@ -426,10 +656,46 @@ def test_registrations_have_no_call(operator: Operator, ims: pl.DataFrame) -> No
     )
     assert (last["sip_response"] == 200).mean() > 0.99
     assert 0.08 < (registrations["sip_response"] == 401).mean() < 0.2
-    phones = operator.frame("subscribers").join(operator.frame("devices"), on="device_id")
-    able = phones.filter(pl.col("volte") & (pl.col("kind") != "machine"))["subscriber_id"]
-    assert registrations["subscriber_id"].is_in(able.implode()).all()
-    assert registrations["subscriber_id"].n_unique() > 0.99 * len(able)
+    # Only phones with VoLTE register, and each of them that is in use here.
+    volte = operator.frame("devices").filter("volte")["device_id"]
+    then = operator.as_of(registrations)
+    holds(then, pl.col(f"device_id{THEN}").is_in(volte.implode()))
+    end = dt.datetime.combine(operator.days[0], dt.time(12), dt.UTC)
+    people = operator.frame("subscribers").filter(pl.col("kind").is_in(["person", "business"]))
+    able = operator.as_of(people.select("subscriber_id").with_columns(event_time=pl.lit(end)))
+    able = able.filter(
+        pl.col(f"device_id{THEN}").is_in(volte.implode())
+        & (pl.col(f"serving_plmn{THEN}") == operator.inputs.config.own_operator.plmn)
+    )
+    seen = able.join(registrations, on="subscriber_id", how="semi")
+    assert seen.height > 0.99 * able.height
+
+
+def test_a_challenge_and_its_answer_are_one_dialogue(ims: pl.DataFrame) -> None:
+    """401 and then 200 (RFC 3261, TS 33.203); who failed otherwise tries again."""
+    dialogues = (
+        ims.filter(pl.col("sip_method") == "REGISTER")
+        .sort("event_time")
+        .group_by("session_id")
+        .agg(
+            "sip_response",
+            "event_time",
+            *(pl.col(c).n_unique().alias(c) for c in ("subscriber_id", "recording_entity")),
+        )
+    )
+    holds(dialogues, pl.col("sip_response").list.len() <= 2)
+    holds(dialogues, pl.col("subscriber_id") == 1)
+    twice = dialogues.filter(pl.col("sip_response").list.len() == 2)
+    first, last = pl.col("sip_response").list.first(), pl.col("sip_response").list.last()
+    holds(twice, first.is_in([401, 403, 504]) & (last == 200))
+    wait = (
+        pl.col("event_time").list.last() - pl.col("event_time").list.first()
+    ).dt.total_milliseconds()
+    holds(twice.filter(first == 401), wait.is_between(50, 1000))
+    holds(twice.filter(first != 401), wait.is_between(30_000, 61_000))
+    # A first answer stands alone only where the second one lies beyond the days that were made.
+    alone = dialogues.filter((pl.col("sip_response").list.len() == 1) & (last != 200))
+    assert alone.height <= 3
 
 
 def test_quality_is_in_its_band_and_falls_with_loss(voip: pl.DataFrame) -> None:
@@ -440,12 +706,14 @@ def test_quality_is_in_its_band_and_falls_with_loss(voip: pl.DataFrame) -> None:
     holds(spoken, pl.col("mos").is_between(1.0, 4.5))
     assert 3.6 < spoken["mos"].median() < 4.4
     holds(spoken, pl.col("packet_loss").is_between(0, 30) & pl.col("latency").is_between(20, 600))
-    for _, same in spoken.group_by("codec"):
+    for (codec,), same in spoken.group_by("codec"):
         if same.height < 300:
             continue
         assert same.select(pl.corr("packet_loss", "mos", method="spearman")).item() < -0.5
         lossy = same.sort("packet_loss", "mos")["mos"]
-        assert lossy[: same.height // 4].mean() > lossy[-(same.height // 4) :].mean() + 0.1
+        # The more robust a codec (G.113: Bpl), the less; trunks lose less than radio.
+        least = 0.04 if codec == "opus" else 0.1
+        assert lossy[: same.height // 4].mean() > lossy[-(same.height // 4) :].mean() + least
 
 
 # Messages.
@@ -597,8 +865,10 @@ def test_nothing_happens_on_a_phone_that_is_off(made: object, name: str) -> None
 def test_the_previous_area_is_where_the_phone_was(
     operator: Operator, locations: pl.DataFrame
 ) -> None:
-    # What the network knows is the last update that it accepted.
-    rows = _accepted(operator).with_columns(last=pl.col("tac").shift(1).over("subscriber_id"))
+    # What the network knows is the last update that it accepted. An area has a code in each
+    # generation, equal in the last three digits, and a phone is registered in all of them.
+    rows = _accepted(operator).with_columns(pl.col("tac", "previous_tac") % 1000)
+    rows = rows.with_columns(last=pl.col("tac").shift(1).over("subscriber_id"))
     attach = pl.col("update_type") == "attach"
     assert rows.filter(attach)["previous_tac"].null_count() == rows.filter(attach).height
     known = rows.filter(~attach & pl.col("last").is_not_null())
@@ -610,7 +880,7 @@ def test_the_previous_area_is_where_the_phone_was(
         pl.col("previous_tac") == pl.col("tac"),
     )
     tacs = operator.frame("cells").select("cell_id", there="tac")
-    holds(rows.join(tacs, on="cell_id"), pl.col("tac") == pl.col("there"))
+    holds(locations.join(tacs, on="cell_id"), pl.col("tac") == pl.col("there"))
     assert area.height > 500
 
 

@@ -15,6 +15,7 @@ LAYERS: list[set[str]] = [
     {"cli", "benchmarking"},
     {"definitions", "runs"},
     {"assets", "checks", "jobs", "schedules", "partitions", "resources", "pictures", "lineage"},
+    {"dagster_private"},
     {"planning"},
     {"production", "integrity", "workers", "consistency", "plausibility", "asof", "reporting"},
     {"generators", "analytics", "exports"},
@@ -24,7 +25,10 @@ LAYERS: list[set[str]] = [
     {"contracts", "engine"},
     {"errors", "code_version", ""},
 ]
-SHELL = {"definitions", "runs", "assets", "checks", "jobs", "schedules", "partitions", "resources"}
+SHELL = {
+    *("definitions", "runs", "assets", "checks", "jobs", "schedules", "partitions", "resources"),
+    "dagster_private",
+}
 
 
 def room_of(module: str) -> str:
@@ -80,6 +84,16 @@ def test_only_the_shell_knows_dagster() -> None:
     }
     assert knows <= SHELL, knows - SHELL
     assert "assets" in knows, "the walk sees nothing"
+
+
+def test_one_module_knows_private_dagster() -> None:
+    """Its names are guarded by `test_dagster_private`."""
+    knows = {
+        module
+        for module, path in modules()
+        if any(name.startswith("dagster._") for name in imports(path))
+    }
+    assert knows == {f"{PACKAGE}.dagster_private"}
 
 
 def test_no_postponed_annotations() -> None:

@@ -125,6 +125,12 @@ def test_days_of_the_run_configuration(lake: Path) -> None:
             defs_for(lake), "realism", instance, run_config=config_of(DAYS[0], len(DAYS) + 1)
         )
         assert "8 of these 9 days" in failures(wrong)["realism_report"]
+        for days in (0, -3):
+            wrong = run_job(
+                defs_for(lake), "realism", instance, run_config=config_of(DAYS[0], days)
+            )
+            told = f"{days} days are too few to measure realism: ask for 7 or more"
+            assert told in failures(wrong)["realism_report"]
 
 
 def test_another_world_is_for_the_command(lake: Path) -> None:

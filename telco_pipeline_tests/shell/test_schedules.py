@@ -24,6 +24,7 @@ from telco_pipeline_tests.shell.kit import (
 __all__ = ["recorder"]
 
 EPOCH = dt.date(2026, 1, 1)
+CHANGES = [dg.AssetKey("identity_changes")]
 TICK = dt.datetime(2026, 1, 11, 1, 30, tzinfo=dt.UTC)
 
 
@@ -47,6 +48,11 @@ def gaps(
     instance: dg.DagsterInstance, when: dt.datetime = TICK
 ) -> list[dg.RunRequest | dg.SkipReason]:
     return list(fill_gaps(instance, partitions.daily_partitions(EPOCH), EPOCH, when))
+
+
+def day(instance: dg.DagsterInstance, wanted: dt.date) -> list[dg.RunRequest | dg.SkipReason]:
+    daily = partitions.daily_partitions(EPOCH)
+    return list(request_day(instance, daily, EPOCH, wanted, TICK))
 
 
 def spans(asked: Sequence[dg.RunRequest | dg.SkipReason]) -> list[tuple[str, str]]:
@@ -74,9 +80,12 @@ def test_schedules_wait_for_a_world(defs: dg.Definitions) -> None:
 def test_schedules_ask_for_their_days(defs: dg.Definitions, recorder: Recorder) -> None:
     with dg.instance_for_test() as instance:
         run_job(defs, "build_world", instance)
+        filled = tick(defs, "fill_gaps", instance).run_requests or []
+        run_job(
+            defs, "make_records", instance, ("2026-01-01", "2026-01-10"), asset_selection=CHANGES
+        )
         (night,) = tick(defs, "daily", instance).run_requests or []
         (midnight,) = tick(defs, "running_day", instance).run_requests or []
-        filled = tick(defs, "fill_gaps", instance).run_requests or []
     assert (night.partition_key, night.run_key) == ("2026-01-10", "2026-01-10")
     assert midnight.partition_key == "2026-01-11"
     assert spans(filled) == [("2026-01-01", "2026-01-10")]
@@ -85,8 +94,7 @@ def test_schedules_ask_for_their_days(defs: dg.Definitions, recorder: Recorder) 
 def test_nothing_is_made_before_the_epoch(defs: dg.Definitions, recorder: Recorder) -> None:
     with ephemeral() as instance:
         run_job(defs, "build_world", instance)
-        asked = request_day(instance, dt.date(2025, 12, 31), EPOCH)
-        assert "before the epoch" in reason([asked])
+        assert "before the epoch" in reason(day(instance, dt.date(2025, 12, 31)))
         assert reason(gaps(instance, dt.datetime(2026, 1, 1, 0, 45, tzinfo=dt.UTC)))
 
 
@@ -109,6 +117,61 @@ def test_changes_of_identity_come_first_and_from_the_epoch(
         assert spans([first]) == [("2026-01-01", "2026-05-30")]
         before = dt.datetime(2026, 1, 31, 0, 45, tzinfo=dt.UTC)
         assert spans(gaps(instance, before)) == [("2026-01-01", "2026-01-30")]
+
+
+def test_a_day_of_a_new_world_waits_for_changes_of_identity(
+    defs: dg.Definitions, recorder: Recorder
+) -> None:
+    """Its records could not pass the check `identity`: no run may go red for that."""
+    with dg.instance_for_test() as instance:
+        run_job(defs, "build_world", instance)
+        for name, eve in (("daily", "2026-01-09"), ("running_day", "2026-01-10")):
+            (asked,) = tick(defs, name, instance).run_requests or []
+            assert asked.asset_selection == [dg.AssetKey("identity_changes")]
+            assert spans([asked]) == [("2026-01-01", eve)]
+        run_job(
+            defs, "make_records", instance, ("2026-01-01", "2026-01-09"), asset_selection=CHANGES
+        )
+        (night,) = tick(defs, "daily", instance).run_requests or []
+        assert (night.partition_key, night.asset_selection) == ("2026-01-10", None)
+        (midnight,) = tick(defs, "running_day", instance).run_requests or []
+        assert spans([midnight]) == [("2026-01-10", "2026-01-10")]
+        assert spans(gaps(instance)) == [("2026-01-01", "2026-01-10")], "who makes the day then"
+
+
+def test_every_gap_in_the_changes_is_asked_for(defs: dg.Definitions, recorder: Recorder) -> None:
+    with ephemeral() as instance:
+        run_job(defs, "build_world", instance)
+        run_job(
+            defs, "make_records", instance, ("2026-01-03", "2026-01-04"), asset_selection=CHANGES
+        )
+        asked = day(instance, dt.date(2026, 1, 8))
+        assert spans(asked) == [("2026-01-01", "2026-01-02"), ("2026-01-05", "2026-01-07")]
+        assert len({each.run_key for each in asked if isinstance(each, dg.RunRequest)}) == 2
+
+
+def test_the_first_day_needs_no_changes_before_it(defs: dg.Definitions, recorder: Recorder) -> None:
+    with ephemeral() as instance:
+        run_job(defs, "build_world", instance)
+        (only,) = day(instance, EPOCH)
+        assert isinstance(only, dg.RunRequest)
+        assert only.partition_key == "2026-01-01"
+
+
+def test_changes_that_are_being_made_are_waited_for(
+    defs: dg.Definitions, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ephemeral() as instance:
+        run_job(defs, "build_world", instance)
+        coming = dg.AssetPartitionStatus.IN_PROGRESS
+        monkeypatch.setattr(
+            instance,
+            "get_status_by_partition",
+            lambda key, keys, daily: dict.fromkeys(keys, coming),
+        )
+        assert "being made" in reason(day(instance, dt.date(2026, 1, 3)))
+        later = dt.datetime(2026, 6, 30, 0, 45, tzinfo=dt.UTC)
+        assert "being made" in reason(gaps(instance, later))
 
 
 def test_no_gap_is_no_run(defs: dg.Definitions, recorder: Recorder) -> None:

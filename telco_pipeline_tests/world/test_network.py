@@ -71,7 +71,8 @@ def test_foreign_keys(either: Network, places: pl.DataFrame) -> None:
 
 def test_number_of_sites(network: Network) -> None:
     assert len(network.sites) == 160
-    assert site_count(load_world(subscribers=1_000_000)) == 400
+    assert site_count(load_world(subscribers=50_000)) == 1000
+    assert site_count(load_world(subscribers=1_000_000)) == 5000
     assert site_count(load_world(subscribers=1)) == 160
     assert site_count(with_network(load_world(), sites=17)) == 17
 
@@ -139,7 +140,7 @@ def test_dense_sites_stand_closer_and_carry_more(either: Network, places: pl.Dat
     dense, sparse = (per_site.row(by_predicate=pl.col("density") == name, named=True)
                      for name in ("dense", "sparse"))  # fmt: skip
     assert dense["cells"] > sparse["cells"] + 3
-    assert dense["range_m"] < sparse["range_m"] / 3
+    assert dense["range_m"] < sparse["range_m"] / 2
     assert dense["capacity"] > 2 * sparse["capacity"]
 
 

@@ -37,7 +37,7 @@ def test_paths_lead_from_the_first_node_to_the_last() -> None:
     roads = _roads()
     count = len(roads.east)
     first, last = (each.reshape(-1) for each in np.indices((count, count)))
-    way, length = np.arange(count * count), roads.metres.reshape(-1)
+    way, length = np.arange(count * count), roads.metres.reshape(-1).astype(np.int64)
     begin = roads.locate(way, np.zeros_like(way))
     far = np.flatnonzero(first != last)
     assert (roads.node[begin[far]] == first[far]).all()

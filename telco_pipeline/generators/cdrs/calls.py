@@ -9,12 +9,14 @@ who, or whose contact in another network, begins it.
 
 A call has up to three legs that are ours: the originating one of a caller of ours, the terminating
 one of a callee of ours whom the call reached, and the forwarded one of a callee whose voicemail
-takes it. A subscriber starts no call while on the phone; a call from another network that finds
-him there is busy, or waits and is taken beside the first. A call between two of ours may find the
-callee on the phone and is then taken as waiting too: what the other part of the population makes
-is not known here.
+takes it.
+
+Of the calls that are drawn with one subscriber, in the main part of a day or in its tail, no two
+run at a time: he starts none while on the phone, and one that finds him there is busy, or waits
+and is taken beside the first. What others start to him is drawn with them and may overlap.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
@@ -41,6 +43,7 @@ from telco_pipeline.generators.base import (
     blocks,
     can_start,
     draw_events,
+    speaks_over_ims,
 )
 
 Flags = npt.NDArray[np.bool_]
@@ -74,6 +77,8 @@ _FORWARDED: Final = np.isin(np.arange(len(OUTCOMES)), [NO_ANSWER, BUSY, ABSENT])
 # belongs to the pair: some never say much to each other, some always do.
 _TALK = QuantileTable.log_normal(66.0, 1.18)
 _PAIR_TALK = QuantileTable.log_normal(1.0, 0.5)
+# From the callee's seizure until it rings, or until the caller is told why it does not.
+_SETUP = QuantileTable.log_normal(2.3, 0.4)
 _RING = QuantileTable.log_normal(8.0, 0.6)
 _SHORT_RING = QuantileTable.log_normal(4.0, 0.5)
 _NO_ANSWER_RING = QuantileTable.log_normal(28.0, 0.25)
@@ -96,7 +101,6 @@ _CALLS_PER_TRAIN: Final = 1.35
 _TRAINS: Final = EVENTS_PER_WINDOW // _TRAIN.positions
 _MOST_CALLED: Final = 10.0  # calls a day from other networks
 _TIME_BITS: Final = 38  # microseconds of a day and of the longest call after it
-_SHORT_CALL: Final = 180 * SECOND
 _NOTHING: Final = np.zeros(0, dtype=np.int64)
 _NOTHING_YET: Final = {
     "outcome": _NOTHING.astype(np.int8),
@@ -280,25 +284,37 @@ def _attempts(day: Day, calls: Calls) -> Calls:
 def _outcome_of(day: Day, calls: Calls, outcome: np.ndarray) -> np.ndarray:
     """Return the outcomes, put right for callees of ours and for services.
 
-    Whose phone is off is absent; and the number of a subscriber is not unallocated, unless he has
-    left. A service answers unless the network fails.
+    Whose phone is off is absent, and nobody else is; the number of a subscriber is not unallocated,
+    nor is that of who took it along to another network. Whether the train's own subscriber is busy
+    shows from his other calls. A service answers unless the network fails.
     """
-    callee, seized = calls.callee, calls.time + _paging(calls.key)
-    own = np.flatnonzero(callee < day.inputs.directory.own)
-    off = day.mobility.switched_off(callee[own], seized[own])
-    outcome[own[off | (outcome[own] == _UNALLOCATED)]] = ABSENT
-    gone = ~day.in_service(callee[own], seized[own])
-    outcome[own[gone]] = _UNALLOCATED
+    callee = calls.callee
+    known = np.flatnonzero(callee < day.inputs.directory.own)
+    outcome[known[outcome[known] == _UNALLOCATED]] = ABSENT
+    own = np.flatnonzero(_is_ours(day, calls))
+    off = day.mobility.switched_off(callee[own], calls.time[own] + _paging(calls.key[own]))
+    rings = (outcome[own] == ABSENT) | ((outcome[own] == BUSY) & (callee[own] == calls.ego[own]))
+    outcome[own[rings]] = NO_ANSWER
+    outcome[own[off]] = ABSENT
     service = day.inputs.directory.is_service(callee)
     outcome[service & (outcome <= _UNALLOCATED)] = ANSWERED
     return outcome
+
+
+def _is_ours(day: Day, calls: Calls) -> Flags:
+    """Return which callees we serve; who has left is called in another network."""
+    ours = calls.callee < day.inputs.directory.own
+    rows = np.flatnonzero(ours)
+    seized = calls.time[rows] + _paging(calls.key[rows])
+    ours[rows] = day.in_service(calls.callee[rows], seized)
+    return ours
 
 
 def _completed(day: Day, calls: Calls, outcome: np.ndarray) -> Calls:
     """Return calls of known outcome with their times, and with what the voicemail took over."""
     talkative = _PAIR_TALK.sample(_pair(day, calls))
     answer, release, dropped = call_times(day, calls.key, calls.time, outcome, talkative)
-    diverted = np.flatnonzero(_FORWARDED[outcome] & (calls.callee < day.inputs.directory.own))
+    diverted = np.flatnonzero(_FORWARDED[outcome] & _is_ours(day, calls))
     diverted = diverted[_is_diverted(day, calls.callee[diverted], calls.key[diverted])]
     service, when = np.zeros(len(calls), dtype=np.int8), np.full(len(calls), -1)
     service[diverted] = _DIVERSION[outcome[diverted]]
@@ -333,33 +349,57 @@ def _is_diverted(day: Day, callee: Rows, key: Bits) -> Flags:
 
 
 def _one_at_a_time(day: Day, calls: Calls) -> Calls:
-    """Return the calls without those that a subscriber would start while on the phone.
+    """Return the calls without those that a phone would start while it is in another.
 
-    A call that finds him on the phone is busy, or is taken as waiting. Calls count by their
-    train's subscriber and window, so that the tail of a day can be drawn alone.
+    A call that finds it there is busy, or is taken as waiting. Calls count by the phone of their
+    train's subscriber, both SIMs together, and by window, so that the tail of a day can be drawn
+    alone. Call centres have more than one line.
     """
-    if not len(calls):
+    population = day.inputs.population
+    phone = np.where(day.inputs.contacts.calls_anybody(calls.ego), -1, population.leader[calls.ego])
+    rows = _of_busy_phones(phone, calls)
+    if not rows.size:
         return calls
-    who = calls.ego - int(calls.ego.min())
-    order = np.argsort((who << _TIME_BITS) | calls.time, kind="stable")
-    who, time = who[order], calls.time[order]
-    until = np.maximum.accumulate((who << _TIME_BITS) | calls.release[order])
-    speaking = np.zeros(len(order), dtype=np.bool_)
-    speaking[1:] = until[:-1] > ((who << _TIME_BITS) | time)[1:]
-    found = order[speaking]
-    if not found.size:
-        return calls
-    called = found[calls.callee[found] == calls.ego[found]]
-    takes = draws.chance(draws.bits(calls.key[called], "waiting"), _TAKES_WAITING)
-    takes &= calls.outcome[called] == ANSWERED
-    calls.service[called[takes]] = CW
-    engaged = called[~takes]
-    busy = _completed(day, calls.select(engaged), np.full(len(engaged), BUSY, dtype=np.int8))
+    answered = calls.outcome == ANSWERED
+    takes = answered & draws.chance(draws.bits(calls.key, "waiting"), _TAKES_WAITING)
+    starts = calls.caller == calls.ego
+    removed, engaged = np.zeros(len(calls), np.bool_), np.zeros(len(calls), np.bool_)
+    phones, who = np.unique(phone[rows], return_inverse=True)
+    until = np.zeros(len(phones), dtype=np.int64)
+    for call, line in _turns(rows, who):
+        speaks = until[line] > calls.time[call]
+        removed[call] = speaks & starts[call]
+        engaged[call] = speaks & ~starts[call] & ~takes[call]
+        calls.service[call[speaks & ~starts[call] & takes[call]]] = CW
+        made = ~(removed[call] | engaged[call])
+        line, end = line[made], calls.release[call[made]]
+        until[line] = np.maximum(until[line], end)
+    found = np.flatnonzero(engaged)
+    busy = _completed(day, calls.select(found), np.full(len(found), BUSY, dtype=np.int8))
     for column in ("outcome", "answer", "release", "dropped", "service", "diverted"):
-        getattr(calls, column)[engaged] = getattr(busy, column)
-    starts = np.zeros(len(calls), dtype=np.bool_)
-    starts[found] = calls.caller[found] == calls.ego[found]
-    return calls.select(np.flatnonzero(~starts))
+        getattr(calls, column)[found] = getattr(busy, column)
+    return calls.select(np.flatnonzero(~removed))
+
+
+def _of_busy_phones(phone: Rows, calls: Calls) -> Rows:
+    """Return the calls of phones with calls that overlap, in order of phone and time."""
+    order = np.argsort(((phone + 1) << _TIME_BITS) | calls.time, kind="stable")
+    order = order[np.searchsorted(phone[order], 0) :]
+    line, time = phone[order], calls.time[order]
+    until = np.maximum.accumulate((line << _TIME_BITS) | calls.release[order])
+    overlaps = until[:-1] > ((line << _TIME_BITS) | time)[1:]
+    busy = np.unique(line[1:][overlaps])
+    place = np.searchsorted(busy, line)
+    return order[busy[np.minimum(place, len(busy) - 1)] == line] if busy.size else order[:0]
+
+
+def _turns(rows: Rows, who: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Return the first of each one's rows, then the second of each, and so on."""
+    first = np.flatnonzero(np.diff(who, prepend=-1))
+    turn = np.arange(len(who)) - np.repeat(first, np.diff(first, append=len(who)))
+    order = np.argsort(turn, kind="stable")
+    for chosen in np.split(order, np.cumsum(np.bincount(turn))[:-1]):
+        yield rows[chosen], who[chosen]
 
 
 def _paging(key: Bits) -> Rows:
@@ -388,7 +428,8 @@ def call_times(
         outcome: Position in `OUTCOMES`.
         talkative: Factor on the talk time.
     """
-    setup = 5 * SECOND + draws.below(draws.bits(key, "setup"), 2 * SECOND)
+    setup = np.clip(_SETUP.sample(draws.bits(key, "setup")), 0.5, 5.5) * SECOND
+    setup = _paging(key) + setup.astype(np.int64)
     ring_bits = draws.bits(key, "ring")
     answered = outcome == ANSWERED
     ring = np.where(answered, _RING.sample(ring_bits), _SHORT_RING.sample(ring_bits))
@@ -432,7 +473,7 @@ def _legs(day: Day, calls: Calls, shift: int) -> list[Columns]:
     own = day.inputs.directory.own
     seized = calls.time + _paging(calls.key)
     origin = np.where(calls.caller < own, calls.time, -1)
-    reached = (calls.callee < own) & _REACHED[calls.outcome]
+    reached = _is_ours(day, calls) & _REACHED[calls.outcome]
     target = np.where(reached, seized, -1)
     forward = np.where(reached & (calls.diverted >= 0), calls.diverted, -1)
     inside = [
@@ -541,16 +582,12 @@ def _way(
     release: Rows,
     answered: Flags,
 ) -> tuple[Rows, npt.NDArray[np.int16]]:
-    """Return the cell at the release and how often it changed on the way to it.
-
-    Only who is on the way, or speaks for long, can be elsewhere.
-    """
+    """Return the cell at the release and how often it changed on the way to it."""
     last, handovers = side.cell[rows].copy(), np.zeros(len(rows), dtype=np.int16)
-    may = side.where.moving[rows] | (release - begin > _SHORT_CALL)
-    goes = np.flatnonzero(may & answered & (side.where.country[rows] < 0))
+    goes = np.flatnonzero(answered & (side.where.country[rows] < 0))
     if goes.size:
         who, start, end = entity[goes], begin[goes], release[goes]
-        handovers[goes] = day.mobility.handovers(who, start, end)
+        handovers[goes] = day.handovers(who, start, end)
         moved = goes[handovers[goes] > 0]
         who, end = entity[moved], release[moved]
         found = day.positions(who, end)
@@ -567,7 +604,7 @@ def _access(
     GERAN (circuit-switched fallback); at home some calls go over Wi-Fi.
     """
     population, cells = day.inputs.population, day.inputs.cells
-    volte = day.inputs.identities.volte[day.identity(entity, time)]
+    volte = speaks_over_ims(day, entity, time)
     share = draws.uniform(draws.bits(key, "access"))
     on_nr = (cells.rat[camped] == NR) & (share < _VONR_SHARE) & volte
     packet = np.where(on_nr, camped, cells.lte_sibling[camped])

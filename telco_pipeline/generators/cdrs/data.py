@@ -26,10 +26,10 @@ import numpy as np
 import polars as pl
 
 from telco_pipeline.behaviour import machines
-from telco_pipeline.behaviour.population import MACHINE, NR
+from telco_pipeline.behaviour.population import GERAN, MACHINE, NR, RATS
 from telco_pipeline.behaviour.rhythm import Window
 from telco_pipeline.contracts import records
-from telco_pipeline.contracts.codes import CauseForRecClosing, RecordType
+from telco_pipeline.contracts.codes import CauseForRecClosing, Rat, RecordType
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, SECOND
 from telco_pipeline.engine.draws import Bits
@@ -73,10 +73,10 @@ from telco_pipeline.generators.cdrs.applications import (
 from telco_pipeline.generators.cdrs.data_quality import (
     KBIT_PER_MICROSECOND,
     RATE_BITS,
-    SLOWEST,
     UPLINK_FACTOR,
     highest_rate,
     quality,
+    share_of_rate,
     time_per_byte,
     ways_to_gateways,
 )
@@ -87,18 +87,21 @@ _TYPES: Final = [str(RecordType.PGW), str(RecordType.CHF)]
 _LATEST: Final = max(60 * SECOND, machines.LONGEST_DELAY)
 TAIL: Final = LONGEST * SECOND + _LATEST
 # Habits of quality and length differ by person: with the level of activity they make a tenth of the
-# users carry half of the bytes and more. The mean is 1; it widens the services' spread by 2-5 %.
-_APPETITE: Final = QuantileTable.level(0.5)
+# users carry half of the bytes and more. The mean is 1; it widens the services' spread by 3-8 %.
+_APPETITE: Final = QuantileTable.level(0.7)
 # What the model makes shorter than a second lasts up to so many: it takes that to set up a bearer
 # and to release it.
 _SHORTEST: Final = 3.4
 
-# Of 1,024: sessions of phones on NR that an LTE cell serves, 0.85; those that fail, 0.004.
-_NR_LIMIT: Final = 870
+# Share of NR cells on which a phone gets NR; on the others its place is out of NR's reach.
+_NR_SHARE: Final = 0.85
+# Of 1,024 sessions those that fail, 0.004.
 _ABNORMAL_LIMIT: Final = 4
 _CLOSED: Final = np.array(
     [CauseForRecClosing.NORMAL_RELEASE, CauseForRecClosing.ABNORMAL_RELEASE], dtype=np.int16
 )
+# The slowest radio access of machines; of phones it is GERAN.
+_NB_IOT: Final = RATS.index(Rat.NB_IOT)
 # Entities at a time: their sessions fill the cache.
 _BLOCK: Final = 8192
 # Share of a persona's sessions that a phone without LTE has.
@@ -107,7 +110,7 @@ _LEGACY_SHARE: Final = 0.2
 _FOLLOWS: Final = 0.22
 _FOLLOWS_WITHIN: Final = (2 * SECOND, 55 * SECOND)
 # Sessions that last longer are looked at for a move, whoever has them.
-_LONG_ENOUGH_TO_MOVE: Final = 90 * SECOND
+_LONG_ENOUGH_TO_MOVE: Final = 5 * SECOND
 _MOST_HANDOVERS: Final = 30_000
 # A rate that leaves room for uneven traffic, as part of what the radio access gives.
 _HALF: Final = 0.5
@@ -246,10 +249,12 @@ def activity(events: Events, quiet: int) -> tuple[Rows, Rows, Rows]:
     silent[:-1] |= start[1:] - start[:-1] >= quiet
     # An earlier session may outlast the one that starts last before a silence.
     last = np.flatnonzero(silent)
-    last = last[np.searchsorted(last, np.arange(len(start)))]
+    last = np.repeat(last, np.diff(last, prepend=-1))
     near = np.flatnonzero(start >= start[last] - TAIL)
-    drawn = _drawn(events.select(near))
-    slowest = drawn["volume"] * SLOWEST
+    some = events.select(near)
+    machine = some.day.inputs.population.kind[some.entity] == MACHINE
+    drawn = _drawn(some)
+    slowest = _needed(drawn, np.where(machine, _NB_IOT, GERAN).astype(np.int8))
     longest = np.maximum(np.minimum(slowest, LONGEST * SECOND), drawn["duration"])
     near = near[start[near] + longest >= start[last[near]]]
     end = start.copy()
@@ -299,7 +304,6 @@ def _drawn(events: Events) -> Columns:
         "duration": (seconds * SECOND).astype(np.int64),
         "uplink": table.uplinks(service, field(bits, 22)),
         "pace": field(bits, 32, RATE_BITS),
-        "on_lte": field(bits, 44) >= _NR_LIMIT,
         "abnormal": field(bits, 54) < _ABNORMAL_LIMIT,
     }
 
@@ -313,10 +317,9 @@ def _usage(events: Events, shift: int) -> Columns:
     """
     drawn = _drawn(events)
     where = events.day.positions(events.entity, events.time)
-    on_lte = drawn["on_lte"] | where.abroad
-    cell = served_cell(events.day.inputs, where.cell, on_lte)
+    cell = served_cell(events.day.inputs, events.entity, where.cell, where.abroad)
     rat = packet_access(events.day, events.entity, events.time, cell, where.abroad)
-    even = _hold_back(events, drawn, rat)
+    even = _hold_back(events, drawn, rat, _share(events.day.inputs, cell, rat, where.abroad))
     _cut_off(events, drawn)
     up = (drawn["volume"] * drawn["uplink"]).astype(np.int64)
     return {
@@ -329,7 +332,6 @@ def _usage(events: Events, shift: int) -> Columns:
         "cell": cell.astype(np.int32),
         "country": where.country.astype(np.int8),
         "rat": rat,
-        "on_lte": on_lte,
         "moving": where.moving,
         "pace": drawn["pace"],
         "even": even,
@@ -371,17 +373,34 @@ def _keeps_its_identity(events: Events, duration: Rows) -> np.ndarray:
     return kept
 
 
-def served_cell(inputs: Inputs, camped: Rows, on_lte: np.ndarray) -> Rows:
+def served_cell(inputs: Inputs, entity: Rows, camped: Rows, abroad: np.ndarray) -> Rows:
     """Return the cell of a session: that of the phone, or the LTE cell that goes with an NR cell.
 
-    Abroad the records of the home network come from the EPC, which the LTE cell leads to.
+    A phone is out of NR's reach on some of the cells it comes to, for good: where it is used there
+    lies behind walls. All of its sessions on a cell go the same way. Abroad the records of the
+    home network come from the EPC, which the LTE cell leads to.
+
+    Args:
+        inputs: The world.
+        entity: Entity numbers.
+        camped: Cell of each phone.
+        abroad: Whose phone is in a visited network.
     """
     cells = inputs.cells
     cell = camped.astype(np.int64)
-    rows = np.flatnonzero(on_lte)
-    rows = rows[cells.rat[cell[rows]] == NR]
+    rows = np.flatnonzero(cells.rat[cell] == NR)
+    keys = draws.keys(
+        draws.stream(inputs.config.seed, "data/layer"), inputs.population.leader[entity[rows]]
+    )
+    reached = draws.chance(draws.events(keys, cell[rows]), _NR_SHARE)
+    rows = rows[abroad[rows] | ~reached]
     cell[rows] = cells.lte_sibling[cell[rows]]
     return cell
+
+
+def _share(inputs: Inputs, cell: Rows, rat: np.ndarray, abroad: np.ndarray) -> np.ndarray:
+    """Return the part of the rates of its radio access that each cell's carrier gives."""
+    return share_of_rate(np.where(abroad, 0, inputs.bandwidth[cell]), rat)
 
 
 def _cut_off(events: Events, drawn: Columns) -> None:
@@ -400,7 +419,7 @@ def _cut_off(events: Events, drawn: Columns) -> None:
         duration[cut] = kept
 
 
-def _hold_back(events: Events, drawn: Columns, rat: np.ndarray) -> np.ndarray:
+def _hold_back(events: Events, drawn: Columns, rat: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Lengthen sessions (in place) that are faster than their radio access carries.
 
     What would then last more than an hour transfers less.
@@ -408,10 +427,7 @@ def _hold_back(events: Events, drawn: Columns, rat: np.ndarray) -> np.ndarray:
     Returns:
         Which sessions keep their radio access busy for more than half of the time.
     """
-    volume, duration, uplink = drawn["volume"], drawn["duration"], drawn["uplink"]
-    needed = np.maximum(1.0 - uplink, uplink * UPLINK_FACTOR[rat])
-    needed *= volume
-    needed *= time_per_byte(drawn["pace"], rat)
+    volume, duration, needed = drawn["volume"], drawn["duration"], _needed(drawn, rat, share)
     even = needed > duration * _HALF
     fast = np.flatnonzero(even)
     fast = fast[needed[fast] > duration[fast]]
@@ -421,8 +437,17 @@ def _hold_back(events: Events, drawn: Columns, rat: np.ndarray) -> np.ndarray:
     longest = np.maximum(longest, duration[fast])
     lasting = np.minimum(needed, longest)
     volume[fast] *= lasting / needed
-    duration[fast] = lasting.astype(np.int64)
+    duration[fast] = np.ceil(lasting).astype(np.int64)
     return even
+
+
+def _needed(drawn: Columns, rat: np.ndarray, share: np.ndarray | float = 1.0) -> np.ndarray:
+    """Return the microseconds that the bytes of each session take on a radio access."""
+    uplink = drawn["uplink"]
+    needed = np.maximum(1.0 - uplink, uplink * UPLINK_FACTOR[rat])
+    needed *= drawn["volume"]
+    needed *= time_per_byte(drawn["pace"], rat, share)
+    return needed
 
 
 def _partial_records(day: Day, sessions: Columns, shift: int, ways: np.ndarray) -> list[Columns]:
@@ -441,7 +466,7 @@ def _partial_records(day: Day, sessions: Columns, shift: int, ways: np.ndarray) 
     way = _way(day, sessions, shift)
     duration = sessions["duration"]
     cuts, cut_at = way.changes_of_access(sessions["rat"])
-    _hold_down(sessions, way, cuts)
+    _hold_down(day.inputs, sessions, way, cuts)
     # The stretch of each session before the first change; then those from a change on.
     until = duration.copy()
     until[cuts[::-1]] = cut_at[::-1]
@@ -515,48 +540,43 @@ def _way(day: Day, sessions: Columns, shift: int) -> _Way:
     rows = np.flatnonzero(may_move & (sessions["country"] < 0))
     entity, begin = sessions["entity"][rows].astype(np.int64), start[rows]
     end = begin + duration[rows]
-    found = [_changes(day, rows, entity, begin, np.minimum(end, DAY - 1), 0)]
-    late = np.flatnonzero(end >= DAY)
-    if late.size:
-        after = day.inputs.day(day.date + dt.timedelta(days=1))
-        begin = np.maximum(begin[late] - DAY, 0)
-        found.append(_changes(after, rows[late], entity[late], begin, end[late] - DAY, DAY))
-    row, time, cell, before = (np.concatenate(part) for part in zip(*found, strict=True))
-    on_lte = sessions["on_lte"][row]
-    cell = served_cell(day.inputs, cell, on_lte)
-    changed = np.flatnonzero(cell != served_cell(day.inputs, before, on_lte))
-    row, time, cell = row[changed], time[changed], cell[changed]
-    # Somewhere in the second, and before the end.
-    stream = draws.stream(day.inputs.config.seed, "data/change", day.number)
-    entity = sessions["entity"][row]
-    time = time + draws.below(draws.events(draws.keys(stream, entity), time), SECOND)
-    time = np.minimum(time - start[row], duration[row])
-    if late.size:
-        order = np.argsort((row << _TIME_BITS) + time, kind="stable")
-        row, time, cell = row[order], time[order], cell[order]
+    found, time, cell, before = day.changes(entity, begin, end)
+    row, entity = rows[found], entity[found]
     home = np.zeros(len(row), dtype=np.bool_)
+    cell = served_cell(day.inputs, entity, cell, home)
+    changed = np.flatnonzero(cell != served_cell(day.inputs, entity, before, home))
+    row, time, cell, entity = row[changed], time[changed], cell[changed], entity[changed]
+    # Somewhere in the second, for all sessions of a phone in the same moment; before the end.
+    stream = draws.stream(day.inputs.config.seed, "data/change")
+    keys = draws.keys(stream, day.inputs.population.leader[entity])
+    time = time + draws.below(draws.events(keys, (time + day.start) // SECOND), SECOND)
+    time = np.minimum(time - start[row], duration[row])
     # The device is that of the session's start.
-    rat = packet_access(day, sessions["entity"][row], start[row], cell, home)
+    rat = packet_access(day, entity, start[row], cell, home[changed])
     return _Way(row, time, cell, rat)
 
 
-def _changes(
-    day: Day, rows: Rows, entity: Rows, begin: Rows, end: Rows, later: int
-) -> tuple[Rows, Rows, Rows, Rows]:
-    """Return the changes of the cell on one day: session, time, cell and the one before."""
-    found, time, cell, before = day.mobility.changes(entity, begin, end)
-    return rows[found], time + later, cell, before
+def _hold_down(inputs: Inputs, sessions: Columns, way: _Way, cuts: Rows) -> None:
+    """Cut down (in place) what the slowest carrier on the way could not carry.
 
-
-def _hold_down(sessions: Columns, way: _Way, cuts: Rows) -> None:
-    """Cut down (in place) what the slowest radio access on the way could not carry."""
-    rows = np.unique(cuts)
-    if not rows.size:
+    Args:
+        inputs: The world.
+        sessions: Columns of `_sessions`.
+        way: Their changes of the cell.
+        cuts: Those whose radio access changes.
+    """
+    if not len(way.row):
         return
-    slowest = highest_rate(sessions["rat"][rows])
-    place = np.minimum(np.searchsorted(rows, way.row), len(rows) - 1)
-    there = np.flatnonzero(rows[place] == way.row)
-    np.minimum.at(slowest, place[there], highest_rate(way.rat[there]))
+    moved = np.unique(way.row)
+    place = np.searchsorted(moved, way.row)
+    rat, abroad = sessions["rat"][moved], sessions["country"][moved] >= 0
+    first = highest_rate(rat, _share(inputs, sessions["cell"][moved], rat, abroad))
+    slowest = first.copy()
+    there = _share(inputs, way.cell, way.rat, abroad[place])
+    np.minimum.at(slowest, place, highest_rate(way.rat, there))
+    slower = slowest < first
+    slower[np.searchsorted(moved, cuts)] = True
+    rows, slowest = moved[slower], slowest[slower]
     most = _HALF / KBIT_PER_MICROSECOND * slowest * sessions["duration"][rows]
     for name, carries in (("down", most), ("up", most / UPLINK_FACTOR[sessions["rat"][rows]])):
         sessions[name][rows] = np.minimum(sessions[name][rows], carries.astype(np.int64))
@@ -617,7 +637,7 @@ def _records(
     )
     up, down = _carried(sessions, start, stop)
     length, country = stop - start, sessions["country"]
-    per_byte = time_per_byte(sessions["pace"], rat)
+    per_byte = time_per_byte(sessions["pace"], rat, _share(inputs, cell, rat, country >= 0))
     key = draws.events(sessions["key"], number)
     found = quality(key, rat, country, ways[cell], per_byte, up, down, length)
     session = sessions["session"]
@@ -655,8 +675,8 @@ def _carried(sessions: Columns, start: Rows, stop: Rows) -> tuple[Rows, Rows]:
     key, even, lasting = sessions["key"][parts], sessions["even"][parts], duration[parts]
     first = _traffic_time(key, even, start[parts], lasting)
     until = _traffic_time(key, even, stop[parts], lasting)
-    up[parts] = _share(up[parts], first, until, lasting)
-    down[parts] = _share(down[parts], first, until, lasting)
+    up[parts] = _bytes_of(up[parts], first, until, lasting)
+    down[parts] = _bytes_of(down[parts], first, until, lasting)
     return up, down
 
 
@@ -673,7 +693,7 @@ def _traffic_time(session: Bits, even: np.ndarray, time: Rows, duration: Rows) -
     return time + passed * left // total * skew
 
 
-def _share(volume: Rows, start: Rows, end: Rows, duration: Rows) -> Rows:
+def _bytes_of(volume: Rows, start: Rows, end: Rows, duration: Rows) -> Rows:
     """Return the bytes of [start, end), of a volume spread evenly over the duration."""
     # Milliseconds: a product of bytes and microseconds would not fit 63 bits.
     total = np.maximum(duration // 1000, 1)

@@ -4,7 +4,8 @@ Belongs here: rates by radio access, throughput, latency and loss of the records
 Does not belong here: volumes and durations (`data`), the load of cells, which comes with the
 network's state.
 
-While data flows it flows at the rate that the radio access gives the device. A transfer also waits
+While data flows it flows at the rate that the radio access gives the device: on LTE and NR the more
+the wider the carrier is. A transfer also waits
 for some round trips before it is up to speed, so that a small one is slower (TCP's slow start).
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telco_pipeline.behaviour.mobility import COUNTRIES
-from telco_pipeline.behaviour.population import RATS
+from telco_pipeline.behaviour.population import EUTRAN, NR, RATS
 from telco_pipeline.contracts.codes import Rat
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.draws import Bits
@@ -26,7 +27,8 @@ from telco_pipeline.generators.cdrs.applications import middles
 Floats = npt.NDArray[np.float64]
 
 # Downlink rate that one device sees: median in kbit/s and the most that the radio access gives
-# (EDGE with 4 slots, NB-IoT Cat NB2, LTE-M Cat M1, LTE Cat 6, NR on 100 MHz; medians: practice),
+# (EDGE with 4 slots, NB-IoT Cat NB2, LTE-M Cat M1, LTE Cat 6, NR on 100 MHz; medians: practice)
+# on a carrier of full width,
 # and how many times the downlink's rate is the uplink's.
 _RATES: Final = {
     Rat.GERAN: (110.0, 220.0, 2.0),
@@ -41,19 +43,39 @@ _MEDIAN_RATE, _HIGHEST_RATE, UPLINK_FACTOR = np.array([_RATES[rat] for rat in RA
 _LOWEST_RATE: Final = 0.3 * _MEDIAN_RATE
 KBIT_PER_MICROSECOND: Final = 8000.0
 """One byte a microsecond in kbit/s."""
+# Bytes are shared out among records by milliseconds: room for that below the highest rate.
+_ROOM: Final = 0.997
 RATE_BITS: Final = 12
 """Bits of the number that says how fast a session is among those of its radio access."""
 # Microseconds per byte down, by radio access and that number.
 _PER_BYTE: Final = KBIT_PER_MICROSECOND / np.concatenate(
     [
-        np.clip(median * middles(1.0, 0.6, RATE_BITS), lowest, highest)
+        np.clip(median * middles(1.0, 0.6, RATE_BITS), lowest, highest * _ROOM)
         for median, lowest, highest in zip(_MEDIAN_RATE, _LOWEST_RATE, _HIGHEST_RATE, strict=True)
     ]
 )
 
-_FACTORS: Final = np.repeat(np.maximum(UPLINK_FACTOR, 1.0), 1 << RATE_BITS)
-SLOWEST: Final = float((_PER_BYTE * _FACTORS).max())
-"""No radio access takes longer for a byte, up or down, in microseconds."""
+# Width of carriers in tenths of a MHz on which those rates are reached.
+_FULL_WIDTH: Final = {EUTRAN: 200, NR: 1000}
+_WIDEST: Final = max(_FULL_WIDTH.values())
+
+
+def _shares() -> Floats:
+    """Return the part of its rates that each radio access gives, by the width of the carrier.
+
+    Widths are tenths of a MHz. NR gives at least what LTE does on a carrier of the same width.
+    """
+    width = np.arange(_WIDEST + 1)
+    shares = np.ones((len(RATS), len(width)))
+    for rat, full in _FULL_WIDTH.items():
+        shares[rat, 1:] = np.minimum(width[1:] / full, 1.0)
+    as_lte = shares[EUTRAN] * _HIGHEST_RATE[EUTRAN] / _HIGHEST_RATE[NR]
+    shares[NR, 1:] = np.maximum(shares[NR], as_lte)[1:]
+    return shares.ravel()
+
+
+# Behind the widths of a radio access begin those of the next one. Width 0 is not known: abroad.
+_SHARES: Final = _shares()
 
 # Round trip between device and gateway, without the way through the country: median in ms
 # (practice: NR 12-25, LTE 30-60, GERAN 300-700, NB-IoT 1-2 s); percent of packets lost, median.
@@ -88,6 +110,7 @@ _ABROAD: Final = np.array(
 )
 # Round trips of a transfer before it is up to speed.
 _SLOW_START: Final = 2.0
+_ERROR: Final = 1e-6  # kbit/s
 
 _SHIFT: Final = np.uint64(12)
 _REST: Final = np.uint64(24)
@@ -110,19 +133,34 @@ class Quality:
     loss: npt.NDArray[np.int32]
 
 
-def time_per_byte(place: npt.NDArray[np.integer], rat: npt.NDArray[np.int8]) -> Floats:
+def share_of_rate(bandwidth: Rows, rat: npt.NDArray[np.int8]) -> Floats:
+    """Return the part of the rates of a radio access that a carrier gives, up to 1.
+
+    Args:
+        bandwidth: Tenths of a MHz of each carrier; 0 where it is not known.
+        rat: Radio access (position in `RATS`).
+    """
+    width = np.minimum(bandwidth, _WIDEST)
+    width += rat.astype(np.int64) * (_WIDEST + 1)
+    return _SHARES[width]
+
+
+def time_per_byte(
+    place: npt.NDArray[np.integer], rat: npt.NDArray[np.int8], share: Floats | float = 1.0
+) -> Floats:
     """Return the microseconds that the radio access takes for a byte down.
 
     Args:
         place: How fast each session is among those of its radio access, below 2**`RATE_BITS`.
         rat: Radio access (position in `RATS`).
+        share: Part of its rates that the carrier gives (`share_of_rate`).
     """
-    return _PER_BYTE[(rat.astype(np.int64) << RATE_BITS) + place]
+    return _PER_BYTE[(rat.astype(np.int64) << RATE_BITS) + place] / share
 
 
-def highest_rate(rat: npt.NDArray[np.int8]) -> Floats:
-    """Return the most that each radio access gives one device, in kbit/s."""
-    return _HIGHEST_RATE[rat]
+def highest_rate(rat: npt.NDArray[np.int8], share: Floats | float = 1.0) -> Floats:
+    """Return the most that each radio access gives one device on a carrier, in kbit/s."""
+    return _HIGHEST_RATE[rat] * share
 
 
 def ways_to_gateways(inputs: Inputs) -> Floats:
@@ -191,13 +229,19 @@ def quality(
 def _throughput(
     volume: Rows, per_byte: Floats, wait: Floats, duration: Rows
 ) -> npt.NDArray[np.int32]:
-    """Return the mean rate while data flowed: never below that of the whole record."""
+    """Return the mean rate while data flowed: never below that of the whole record.
+
+    Rounded up, so that whatever was sent had a rate.
+    """
     active = volume * per_byte
     active += wait
     np.minimum(active, duration, out=active)
     np.divide(volume, active, out=active)
     active *= KBIT_PER_MICROSECOND
-    return np.rint(active, out=active).astype(np.int32)
+    # What is above a whole number by the error of the divisions alone is that number.
+    active -= _ERROR
+    rate = np.ceil(active, out=active).astype(np.int32)
+    return np.maximum(rate, volume > 0, out=rate)
 
 
 def _coarse(table: QuantileTable, random_bits: Bits) -> Floats:

@@ -42,10 +42,12 @@ from telco_pipeline.generators.base import (
     parties,
     rat_of,
     served_columns,
+    speaks_over_ims,
     where_columns,
     with_tail,
     within_day,
 )
+from telco_pipeline.generators.cdrs.voice import other_network
 from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [
@@ -282,16 +284,15 @@ def _access(
     day: Day, entity: Rows, time: Rows, camped: Rows, abroad: np.ndarray
 ) -> tuple[Rows, np.ndarray]:
     """Return the cell and radio access: over IMS where the phone camps, else over GERAN."""
-    inputs, population, cells = day.inputs, day.inputs.population, day.inputs.cells
-    volte = inputs.identities.volte[day.identity(entity, time)]
-    packet = volte | (population.kind[entity] == MACHINE)
+    population, cells = day.inputs.population, day.inputs.cells
+    packet = speaks_over_ims(day, entity, time) | (population.kind[entity] == MACHINE)
     cell = np.where(packet, camped, cells.gsm_sibling[camped]).astype(np.int64)
     rat = packet_access(day, entity, time, cell, abroad)
     return cell, np.where(abroad & ~packet, GERAN, rat).astype(np.int8)
 
 
 def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
-    directory, serving = inputs.directory, inputs.cells.serving
+    serving = inputs.cells.serving
     terminating, mms = rows["terminating"], rows["mms"]
     calling, called = parties(day, rows["entity"], rows["party"], terminating, rows["time"])
     centre = np.where(mms, serving["mmsc"][rows["cell"]], serving["smsc"][rows["cell"]])
@@ -306,7 +307,7 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
         "record_type": enum_of(_TYPES, terminating + 2 * mms.astype(np.int8)),
         "calling_number": calling,
         "called_number": called,
-        "other_plmn": directory.network_of(rows["party"]),
+        "other_plmn": other_network(day, rows["party"], rows["time"]),
         "message_reference": pl.Series(inputs.ids.message.of(rows["message"])),
         "service_centre": CodedText.of(element_id, centre),
         "recording_entity": CodedText.of(element_id, entity),

@@ -22,6 +22,7 @@ from telco_pipeline.generators.base import (
     Columns,
     Day,
     Inputs,
+    Rows,
     enum_of,
     enum_or_null,
     merge,
@@ -97,7 +98,7 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
             "calling_number": calling,
             "called_number": called,
             "connected_number": _connected(inputs, diverted & ~terminating),
-            "other_plmn": inputs.directory.network_of(legs["party"]),
+            "other_plmn": other_network(day, legs["party"], time),
             "call_reference": pl.Series(inputs.ids.call.of(legs["call"])),
             "icid": nullable(~legs["ims"], inputs.ids.icid.of(legs["call"])),
             "chargeable": pl.Series(rated),
@@ -125,6 +126,27 @@ def _connected(inputs: Inputs, diverted: np.ndarray) -> CodedText:
     """Return the voicemail's number, null but for calls that it took."""
     voicemail = np.full(len(diverted), inputs.directory.voicemail)
     return CodedText.of(inputs.directory.number, voicemail, ~diverted)
+
+
+def other_network(day: Day, party: Rows, time: Rows) -> CodedText:
+    """Return the network that serves each other party; null for fixed lines and services.
+
+    Args:
+        day: The day of the records.
+        party: The other party in the directory.
+        time: When, as some take their number along to another network: microseconds of the day.
+    """
+    inputs = day.inputs
+    known = inputs.directory.network_of(party)
+    own = np.flatnonzero(party < inputs.directory.own)
+    gone = own[~day.in_service(party[own], time[own])]
+    if not gone.size:
+        return known
+    version = day.identity(party[gone], time[gone])
+    networks = pl.Series([operator.plmn for operator in inputs.config.operators])
+    codes = known.codes.copy()
+    codes[gone] = inputs.identities.operator[version - inputs.identities.size] + len(known.texts)
+    return CodedText.of(pl.concat([known.texts, networks]), codes, codes < 0).distinct()
 
 
 def _ends(day: Day, legs: Columns, terminating: np.ndarray) -> dict[str, Column]:

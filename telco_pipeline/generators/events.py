@@ -1,0 +1,221 @@
+"""Events: what subscribers start on a day, block by block, and the tail of the day before.
+
+Belongs here: drawing events of a part of the population, their ids. Does not belong here: what an
+event is (`cdrs`, `locations`), the columns of records (`columns`).
+
+The rows of a day are those whose event time lies in the UTC day; some of them belong to events that
+began the day before, so each generator draws the *tail* of that day again.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from telco_pipeline.behaviour.rhythm import (
+    WHOLE_DAY,
+    Kind,
+    Window,
+    windows,
+)
+from telco_pipeline.engine import draws
+from telco_pipeline.engine.calendar import DAY
+from telco_pipeline.engine.draws import Bits
+from telco_pipeline.engine.identifiers import MAX_INDEX, pack
+from telco_pipeline.engine.parts import Part
+from telco_pipeline.generators.inputs import Day, Rows
+
+# Numbers of the kinds of events in event ids; never reuse one.
+EVENT_KINDS: Final = {
+    "voice_out": 0,
+    "voice_in": 1,
+    "sms_out": 2,
+    "sms_in": 3,
+    "data": 4,
+    "trunk": 5,
+    "register": 6,
+    "location": 7,
+    "log": 8,
+    "care": 9,
+    # Data sessions of more than 16 records; `cdrs.data` goes on from here.
+    "data_more": 10,
+    "identity": 31,
+}
+# Datasets give each record of one event an index of its own: event index * 16 + number of the
+# record within the event.
+RECORDS_PER_EVENT: Final = 16
+# Events of an entity in each window of a day; of a train of calls or messages, its positions too.
+EVENTS_PER_WINDOW: Final = MAX_INDEX // RECORDS_PER_EVENT // 2
+# Entities whose events are drawn at a time: arrays of a few ten thousand values stay in the cache.
+BLOCK: Final = 4096
+# The same for what is rarer than data sessions: larger blocks, as each costs some hundred calls.
+WIDE_BLOCK: Final = 16384
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events that some entities start on one day.
+
+    Attributes:
+        day: The day on which they start.
+        kind: Kind of event, a key of `EVENT_KINDS`.
+        entity: Entity number of each event.
+        index: Index of the event within its entity and day.
+        key: Hash from which its attributes are drawn.
+        time: Microseconds since the start of `day`.
+    """
+
+    day: Day
+    kind: str
+    entity: Rows
+    index: Rows
+    key: Bits
+    time: Rows
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.entity)
+
+    def select(self, chosen: npt.NDArray) -> "Events":
+        """Return some of the events (mask or row numbers)."""
+        return Events(
+            self.day,
+            self.kind,
+            self.entity[chosen],
+            self.index[chosen],
+            self.key[chosen],
+            self.time[chosen],
+        )
+
+    def followed_by(self, others: "Events") -> "Events":
+        """Return these events and then others of the same day and kind."""
+        if not len(others):
+            return self
+        return Events(
+            self.day,
+            self.kind,
+            np.concatenate([self.entity, others.entity]),
+            np.concatenate([self.index, others.index]),
+            np.concatenate([self.key, others.key]),
+            np.concatenate([self.time, others.time]),
+        )
+
+    def bits(self, attribute: str) -> Bits:
+        """Return random bits for an attribute."""
+        return draws.bits(self.key, attribute)
+
+    def packed(self, record: int | Rows = 0) -> Rows:
+        """Return what an id of the event, or of one of its records, is made from.
+
+        Args:
+            record: Number of the record within its event, below `RECORDS_PER_EVENT`.
+        """
+        index = self.index * RECORDS_PER_EVENT + record
+        return pack(EVENT_KINDS[self.kind], self.day.number, self.entity, index)
+
+    def packed_position(self, rows: Rows, positions: int, position: int) -> Rows:
+        """Return what an id of an event of the trains at some rows is made from.
+
+        Args:
+            rows: Rows of these events, each of which begins a train.
+            positions: Most events of a train.
+            position: Number of the event within its train, from 0.
+        """
+        window, number = np.divmod(self.index[rows], EVENTS_PER_WINDOW)
+        index = window * EVENTS_PER_WINDOW + number * positions + position
+        kind = EVENT_KINDS[self.kind]
+        return pack(kind, self.day.number, self.entity[rows], index * RECORDS_PER_EVENT)
+
+
+def draw_events(
+    day: Day,
+    entities: Rows,
+    kind: str,
+    rhythm: Kind,
+    rates: npt.NDArray[np.float64],
+    *,
+    window: Window = WHOLE_DAY,
+    most: int = EVENTS_PER_WINDOW,
+    even_if_off: bool = False,
+) -> Events:
+    """Draw the events that entities start in a window of a day.
+
+    Args:
+        day: The day.
+        entities: Entity numbers.
+        kind: Kind of event, a key of `EVENT_KINDS`; the aspect of the draws.
+        rhythm: Which rhythm of the day they follow.
+        rates: Mean number of events a day, by persona.
+        window: The stretch of the day; each has counts and indices of its own.
+        most: Most events of an entity in the window: what their ids have room for.
+        even_if_off: Keep what happens while the phone is off: it comes from elsewhere.
+    """
+    inputs, population = day.inputs, day.inputs.population
+    stream = draws.stream(inputs.config.seed, f"{kind}/{window.number}", day.number)
+    keys = draws.keys(stream, entities)
+    when, persona = day.rhythm(rhythm), population.persona[entities]
+    row = when.rows(persona, inputs.chronotype[entities])
+    mean = rates[persona] * when.mean_events(row, window) * inputs.level(rhythm)[entities]
+    mean *= day.swing(entities)
+    counts = np.minimum(inputs.poisson.sample(draws.bits(keys, "count"), mean), most)
+    which = np.repeat(np.arange(len(entities)), counts)
+    first = np.cumsum(counts) - counts
+    index = np.arange(len(which)) - first[which] + window.number * EVENTS_PER_WINDOW
+    key = draws.events(keys[which], index)
+    time = when.times(draws.bits(key, "time"), row[which], window)
+    drawn = Events(day, kind, entities[which], index, key, time)
+    gone = ~day.in_service(drawn.entity, time)
+    if not even_if_off:
+        gone |= day.mobility.switched_off(drawn.entity, time)
+    return drawn.select(np.flatnonzero(~gone)) if gone.any() else drawn
+
+
+def can_start(day: Day, party: Rows, time: Rows) -> npt.NDArray[np.bool_]:
+    """Return who can start a call or a message: of ours, who has the phone on; anybody elsewhere.
+
+    Args:
+        day: The day.
+        party: Rows of the directory; the first are our subscribers.
+        time: Microseconds since the start of the day.
+    """
+    able = np.ones(len(party), dtype=np.bool_)
+    own = np.flatnonzero(party < day.inputs.directory.own)
+    able[own] = day.in_service(party[own], time[own])
+    able[own] &= ~day.mobility.switched_off(party[own], time[own])
+    return able
+
+
+def blocks(part: Part, size: int = BLOCK) -> Iterator[Rows]:
+    """Return the entities of a part in blocks."""
+    for start in range(part.start, part.stop, size):
+        yield np.arange(start, min(start + size, part.stop))
+
+
+def with_tail(
+    day: Day,
+    part: Part,
+    draw: Callable[[Day, Rows, Window], Events],
+    tail: int,
+    block: int = BLOCK,
+) -> Iterator[tuple[Events, int]]:
+    """Return the day's events block by block, and those of the day before that may reach into it.
+
+    Args:
+        day: The day whose records are made.
+        part: The entities.
+        draw: Draws the events that some entities start in a window of a day.
+        tail: Longest time in microseconds from an event's start to the start of its last record.
+        block: Entities at a time.
+
+    Yields:
+        Events, and what to add to their times to count from the start of `day`.
+    """
+    main, end = windows(tail)
+    for entities in blocks(part, block):
+        if day.date > day.inputs.config.epoch:
+            earlier = draw(day.before, entities, end)
+            if len(earlier):
+                yield earlier, -DAY
+        yield draw(day, entities, main).followed_by(draw(day, entities, end)), 0

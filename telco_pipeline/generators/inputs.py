@@ -1,0 +1,415 @@
+"""Inputs: what generators need of the world, loaded once per process, and its days.
+
+Belongs here: the world as arrays, identifiers, one day's clock, rhythms, whereabouts and
+identities. Does not belong here: drawing events (`events`), columns of records (`columns`).
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from telco_pipeline.behaviour.contacts import Contacts, Directory
+from telco_pipeline.behaviour.identities import REACH, DayIdentities, Identities
+from telco_pipeline.behaviour.mobility import COUNTRIES, Mobility, Positions
+from telco_pipeline.behaviour.population import (
+    MACHINE,
+    SUBSCRIBER_COLUMNS,
+    Cells,
+    Population,
+)
+from telco_pipeline.behaviour.rhythm import (
+    DayRhythm,
+    Kind,
+    chronotypes,
+    day_rhythm,
+)
+from telco_pipeline.behaviour.terrain import Terrain
+from telco_pipeline.behaviour.ties import Ties
+from telco_pipeline.engine import draws
+from telco_pipeline.engine.calendar import DAY, DayClock, day_number, day_start
+from telco_pipeline.engine.identifiers import EventIds
+from telco_pipeline.engine.tables import PoissonTable, QuantileTable
+from telco_pipeline.lake import CodedText, Lake
+from telco_pipeline.settings import WorldConfig
+from telco_pipeline.world.network import Network
+
+Rows = npt.NDArray[np.int64]
+VISITED_CELLS: Final = 512
+# Tracking area, eNB and cell number of each cell of a visited network.
+_VISITED: Final = [(1000 + n // 16, 31_000 + 7 * (n // 6), 1 + n % 6) for n in range(VISITED_CELLS)]
+# How much one day of a person is busier than another. With the trains of calls it makes the gaps
+# as bursty as measured (B of Goh & Barabasi 2008).
+_SWING: Final = QuantileTable.level(0.75)
+# How much people differ in each kind of activity, beside the personal level of sigma 0.7 to 0.9
+# that counts for all kinds: the activity of users spreads with ln-sd 1.2 in calls and 1.5 in
+# messages (Seshadri 2008, CNS).
+_TASTE: Final[dict[Kind, QuantileTable]] = {
+    "calls": QuantileTable.level(0.75),
+    "messages": QuantileTable.level(1.05),
+    "data": QuantileTable.level(0.6),
+}
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The keyed bijections of the world's seed."""
+
+    event: EventIds
+    call: EventIds
+    icid: EventIds
+    message: EventIds
+    charging: EventIds
+    session: EventIds
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers that a record may name.
+
+    Attributes:
+        msisdn: Those of our subscribers, by identity.
+        all: The same, and behind them those of all other parties of the directory.
+    """
+
+    msisdn: pl.Series
+    all: pl.Series
+
+
+class Inputs:
+    """Everything that generators need of the world, loaded once per process."""
+
+    def __init__(self, config: WorldConfig, frames: dict[str, pl.DataFrame]) -> None:
+        """Index the frames of the world.
+
+        Args:
+            config: The world.
+            frames: The static datasets by name, `social_ties` too; `subscribers` with
+                `SUBSCRIBER_COLUMNS` and `home_plmn`.
+        """
+        self.config = config
+        # One chunk a column: a gather from many chunks costs ten times as much.
+        self.frames = frames = {name: table.rechunk() for name, table in frames.items()}
+        network = Network(
+            sites=frames["sites"],
+            cells=frames["cells"],
+            elements=frames["network_elements"],
+            links=frames["network_links"],
+        )
+        self.cells = Cells.of(network)
+        self.population = Population.of(
+            config,
+            frames["subscribers"],
+            frames["cells"],
+            frames["devices"],
+            frames["plans"],
+        )
+        self.plans = frames["plans"]
+        seed = config.seed
+        self.ids = Ids(
+            *(
+                EventIds(seed, aspect)
+                for aspect in (
+                    "event_id",
+                    "call_reference",
+                    "icid",
+                    "message_reference",
+                    "charging_id",
+                    "session_id",
+                )
+            )
+        )
+        self.poisson = PoissonTable()
+        self._days: dict[dt.date, Day] = {}
+        self._levels: dict[Kind, npt.NDArray[np.float64]] = {}
+        self._numbers: Numbers | None = None
+        self._identities: Identities | None = None
+
+    @classmethod
+    def load(cls, config: WorldConfig, lake: Lake) -> "Inputs":
+        """Load the world from a lake that holds its static datasets."""
+        names = (
+            "places",
+            "sites",
+            "cells",
+            "network_elements",
+            "network_links",
+            "devices",
+            "plans",
+            "social_ties",
+        )
+        frames = {name: lake.read(name) for name in names}
+        frames["subscribers"] = lake.read("subscribers", columns=[*SUBSCRIBER_COLUMNS, "home_plmn"])
+        return cls(config, frames)
+
+    @property
+    def identities(self) -> Identities:
+        """Who has which identity when, as far as the days asked for reach."""
+        if self._identities is None:
+            return self.identities_until(self.config.epoch)
+        return self._identities
+
+    def identities_until(self, date: dt.date) -> Identities:
+        """Return the identities, with the changes of all days up to a day and its year at least.
+
+        What a row says stays the same when the horizon grows.
+        """
+        if self._identities is None or self._identities.until < date:
+            frames = self.frames
+            self._identities = Identities.of(
+                self.config,
+                self.population,
+                frames["subscribers"],
+                frames["devices"],
+                frames["plans"],
+                date,
+            )
+        return self._identities
+
+    @property
+    def numbers(self) -> "Numbers":
+        """Numbers of all identities of ours, and then of all other parties."""
+        known = self.identities.msisdn
+        if self._numbers is None or len(self._numbers.msisdn) != len(known):
+            others = self.directory.number.slice(self.directory.own)
+            self._numbers = Numbers(known, pl.concat([known, others], rechunk=True))
+        return self._numbers
+
+    @cached_property
+    def home_plmn(self) -> CodedText:
+        """Network of each subscriber's SIM."""
+        networks = self.frames["subscribers"]["home_plmn"].cast(pl.String)
+        different = networks.unique(maintain_order=True)
+        place = pl.DataFrame({"plmn": different, "place": np.arange(len(different))})
+        codes = networks.to_frame("plmn").join(place, on="plmn", how="left", maintain_order="left")
+        return CodedText(different, codes["place"].to_numpy().astype(np.int32))
+
+    @cached_property
+    def directory(self) -> Directory:
+        """Numbers of all parties."""
+        return Directory.of(self.config, self.population, self.frames["subscribers"]["home_plmn"])
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        """Choice of the other party."""
+        return Contacts(self.config, self.population, self.directory, self.ties)
+
+    @cached_property
+    def ties(self) -> Ties:
+        """Who knows whom among our own subscribers."""
+        return Ties.of(self.population.subscriber_id, self.frames["social_ties"])
+
+    def level(self, kind: Kind) -> npt.NDArray[np.float64]:
+        """Return how active each entity is in a kind of activity, relative to its persona.
+
+        The personal level, which counts for everything, times a taste: some telephone, others
+        write. A machine has no taste. Both are log-normal with mean 1.
+        """
+        if kind not in self._levels:
+            keys = draws.keys(
+                draws.stream(self.config.seed, f"taste/{kind}"), self.population.leader
+            )
+            taste = np.where(self.population.kind == MACHINE, 1.0, _TASTE[kind].sample(keys))
+            self._levels[kind] = self.population.level * taste
+        return self._levels[kind]
+
+    @cached_property
+    def chronotype(self) -> npt.NDArray[np.int8]:
+        """Whether each entity lives at the usual hours (`behaviour.rhythm`)."""
+        return chronotypes(self.config, self.population)
+
+    @cached_property
+    def terrain(self) -> Terrain:
+        """The country: sites, cells and roads by where one is."""
+        return Terrain.of(self.frames["cells"], self.frames["sites"], self.frames["places"])
+
+    @cached_property
+    def bandwidth(self) -> npt.NDArray[np.int64]:
+        """Bandwidth of each cell's carrier in tenths of a MHz."""
+        return np.rint(self.frames["cells"]["bandwidth"].to_numpy() * 10.0).astype(np.int64)
+
+    @cached_property
+    def lookups(self) -> "Lookups":
+        """Texts of codes."""
+        return Lookups.of(self.cells)
+
+    @cached_property
+    def access_texts(self) -> pl.Series:
+        """P-Access-Network-Info by cell; then of Wi-Fi; then by cell abroad."""
+        abroad = [
+            f"3GPP-E-UTRAN-FDD; utran-cell-id-3gpp={plmn}{tac:04x}{node * 256 + cell:07x}"
+            for _, plmn, _ in COUNTRIES
+            for tac, node, cell in _VISITED
+        ]
+        return pl.concat(
+            [self.cells.access_info, pl.Series(["IEEE-802.11", *abroad])], rechunk=True
+        )
+
+    def day(self, date: dt.date) -> "Day":
+        """Return a day; the last three asked for are kept, so that parts share them."""
+        if date in self._days:
+            # To the end, so that the one longest not asked for goes first.
+            self._days[date] = self._days.pop(date)
+        else:
+            while len(self._days) >= 3:
+                del self._days[next(iter(self._days))]
+            # The horizon grows here and never between a look at the identities and their use.
+            self.identities_until(date + dt.timedelta(days=REACH))
+            self._days[date] = Day(self, date)
+        return self._days[date]
+
+
+class Day:
+    """One UTC day of the world: its clock, rhythms and the population's whereabouts."""
+
+    def __init__(self, inputs: Inputs, date: dt.date) -> None:
+        """Prepare a day; nothing is worked out before it is asked for."""
+        self.inputs = inputs
+        self.date = date
+        self.number = day_number(date)
+        self.start = day_start(date)
+        self._rhythms: dict[Kind, DayRhythm] = {}
+
+    @cached_property
+    def clock(self) -> DayClock:
+        """Local time on this day."""
+        return DayClock(self.date, self.inputs.config.time_zone, self.inputs.config.country)
+
+    @cached_property
+    def mobility(self) -> Mobility:
+        """Where everybody is."""
+        inputs = self.inputs
+        return Mobility(inputs.config, inputs.population, inputs.terrain, self.date, self.rat)
+
+    @property
+    def before(self) -> "Day":
+        """The day before."""
+        return self.inputs.day(self.date - dt.timedelta(days=1))
+
+    def positions(self, entity: Rows, time: Rows) -> Positions:
+        """Return where each entity is, after midnight by the plans of the next day.
+
+        Args:
+            entity: Entity numbers.
+            time: Microseconds since the start of this day, below two days.
+        """
+        where = self.mobility.at(entity, time)
+        rows = np.flatnonzero(time >= DAY)
+        if rows.size:
+            after = self.inputs.day(self.date + dt.timedelta(days=1))
+            later = after.mobility.at(entity[rows], time[rows] - DAY)
+            where.cell[rows], where.country[rows] = later.cell, later.country
+            where.moving[rows] = later.moving
+        return where
+
+    def changes(self, entity: Rows, start: Rows, end: Rows) -> tuple[Rows, Rows, Rows, Rows]:
+        """Return the changes of the cell, after midnight by the plans of the next day.
+
+        Args:
+            entity: Entity numbers.
+            start: Beginnings in microseconds since the start of this day, below two days.
+            end: Ends, not before them and below two days.
+
+        Returns:
+            As of `Mobility.changes`: row in `entity`, time in microseconds since the start of this
+            day, cell and the cell before; in order of row and time.
+        """
+        last = DAY - 1
+        found = self.mobility.changes(entity, np.minimum(start, last), np.minimum(end, last))
+        rows = np.flatnonzero(end >= DAY)
+        if not rows.size:
+            return found
+        after = self.inputs.day(self.date + dt.timedelta(days=1)).mobility
+        who = entity[rows]
+        row, time, cell, before = after.changes(
+            who, np.maximum(start[rows] - DAY, 0), end[rows] - DAY
+        )
+        late = (rows[row], time + DAY, cell, before)
+        # What the plan of the new day has otherwise than that of the old one changes at midnight.
+        over = np.flatnonzero(start[rows] < DAY)
+        midnight = np.zeros(len(over), dtype=np.int64)
+        old = self.mobility.at(who[over], midnight + last).cell.astype(np.int64)
+        new = after.at(who[over], midnight).cell.astype(np.int64)
+        other = np.flatnonzero(old != new)
+        seam = (rows[over[other]], midnight[other] + DAY, new[other], old[other])
+        row, time, cell, before = (
+            np.concatenate(part) for part in zip(found, seam, late, strict=True)
+        )
+        order = np.lexsort((time, row))
+        return row[order], time[order], cell[order], before[order]
+
+    def handovers(self, entity: Rows, start: Rows, end: Rows) -> npt.NDArray[np.int16]:
+        """Return how often the serving cell changes while something lasts (as in `changes`)."""
+        count = np.bincount(self.changes(entity, start, end)[0], minlength=len(entity))
+        return np.minimum(count, np.iinfo(np.int16).max).astype(np.int16)
+
+    def swing(self, entities: Rows) -> npt.NDArray[np.float64]:
+        """Return how busy this day is for each entity: 1 in the mean, and always for machines."""
+        population = self.inputs.population
+        keys = draws.keys(draws.stream(self.inputs.config.seed, "swing", self.number), entities)
+        return np.where(population.kind[entities] == MACHINE, 1.0, _SWING.sample(keys))
+
+    @cached_property
+    def identities(self) -> DayIdentities:
+        """Who has which identity around this day."""
+        return self.inputs.identities_until(self.date + dt.timedelta(days=REACH)).day(self.date)
+
+    def identity(self, entity: Rows, time: Rows) -> npt.NDArray[np.int32]:
+        """Return which identity each entity has at a time: its row in `inputs.identities`.
+
+        Args:
+            entity: Entity numbers.
+            time: Microseconds since the start of this day, from a day before it to three after.
+        """
+        return self.identities.row(entity, time)
+
+    def in_service(self, entity: Rows, time: Rows) -> npt.NDArray[np.bool_]:
+        """Return whose subscription has not ended at a time (arguments: `identity`)."""
+        return self.identities.in_service(entity, time)
+
+    @cached_property
+    def rat(self) -> npt.NDArray[np.int8]:
+        """Best radio access type of each entity's device at the start of the day."""
+        return self.inputs.identities.rat[self.identities.start_version]
+
+    @cached_property
+    def volte(self) -> npt.NDArray[np.bool_]:
+        """Whether each entity's device speaks voice over LTE at the start of the day."""
+        return self.inputs.identities.volte[self.identities.start_version]
+
+    def rhythm(self, kind: Kind) -> DayRhythm:
+        """When activity of a kind happens."""
+        if kind not in self._rhythms:
+            self._rhythms[kind] = day_rhythm(self.inputs.config, kind, self.date)
+        return self._rhythms[kind]
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """Texts by code."""
+
+    cell_id: pl.Series
+    element_id: pl.Series
+    visited_plmn: pl.Series
+    country: pl.Series
+    visited_cell: pl.Series
+
+    @classmethod
+    def of(cls, cells: Cells) -> "Lookups":
+        """Build the look-ups of a network."""
+        visited = [
+            f"{plmn[:3]}-{plmn[3:]}-{node}-{cell}"
+            for _, plmn, _ in COUNTRIES
+            for _, node, cell in _VISITED
+        ]
+        return cls(
+            cell_id=cells.cell_id,
+            element_id=cells.element_id,
+            visited_plmn=pl.Series([plmn for _, plmn, _ in COUNTRIES]),
+            country=pl.Series([name for name, _, _ in COUNTRIES]),
+            visited_cell=pl.Series(visited),
+        )
