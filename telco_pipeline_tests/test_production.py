@@ -96,7 +96,7 @@ def test_records_need_the_static_datasets(tmp_path: Path, world: WorldConfig, mi
     order = list(STATIC_DATASETS)
     needs = {"plans": {"plans", "subscribers"}, "cells": {"cells", "subscribers"}}
     for name in order:
-        if name not in needs.get(missing, {missing}):
+        if name not in needs.get(missing, {missing}) | {"social_ties"}:
             produce(world, lake, name)
     with pytest.raises(TelcoError, match=r"has no \w+ yet: make it first, with `telco generate"):
         produce(world, lake, "cdrs_voice", [DAY])
@@ -284,6 +284,10 @@ def test_kill_9_leaves_whole_partitions_and_no_orphans(big_lake: Lake, tmp_path:
     assert _gone(pool), "workers outlived the process that started them"
     days = big_lake.days("cdrs_data")
     assert {dt.date.fromisoformat(day) for day in made} <= set(days)
+    config = small_world(subscribers=3000, part_size=1024)
+    since = (days[-1] - config.epoch).days + 1
+    all_days = [config.epoch + dt.timedelta(days=offset) for offset in range(since)]
+    produce(config, big_lake, "identity_changes", all_days)
     findings = integrity.check(big_lake, ["cdrs_data"], days[:3] + days[-2:])
     assert [finding for finding in findings if not finding.passed] == []
     # What was half-written goes with the next production.

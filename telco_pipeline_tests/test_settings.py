@@ -193,27 +193,27 @@ NUMBERED = [
     (
         "subscribers: 5000",
         "subscribers: 0",
-        "6: subscribers: must be a whole number from 1 to 268,435,456, not 0",
+        "6: subscribers: must be a whole number from 1 to 67,108,864, not 0",
     ),
     (
         "subscribers: 5000",
         "subscribers: -5",
-        "6: subscribers: must be a whole number from 1 to 268,435,456, not -5",
+        "6: subscribers: must be a whole number from 1 to 67,108,864, not -5",
     ),
     (
         "subscribers: 5000",
-        "subscribers: 268435457",
-        "6: subscribers: must be a whole number from 1 to 268,435,456, not 268435457",
+        "subscribers: 67108865",
+        "6: subscribers: must be a whole number from 1 to 67,108,864, not 67108865",
     ),
     (
         "subscribers: 5000",
         'subscribers: "5000"',
-        '6: subscribers: must be a whole number from 1 to 268,435,456, not "5000"',
+        '6: subscribers: must be a whole number from 1 to 67,108,864, not "5000"',
     ),
     (
         "subscribers: 5000",
         "subscribers: 1e6",
-        "6: subscribers: must be a whole number from 1 to 268,435,456, not 1e6",
+        "6: subscribers: must be a whole number from 1 to 67,108,864, not 1e6",
     ),
     (
         "sample_of: 10000000",
@@ -603,10 +603,10 @@ def test_overrides_replace_top_level_keys(write):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"subscribers": 0}, "--subscribers: must be a whole number from 1 to 268,435,456, not 0"),
+        ({"subscribers": 0}, "--subscribers: must be a whole number from 1 to 67,108,864, not 0"),
         (
             {"subscribers": 10**5000},
-            "--subscribers: must be a whole number from 1 to 268,435,456, not such a huge number",
+            "--subscribers: must be a whole number from 1 to 67,108,864, not such a huge number",
         ),
         (
             {"subscribers": 10_000_001},
@@ -767,7 +767,7 @@ def test_a_copy_is_checked_and_has_its_own_hash(write):
 def test_limits_follow_the_engine():
     subscribers = WorldConfig.model_fields["subscribers"].metadata[0].func.expects
     assert f"{MAX_ENTITIES:,}" in subscribers
-    assert checks.MAX_PER_DAY_AT_5_SIGMA == MAX_INDEX // 2
+    assert checks.MAX_PER_DAY_AT_5_SIGMA == MAX_INDEX // 8
     assert checks.MAX_MEAN_PER_DAY == PoissonTable.MAX_MEAN
     assert day_number(FIRST_DAY) == 0
     assert day_number(LAST_DAY) < 1 << DAY_BITS

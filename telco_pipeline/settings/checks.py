@@ -21,9 +21,9 @@ DAY_RHYTHMS: Final = ("calls", "messages", "data")
 
 # engine.tables.PoissonTable draws no counts of a larger mean (its MAX_MEAN).
 MAX_MEAN_PER_DAY: Final = 1024
-# Ids have room for 8,192 events of a holder in either window of a day (generators.base), where
-# counts are cut. The busiest of 2**26 holders lies some 5.7 standard deviations up.
-MAX_PER_DAY_AT_5_SIGMA: Final = 1 << 12
+# Ids have room for 8,192 events of a holder in either window of a day (`generators.events`), where
+# counts are cut: what is far beyond is no sensible world.
+MAX_PER_DAY_AT_5_SIGMA: Final = 1 << 15
 
 _NUMBERS_PER_NDC: Final = 1_000_000  # nine national digits, three of them the prefix
 _NUMBERS_USED: Final = 0.9  # the rest for ported, quarantined and new numbers

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from telco_pipeline.settings import checks, values
 
 # The largest counts; those of events per day are narrowed down in `checks`.
-_MAX_SUBSCRIBERS: Final = 1 << 28  # engine.identifiers.MAX_ENTITIES, not imported: NumPy is slow
+_MAX_SUBSCRIBERS: Final = 1 << 26  # engine.identifiers.MAX_ENTITIES, not imported: NumPy is slow
 _MAX_PER_DAY: Final = checks.MAX_MEAN_PER_DAY
 
 _Identifier = Annotated[str, BeforeValidator(values.IDENTIFIER)]

@@ -140,7 +140,7 @@ def test_the_busiest_holder_that_a_world_may_have() -> None:
         "calls": 1024.0,
         "messages": 1024.0,
         "sessions": 1024.0,
-        "level_sigma": math.floor(20 * math.log((1 << 12) / 1024)) / 100,
+        "level_sigma": math.floor(20 * math.log((1 << 15) / 1024)) / 100,
     }
     config = small_world(
         subscribers=40,
