@@ -413,8 +413,11 @@ def _row_loops(plan: Plan, scratch: Path, left_out: list[str]) -> list[Contender
 
 def _prepare(plan: Plan, size: int, lake: Path) -> dt.date:
     """Make the inputs and one day of all CDRs, which also shows what the peers must make."""
+    from benchmarks.child import WARM_DAYS
     from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
     from telco_pipeline.lake import Lake
+    from telco_pipeline.lineage import HISTORY
+    from telco_pipeline.partitions import days_from
     from telco_pipeline.production import produce
     from telco_pipeline.settings import load_world
 
@@ -423,8 +426,11 @@ def _prepare(plan: Plan, size: int, lake: Path) -> dt.date:
     # A Monday, so that the three days after it are alike; not the first day, whose small hours
     # have no day before.
     day = config.epoch + dt.timedelta(days=7 - config.epoch.weekday())
-    for name in (*STATIC_DATASETS, *(name for name in CDRS if _wanted(plan, name))):
+    records = [name for name in CDRS if _wanted(plan, name)]
+    for name in (*STATIC_DATASETS, *(HISTORY if records else ()), *records):
         days = [day] if DATASETS[name].daily else None
+        if name in HISTORY:  # what records of the cold and the warm days are made from
+            days = days_from(config.epoch, (day - config.epoch).days + 1 + WARM_DAYS)
         produce(config, store, name, days, workers=max(plan.workers))
     return day
 

@@ -1,5 +1,8 @@
 """As-of views: who had which identity at a moment, from the registry and its dated changes.
 
+Who leaves, by port-out or termination, keeps the last identity in a view, as one who is not in
+service; who joins later is not in it before, and who comes back is in service again.
+
 Belongs here: the identities of a lake's subscribers through time. Does not belong here: whether
 records bear them (`consistency`), how changes are made (`generators`), which this shares no code
 with.
@@ -13,6 +16,7 @@ from typing import Final
 
 import polars as pl
 
+from telco_pipeline.contracts.codes import IdentityChange
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 
@@ -31,6 +35,9 @@ IDENTITY: Final = (
 )
 """What a version says of a subscription."""
 
+ENDS: Final = (str(IdentityChange.PORT_OUT), str(IdentityChange.TERMINATION))
+"""Kinds of change with which a subscription ends."""
+
 
 def identities_as_of(lake: Lake, moment: dt.datetime) -> pl.LazyFrame:
     """Return the identity of every subscriber at a moment.
@@ -40,8 +47,10 @@ def identities_as_of(lake: Lake, moment: dt.datetime) -> pl.LazyFrame:
         moment: With its time zone.
 
     Returns:
-        The columns of `IDENTITY` and `valid_from`, one row per subscriber. A `serving_plmn` that
-        is not the SIM's own network says that the number was ported out before.
+        The columns of `IDENTITY`, `in_service` and `valid_from`, one row for everybody who has
+        been a customer until then. `in_service` is false where the subscription has ended: the
+        number is served by another network (`serving_plmn` names it) after a port-out, by none
+        (`serving_plmn` is null) after a termination. Who is suspended keeps the subscription.
 
     Raises:
         TelcoError: A day of `identity_changes` from the epoch to the moment is missing, or the
@@ -79,7 +88,7 @@ def _overlaid(first: pl.LazyFrame, changes: pl.LazyFrame) -> pl.LazyFrame:
     latest = (
         changes.sort("subscriber_id", "event_time")
         .unique("subscriber_id", keep="last", maintain_order=True)
-        .select(*IDENTITY, valid_from="event_time")
+        .select(*_version())
     )
     return pl.concat([first.join(latest, on="subscriber_id", how="anti"), latest])
 
@@ -92,13 +101,14 @@ def identity_versions(lake: Lake, until: dt.date) -> pl.LazyFrame:
         until: Last day.
 
     Returns:
-        The columns of `IDENTITY`, `valid_from` and `valid_to` (exclusive; null for the last one),
-        by subscriber and time.
+        The columns of `identities_as_of` and `valid_to` (exclusive; null for the last one), by
+        subscriber and time. The time after a subscription ended is a version of its own, which is
+        not in service.
 
     Raises:
         TelcoError: A day of `identity_changes` from the epoch to `until` is missing.
     """
-    changes = changes_until(lake, until).select(*IDENTITY, valid_from="event_time")
+    changes = changes_until(lake, until).select(*_version())
     return (
         pl.concat([_first_versions(lake), changes])
         .sort("subscriber_id", "valid_from")
@@ -152,6 +162,13 @@ def epoch_of(lake: Lake) -> dt.date:
     return dt.date.fromisoformat(str(told))
 
 
+def _version() -> list[pl.Expr]:
+    """Return the columns of the version that a change makes."""
+    ended = pl.col("change_type").cast(pl.String).is_in(ENDS)
+    valid_from = pl.col("event_time").alias("valid_from")
+    return [*map(pl.col, IDENTITY), (~ended).alias("in_service"), valid_from]
+
+
 def _told(days: list[dt.date]) -> str:
     last = (days[-1] - days[0]).days + 1
     if len(days) == 1:
@@ -168,5 +185,6 @@ def _first_versions(lake: Lake) -> pl.LazyFrame:
     return lake.scan(REGISTRY, columns=columns).select(
         *IDENTITY[:-1],
         serving_plmn="home_plmn",
+        in_service=True,
         valid_from=pl.lit(start).cast(pl.Datetime("us", "UTC")),
     )

@@ -31,8 +31,15 @@ _CHANGED: Final = {
     IdentityChange.NUMBER_CHANGE: ("msisdn", "number_holder"),
     IdentityChange.PORT_IN: ("msisdn", "number_holder"),
     IdentityChange.PORT_OUT: ("serving_plmn",),
+    IdentityChange.TERMINATION: ("serving_plmn",),
+    IdentityChange.WIN_BACK: asof.IDENTITY[1:],
+    IdentityChange.ACTIVATION: asof.IDENTITY[1:],
 }
 _STATE: Final = asof.IDENTITY[1:]
+_BEGINS: Final = [str(IdentityChange.WIN_BACK), str(IdentityChange.ACTIVATION)]
+# After somebody left, his number rests so long before another may have it. All else is never given
+# to another.
+_REST: Final = dt.timedelta(days=90)
 
 
 @dataclass
@@ -142,14 +149,14 @@ def _with_versions(
     after = today.select(
         "subscriber_id",
         *borne,
-        pl.when(pl.col("change_type") == IdentityChange.PORT_OUT).then(True).alias("left"),
+        _leaves().alias("left"),
         "event_time",
         order=pl.lit(1),
     )
     versions = pl.concat([before.select(after.columns), after]).sort(
         "subscriber_id", "event_time", "order"
     )
-    # Who left stays away, whatever is said of him afterwards.
+    # Who left stays away until he comes back, whatever is said of him in between.
     versions = versions.with_columns(pl.col("left").forward_fill().over("subscriber_id"))
     held = versions.rename({name: f"{name}_as_of" for name in borne}).drop("order")
     return (
@@ -171,20 +178,35 @@ def _note(judged: pl.LazyFrame, borne: list[str], faults: Faults) -> None:
         .collect(engine="streaming")
         .sort("subscriber_id", "event_time")
     )
-    for expected, words in ((True, "after the number was ported out"), (False, None)):
+    for expected, words in ((True, "outside the time of the subscription"), (False, None)):
         part = wrong.filter(pl.col("left") == expected)
         count = int(part["rows"].sum())
         told = words or f"with another {' or '.join(borne)} than was valid at their time"
         faults.add(count, f"{count} rows {told}", part.head(SAMPLE_ROWS).drop("left").to_dicts())
 
 
+def _leaves() -> pl.Expr:
+    """Return True for changes with which a subscription ends, False with which one begins."""
+    kind = pl.col("change_type").cast(pl.String)
+    return pl.when(kind.is_in(asof.ENDS)).then(True).when(kind.is_in(_BEGINS)).then(False)
+
+
+def _is(kind: IdentityChange) -> pl.Expr:
+    return pl.col("change_type").cast(pl.String) == str(kind)
+
+
 def _gone_before(lake: Lake, day: dt.date) -> pl.LazyFrame:
-    """Return the subscribers whose number was ported out before a day."""
+    """Return the subscribers whose subscription ended before a day, and has not begun again."""
     if day == asof.epoch_of(lake):
         return pl.LazyFrame(schema={"subscriber_id": pl.Int64})
     changes = asof.changes_until(lake, day - dt.timedelta(days=1))
-    leaving = changes.filter(pl.col("change_type") == IdentityChange.PORT_OUT)
-    return leaving.select("subscriber_id").unique()
+    last = (
+        changes.with_columns(left=_leaves())
+        .filter(pl.col("left").is_not_null())
+        .sort("subscriber_id", "event_time")
+        .unique("subscriber_id", keep="last", maintain_order=True)
+    )
+    return last.filter("left").select("subscriber_id")
 
 
 def _midnight(day: dt.date) -> dt.datetime:
@@ -199,8 +221,10 @@ def _judge_changes(lake: Lake, day: dt.date, faults: Faults) -> None:
     chain = _chained(lake, day, today)
     before = {name: pl.col(f"before_{name}") for name in _STATE}
 
+    begins = pl.col("change_type").cast(pl.String).is_in(_BEGINS)
     wrong = pl.any_horizontal(
-        [pl.col(f"previous_{name}").ne_missing(before[name]) for name in _BORNE]
+        [pl.col(f"previous_{name}").ne_missing(before[name]) & ~begins for name in _BORNE]
+        + [pl.col(f"previous_{name}").is_not_null() & begins for name in _BORNE]
     )
     _note_changes(chain, wrong, "say another identity before than there was", faults)
     moved = pl.any_horizontal(
@@ -213,7 +237,18 @@ def _judge_changes(lake: Lake, day: dt.date, faults: Faults) -> None:
         ]
     )
     _note_changes(chain, moved, "change more than their kind does", faults)
-    _note_changes(chain, pl.col("left"), "come after the number was ported out", faults)
+    _note_changes(chain, pl.col("left") & ~begins, "come after the subscription ended", faults)
+    known = pl.col("before_imsi").is_not_null()
+    again = begins & ~pl.col("left") & known
+    _note_changes(chain, again, "begin a subscription that has not ended", faults)
+    returns = _is(IdentityChange.WIN_BACK) & ~known | _is(IdentityChange.ACTIVATION) & pl.col(
+        "left"
+    )
+    _note_changes(chain, returns, "call a return what is a beginning, or the reverse", faults)
+    nobody = pl.col("serving_plmn").is_null() != _is(IdentityChange.TERMINATION)
+    same = pl.col("serving_plmn").eq_missing(before["serving_plmn"])
+    stays = _is(IdentityChange.PORT_OUT) & same
+    _note_changes(chain, nobody | stays, "name a serving network that does not fit", faults)
     for name in _UNIQUE:
         _note_shared(lake, day, chain, name, faults)
 
@@ -221,7 +256,7 @@ def _judge_changes(lake: Lake, day: dt.date, faults: Faults) -> None:
 def _chained(lake: Lake, day: dt.date, today: pl.DataFrame) -> pl.DataFrame:
     """Return the day's changes with the version before each, and whether its holder had left."""
     changing = today.select("subscriber_id").unique().lazy()
-    start = asof.identities_before(lake, day).drop("valid_from")
+    start = asof.identities_before(lake, day).drop("in_service", "valid_from")
     gone = _gone_before(lake, day).with_columns(left=True)
     known = (
         start.join(changing, on="subscriber_id", how="semi")
@@ -229,7 +264,6 @@ def _chained(lake: Lake, day: dt.date, today: pl.DataFrame) -> pl.DataFrame:
         .collect()
     )
     ordered = today.with_row_index("place").sort("subscriber_id", "event_time", "place")
-    leaving = pl.col("change_type") == IdentityChange.PORT_OUT
     return (
         ordered.join(known, on="subscriber_id", how="left", suffix="_start")
         .sort("subscriber_id", "event_time", "place")
@@ -240,8 +274,9 @@ def _chained(lake: Lake, day: dt.date, today: pl.DataFrame) -> pl.DataFrame:
                 ).alias(f"before_{name}")
                 for name in _STATE
             ],
-            left=pl.col("left").fill_null(False)
-            | (leaving.cum_sum().over("subscriber_id") > leaving.cast(pl.UInt32)),
+            left=pl.coalesce(
+                _leaves().forward_fill().shift(1).over("subscriber_id"), pl.col("left")
+            ).fill_null(False),
         )
     )
 
@@ -254,11 +289,15 @@ def _note_changes(chain: pl.DataFrame, wrong: pl.Expr, words: str, faults: Fault
 
 
 def _note_shared(lake: Lake, day: dt.date, chain: pl.DataFrame, name: str, faults: Faults) -> None:
-    """Note what somebody gets on the day, while another subscriber has it."""
+    """Note what somebody gets on the day, while it is, or was lately, another subscriber's."""
     new = chain.filter(pl.col(name).ne_missing(pl.col(f"before_{name}"))).select(name).unique()
     if new.is_empty():
         return
-    start = asof.identities_before(lake, day).select("subscriber_id", name)
+    start = asof.identities_before(lake, day)
+    if name == "msisdn":
+        rested = _midnight(day) + dt.timedelta(days=1) - _REST
+        start = start.filter(pl.col("in_service") | (pl.col("valid_from") >= rested))
+    start = start.select("subscriber_id", name)
     changing = chain.select("subscriber_id").unique().lazy()
     last = chain.unique("subscriber_id", keep="last", maintain_order=True)
     end = pl.concat(

@@ -12,7 +12,7 @@ import dagster as dg
 
 from telco_pipeline import partitions
 from telco_pipeline.assets import build_asset, build_report, policy
-from telco_pipeline.checks import build_checks, build_realism_checks
+from telco_pipeline.checks import build_causality_checks, build_checks, build_realism_checks
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.jobs import build_jobs
 from telco_pipeline.resources import operator
@@ -48,9 +48,10 @@ def build_defs(
     resources: dict[str, object] = {"operator": operator}
     assets = [build_asset(dataset, config, daily, pool) for dataset in DATASETS.values()]
     guards = [build_checks(dataset, pool) for dataset in DATASETS.values()]
+    across = [build_causality_checks(pool), build_realism_checks(pool)]
     return dg.Definitions(
         assets=[*assets, build_report(pool)],
-        asset_checks=[*guards, build_realism_checks(pool)] if checks else [],
+        asset_checks=[*guards, *across] if checks else [],
         jobs=build_jobs(),
         schedules=build_schedules(daily, config.epoch, on=on),
         resources=resources | dict(overrides or {}),

@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from telco_pipeline import consistency, plausibility
+from telco_pipeline import causality, consistency, plausibility, reconciliation
+from telco_pipeline.causality import Rates
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS, Dataset, ForeignKey
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake, Provenance
@@ -34,6 +35,10 @@ CHECK_FOREIGN_KEYS: Final = "foreign_keys"
 CHECK_IDENTIFIERS: Final = "identifiers"
 CHECK_IDENTITY: Final = "identity"
 CHECK_POSITIONS: Final = "positions"
+CHECK_CAUSES: Final = "causes"
+CHECK_CARE_CALLS: Final = "care_calls"
+CHECK_STATE: Final = "state"
+CHECK_COUNTERS: Final = "counters"
 CHECK_EVENT_IDS: Final = "event_ids"
 CHECK_STRAYS: Final = "strays"
 CHECK_GAPS: Final = "gaps"
@@ -66,6 +71,7 @@ class Finding:
         sample: Up to five offenders in plain values that JSON can hold.
         message: What was found, in one line.
         recover: The command or deed that mends it; empty if all is well.
+        doubt: Whether chance alone may be why it did not pass: a warning, no failure.
     """
 
     check: str
@@ -77,6 +83,12 @@ class Finding:
     sample: list[Row]
     message: str
     recover: str
+    doubt: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is wrong: it did not pass, and not for chance alone."""
+        return not self.passed and not self.doubt
 
 
 Check = Callable[[Lake, str, dt.date | None], Finding]
@@ -304,24 +316,28 @@ def check_foreign_keys(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Re
     result = _Result(sample=[], rows=_rows(lake, dataset, day))
     words: list[str] = []
     for key in dataset.foreign_keys:
+        targets = (key.target, *key.also)
         lost, trouble = None, "is not in the lake"
-        if lake.exists(key.target):
+        bad = [target for target in targets if not lake.exists(target)]
+        if not bad:
             try:
                 lost = _unresolved(lake, dataset, day, key)
             except (pl.exceptions.PolarsError, OSError, TelcoError):
                 trouble = "cannot be read"
-                if _can_be_checked(lake, key.target, None):
+                bad = [target for target in targets if not _can_be_checked(lake, target, None)]
+                if not bad:
                     raise
         if lost is None:
             result.offenders += max(result.rows, 1)
-            words.append(f"{key.target} {trouble}")
-            result.recover = lake.command(key.target)
+            words += [f"{target} {trouble}" for target in bad]
+            result.recover = lake.command(",".join(bad))
             continue
         count = int(lost["rows"].sum())
         if count and result.sample is not None:
             result.offenders += count
-            words.append(f"{count} values of {key.column} are not in {key.target}")
-            about = {"column": key.column, "target": f"{key.target}.{key.target_column}"}
+            where = " or ".join(targets)
+            words.append(f"{count} values of {key.column} are not in {where}")
+            about = {"column": key.column, "target": f"{where}.{key.target_column}"}
             result.sample += [about | row for row in lost.head(SAMPLE_ROWS).to_dicts()]
     result.message = "; ".join(words)
     return result
@@ -332,7 +348,12 @@ def _unresolved(lake: Lake, dataset: Dataset, day: dt.date | None, key: ForeignK
     value = pl.col(key.column).alias("value")
     values = lake.scan(dataset.name, day, day, [key.column]).select(value).drop_nulls()
     target = pl.col(key.target_column).alias("value")
-    targets = lake.scan(key.target, columns=[key.target_column]).select(target)
+    targets = pl.concat(
+        [
+            lake.scan(name, columns=[key.target_column]).select(target)
+            for name in (key.target, *key.also)
+        ]
+    )
     return (
         values.group_by("value")
         .agg(pl.len().alias("rows"))
@@ -391,8 +412,7 @@ def check_identity(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result
     """Check that each record bears the identity of its subscriber that is valid at its time."""
     if day is None or not consistency.identity_columns(dataset):
         return _Result(message="the records bear no identity")
-    found = consistency.identity_faults(lake, dataset, day)
-    return _Result(found.rows, found.offenders, found.sample, "; ".join(found.words), found.recover)
+    return _told(consistency.identity_faults(lake, dataset, day))
 
 
 @_check(CHECK_POSITIONS)
@@ -407,6 +427,45 @@ def check_positions(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Resul
     return _Result(found.rows, found.offenders, found.sample, plausibility.words(found, day))
 
 
+@_check(CHECK_CAUSES)
+def check_causes(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that what contacts are about is there, came before, and is what state says."""
+    if day is None or dataset.name != causality.CARE:
+        return _Result(message="the records have no cause")
+    found = causality.cause_faults(lake, day)
+    return _Result(found.rows, found.offenders, found.sample, "; ".join(found.words), found.recover)
+
+
+@_check(CHECK_CARE_CALLS)
+def check_care_calls(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that each contact by phone is a call, and each call to care a contact."""
+    if day is None or dataset.name != causality.CARE:
+        return _Result(message="the records are no calls to care")
+    if not lake.exists(causality.CALLS) or day not in lake.days(causality.CALLS):
+        return _Result(message=f"there is no {causality.CALLS} of the day to compare with")
+    return _told(reconciliation.care_call_faults(lake, day))
+
+
+@_check(CHECK_STATE)
+def check_state(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that rows are what the state of their subscription allows, and tell its changes."""
+    if day is None or not reconciliation.follows_state(dataset):
+        return _Result(message="the rows are of no subscription")
+    return _told(reconciliation.state_faults(lake, dataset, day))
+
+
+@_check(CHECK_COUNTERS)
+def check_counters(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that the counters of each cell and quarter are what the records say."""
+    if day is None or dataset.name != reconciliation.COUNTERS:
+        return _Result(message="the rows are no counters")
+    return _told(reconciliation.counter_faults(lake, day))
+
+
+def _told(found: consistency.Faults) -> _Result:
+    return _Result(found.rows, found.offenders, found.sample, "; ".join(found.words), found.recover)
+
+
 CHECKS: dict[str, Check] = {
     CHECK_PROVENANCE: check_provenance,
     CHECK_CONTRACT: check_contract,
@@ -417,6 +476,10 @@ CHECKS: dict[str, Check] = {
     CHECK_IDENTIFIERS: check_identifiers,
     CHECK_IDENTITY: check_identity,
     CHECK_POSITIONS: check_positions,
+    CHECK_CAUSES: check_causes,
+    CHECK_CARE_CALLS: check_care_calls,
+    CHECK_STATE: check_state,
+    CHECK_COUNTERS: check_counters,
 }
 """The checks of one partition by name, in the order in which they run."""
 
@@ -432,6 +495,10 @@ def checks_of(dataset: str) -> list[str]:
         CHECK_IDENTIFIERS: not luhn_columns(contract),
         CHECK_IDENTITY: not consistency.identity_columns(contract),
         CHECK_POSITIONS: not plausibility.has_positions(contract.columns),
+        CHECK_STATE: not reconciliation.follows_state(contract),
+        CHECK_COUNTERS: dataset != reconciliation.COUNTERS,
+        CHECK_CAUSES: contract.name != causality.CARE,
+        CHECK_CARE_CALLS: contract.name != causality.CARE,
     }
     return [name for name in CHECKS if not meaningless.get(name, False)]
 
@@ -460,7 +527,8 @@ def check(
         TelcoError: A dataset that was named, or everything, is missing.
     """
     partitions = _partitions(lake, names, days)
-    total = sum(len(checks_of(name)) for name, _ in partitions) + 3
+    chains = list(causality.CHAINS) if _has_chains(lake, names, days) else []
+    total = sum(len(checks_of(name)) for name, _ in partitions) + 3 + len(chains)
     findings: list[Finding] = []
     whole: list[tuple[str, dt.date | None]] = []
 
@@ -483,7 +551,45 @@ def check(
     note(check_event_ids(lake, whole))
     note(check_strays(lake))
     note(check_gaps(lake, names, days))
+    for finding in check_chains(lake) if chains else []:
+        note(finding)
     return findings
+
+
+def _has_chains(lake: Lake, names: Sequence[str] | None, days: Sequence[dt.date] | None) -> bool:
+    """Return whether a check of the whole lake was asked for, and causes and effects are there."""
+    there = all(lake.exists(name) for name in (causality.STATE, causality.CARE, "subscribers"))
+    return there and names is None and days is None
+
+
+def check_chains(lake: Lake) -> list[Finding]:
+    """Check over all days that causes precede effects: one finding for each comparison."""
+    try:
+        rates = causality.chain_rates(lake)
+    except (pl.exceptions.PolarsError, OSError, TelcoError) as error:
+        message = f"cannot be read: {str(error).splitlines()[0]}"
+        recover = lake.command(causality.STATE)
+        return [
+            Finding(name, WHOLE_LAKE, None, False, 1, 0, [], message, recover)
+            for name in causality.CHAINS
+        ]
+    return [chain_finding(lake, one) for one in rates]
+
+
+def chain_finding(lake: Lake, rates: Rates) -> Finding:
+    """Return a comparison as a finding; one that is not surely the wrong way round is a doubt."""
+    return Finding(
+        check=rates.name,
+        dataset=WHOLE_LAKE,
+        day=None,
+        passed=rates.passed,
+        offenders=int(not rates.passed),
+        rows=rates.all.days + rates.all.other_days,
+        sample=[] if rates.passed else [{"found": rates.words}],
+        message=rates.words,
+        recover="" if rates.passed else lake.command(causality.STATE),
+        doubt=not rates.passed and not rates.reversed,
+    )
 
 
 def _can_be_checked(lake: Lake, name: str, day: dt.date | None) -> bool:

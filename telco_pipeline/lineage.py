@@ -5,10 +5,18 @@ contracts themselves, how anything is made (`production`).
 """
 
 from functools import cache
+from typing import Final
 
 from telco_pipeline.asof import CHANGES
 from telco_pipeline.consistency import identity_columns
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
+
+HISTORY: Final = ("network_state", "subscriber_state", CHANGES)
+"""Datasets of which every day since the epoch must be there, in the order of making.
+
+Each day of `subscriber_state` follows from the day before and the network's, and who has which
+identity on a day from the changes of all days.
+"""
 
 
 def sources_of(name: str) -> list[str]:
@@ -20,7 +28,8 @@ def sources_of(name: str) -> list[str]:
     checked against the changes of identity: see `needs_changes`.
     """
     dataset = DATASETS[name]
-    referred = [key.target for key in dataset.foreign_keys if key.target != name]
+    targets = [each for key in dataset.foreign_keys for each in (key.target, *key.also)]
+    referred = [target for target in targets if target != name]
     in_time = [target for target in referred if name not in ancestors_of(target)]
     world = _last() if dataset.daily else []
     changes = [CHANGES] if name != CHANGES and needs_changes(name) else []
@@ -33,6 +42,24 @@ def needs_changes(name: str) -> bool:
     Those of `identity_changes` do so themselves: each change follows from the ones before.
     """
     return bool(identity_columns(DATASETS[name]))
+
+
+def needs_history(name: str) -> bool:
+    """Whether a day of a dataset hangs on all days since the epoch."""
+    sources = {name, *ancestors_of(name)}
+    return needs_changes(name) or not sources.isdisjoint(("subscriber_state", CHANGES))
+
+
+def needs_network(name: str) -> bool:
+    """Whether a day of a dataset looks at the network of that day and of its eve."""
+    return HISTORY[0] in ancestors_of(name)
+
+
+def eves_of(name: str) -> list[str]:
+    """Return the daily sources of which a dataset's day takes the day before too."""
+    dataset = DATASETS[name]
+    daily = [each for each in dataset.depends if DATASETS[each].daily]
+    return [name, *daily] if dataset.follows else daily
 
 
 def late_references_of(name: str) -> list[str]:

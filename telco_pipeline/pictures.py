@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from telco_pipeline.contracts.codes import AlarmSeverity, FaultKind, LifeStatus, NotificationType
 from telco_pipeline.lake import Lake
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
 
 INK = "#334155"
@@ -36,6 +38,12 @@ COLOURS = (
     "#f97316",
     "#06b6d4",
 )
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
+    *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#94a3b8"),
+)
+"""Colours that people with any colour vision tell apart (Okabe and Ito, 2008), and grey."""
+SCALE = "YlOrRd"
+"""Colour map for amounts, from pale to dark: ColorBrewer's, safe for any colour vision."""
 TICK, LABEL, TITLE, HEADING = 7.5, 8, 9, 11
 """Sizes of text in points, from the smallest up."""
 PANEL_INCHES, HEIGHT_INCHES = 4.4, 3.5
@@ -57,10 +65,14 @@ class View:
     Attributes:
         rows: The partition, lazily.
         zone: Time zone of the operator's country.
+        lake: Where the partition lies, for what stands beside it.
+        day: Its day; None for a static dataset.
     """
 
     rows: pl.LazyFrame
     zone: ZoneInfo
+    lake: Lake
+    day: dt.date | None = None
 
     def local_hour(self) -> pl.Expr:
         """Return the hour of the record in local time."""
@@ -87,7 +99,7 @@ def draw(lake: Lake, dataset: str, day: dt.date | None, zone: ZoneInfo) -> str |
     if not panels or rows.head(1).collect().is_empty():
         return None
     title = f"{dataset} {day}" if day else dataset
-    return f"![{title}](data:image/png;base64,{_png(panels, View(rows, zone), title)})"
+    return f"![{title}](data:image/png;base64,{_png(panels, View(rows, zone, lake, day), title)})"
 
 
 def _png(panels: tuple[Panel, ...], view: View, title: str) -> str:
@@ -315,6 +327,346 @@ def _prices(axis: "Axes", view: View) -> None:
     _legend(axis)
 
 
+def _heat(
+    axis: "Axes", grid: "np.ndarray", labels: list[str], unit: str, highest: float | None = None
+) -> None:
+    """Draw amounts by row and local hour; hours without any stay white."""
+    # Squares of an image would run into each other; a mesh leaves a thin line between them.
+    mesh = axis.pcolormesh(
+        grid, cmap=SCALE, vmin=0, vmax=highest, edgecolors="white", linewidth=0.4
+    )
+    small = len(labels) > MANY_BARS
+    axis.set_yticks([row + 0.5 for row in range(len(labels))], labels)
+    axis.tick_params(axis="y", labelsize=TICK - small, length=0)
+    axis.set_xticks([hour + 0.5 for hour in range(0, 24, 4)], [str(h) for h in range(0, 24, 4)])
+    axis.set_xlabel("local hour", fontsize=LABEL, color=INK)
+    axis.spines[["left", "bottom"]].set_visible(False)
+    axis.invert_yaxis()
+    bar = axis.figure.colorbar(mesh, ax=axis, pad=0.02, aspect=30)
+    bar.ax.tick_params(labelsize=TICK - 0.5, colors=INK, length=2)
+    bar.outline.set_visible(False)
+    bar.set_label(unit, fontsize=TICK, color=INK)
+
+
+def _grid(cells: pl.DataFrame, labels: list[str]) -> "np.ndarray":
+    """Return values of columns `label`, `hour`, `value` by label and hour; nan where none."""
+    import numpy as np
+
+    grid = np.full((len(labels), 24), np.nan)
+    rows = {label: row for row, label in enumerate(labels)}
+    for label, hour, value in cells.select("label", "hour", "value").rows():
+        grid[rows[label], hour] = value
+    return grid
+
+
+GENERATIONS = {"GERAN": "2G", "EUTRAN": "4G", "NR": "5G"}
+
+
+def _load_by_hour(axis: "Axes", view: View) -> None:
+    """Draw the mean load of each generation and class of cells by local hour."""
+    cells = view.lake.scan("cells", columns=["cell_id", "rat_type", "cell_class"])
+    label = pl.col("rat_type").replace(GENERATIONS) + " " + pl.col("cell_class").str.to_lowercase()
+    named = cells.with_columns(pl.col("rat_type", "cell_class").cast(pl.String))
+    found = (
+        view.rows.join(named.select("cell_id", label=label), on="cell_id")
+        .group_by("label", hour=view.local_hour())
+        .agg(value=100 * pl.col("load").mean())
+        .collect()
+    )
+    labels = sorted(found["label"].unique())
+    _heat(axis, _grid(found, labels), labels, "mean load, %")
+    axis.set_title("load by generation and class of the cells")
+
+
+def _load_map(axis: "Axes", view: View) -> None:
+    """Draw where cells are busy: each at its site by the highest load of the day."""
+    from matplotlib.lines import Line2D
+
+    places = view.lake.scan("cells", columns=["cell_id", "site_id", "longitude", "latitude"])
+    busy = view.rows.group_by("cell_id").agg(
+        load=pl.col("load").max(), out=pl.col("unavailable_from").is_not_null().any()
+    )
+    sites = (
+        busy.join(places, on="cell_id")
+        .group_by("site_id")
+        .agg(
+            pl.col("longitude", "latitude").first(),
+            load=100 * pl.col("load").max(),
+            out=pl.col("out").any(),
+        )
+        # The busiest on top, or quiet ones would hide them.
+        .sort("load", "site_id")
+        .collect()
+    )
+    some = sites.gather_every(max(1, sites.height // POINTS_DRAWN))
+    size = 26 if some.height < 400 else 10
+    points = axis.scatter(
+        some["longitude"], some["latitude"], c=some["load"], s=size, cmap=SCALE, vmin=0, vmax=100,
+        linewidths=0.3, edgecolors=GREY,
+    )  # fmt: skip
+    down = sites.filter("out")
+    axis.scatter(
+        down["longitude"], down["latitude"], s=size * 2.2, facecolors="none", edgecolors=BLUE,
+        linewidths=1.1,
+    )  # fmt: skip
+    axis.set_aspect(MAP_ASPECT)
+    axis.set_title("sites by their busiest cell and hour")
+    bar = axis.figure.colorbar(points, ax=axis, pad=0.02, aspect=30, extend="max")
+    bar.ax.tick_params(labelsize=TICK - 0.5, colors=INK, length=2)
+    bar.outline.set_visible(False)
+    bar.set_label("load, %", fontsize=TICK, color=INK)
+    if not down.is_empty():
+        ring = Line2D([], [], marker="o", linestyle="", markerfacecolor="none", color=BLUE)
+        axis.legend(
+            [ring], [f"a cell out of service: {down.height}"], fontsize=TICK, frameon=False,
+            loc="lower left", handletextpad=0.2, labelcolor=INK,
+        )  # fmt: skip
+
+
+SHORTEST_BAR = 0.2
+"""Hours of the timeline that a fault takes at least, or it could not be seen."""
+FAULT_COLOURS = dict(zip(FaultKind, (BLUE, PURPLE, ORANGE, GREEN, RED, GREY), strict=True))
+
+
+def _fault_timeline(axis: "Axes", view: View) -> None:
+    """Draw each fault as a bar in the band of its kind, over the day on which it begins."""
+    if view.day is None:
+        return
+    # Naive UTC throughout: the hours are turned into local ones below.
+    zero = dt.datetime.combine(view.day, dt.time())
+    shift = zero.replace(tzinfo=dt.UTC).astimezone(view.zone).utcoffset() or dt.timedelta()
+    faults = (
+        view.rows.select(
+            kind=pl.col("fault_kind").cast(pl.String),
+            start=_hours_since(zero, "event_time"),
+            end=_hours_since(zero, "end_time"),
+            # A power cut that the batteries outlast puts no cell out of service.
+            out=(pl.col("capacity_left") == 0) & (pl.col("cells") > 0),
+        )
+        .sort("start", "end")
+        .collect()
+    )
+    first = shift.total_seconds() / 3600
+    kinds = [str(kind) for kind in FaultKind]
+    for row, kind in enumerate(kinds):
+        some = faults.filter(pl.col("kind") == kind)
+        lanes = max(some.height, 1)
+        for lane, (start, end, out) in enumerate(some.select("start", "end", "out").rows()):
+            # One below the other within the band, in order of their beginning.
+            y = row - 0.38 + 0.76 * (lane + 0.5) / lanes
+            axis.plot(
+                [start + first, min(max(end, start + SHORTEST_BAR), 24.0) + first],
+                [y, y],
+                color=FAULT_COLOURS[FaultKind(kind)],
+                linewidth=min(max(60 / lanes, 1.0), 5.0),
+                alpha=1.0 if out else 0.45,
+                solid_capstyle="butt",
+            )
+    counts = [faults.filter(pl.col("kind") == kind).height for kind in kinds]
+    labels = [f"{kind}  ({count})" for kind, count in zip(kinds, counts, strict=True)]
+    axis.set_yticks(range(len(kinds)), labels)
+    axis.set_ylim(len(kinds) - 0.5, -0.5)
+    axis.set_xlim(first, first + 24)
+    hours = range(int(first) - int(first) % 4 + 4 * (first % 4 > 0), int(first) + 25, 4)
+    axis.set_xticks(list(hours), [str(hour % 24) for hour in hours])
+    axis.set_xlabel("local hour; strong: cells out of service", fontsize=LABEL, color=INK)
+    axis.hlines([row + 0.5 for row in range(len(kinds) - 1)], first, first + 24, color="#e2e8f0")
+    axis.set_title("faults that begin on the day")
+
+
+def _hours_since(zero: dt.datetime, name: str) -> pl.Expr:
+    """Return hours from a moment (naive UTC) to a column of UTC times."""
+    return (pl.col(name).dt.replace_time_zone(None) - zero).dt.total_seconds() / 3600
+
+
+SEVERITY_COLOURS = dict(
+    zip(AlarmSeverity, ("#7f1d1d", RED, ORANGE, YELLOW, GREY, SKY), strict=True)
+)
+
+
+def _alarms_by_hour(axis: "Axes", view: View) -> None:
+    """Draw the alarms that were raised in each local hour, the gravest at the bottom."""
+    from matplotlib.ticker import MaxNLocator
+
+    raised = view.rows.filter(
+        pl.col("notification_type").cast(pl.String) == NotificationType.NEW.value
+    )
+    severity = pl.col("perceived_severity").cast(pl.String).alias("severity")
+    counts = raised.group_by(severity, hour=view.local_hour()).len().collect()
+    floor = [0] * 24
+    for kind, colour in SEVERITY_COLOURS.items():
+        found = dict(counts.filter(pl.col("severity") == kind.value).select("hour", "len").rows())
+        if not found:
+            continue
+        heights = [found.get(hour, 0) for hour in range(24)]
+        axis.bar(
+            range(24), heights, bottom=floor, color=colour, width=0.9,
+            label=f"{kind.value} ({sum(heights):,})",
+        )  # fmt: skip
+        floor = [below + height for below, height in zip(floor, heights, strict=True)]
+    axis.set_xticks(range(0, 24, 4))
+    axis.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axis.set_title("alarms raised by local hour")
+    if any(floor):
+        _legend(axis)
+
+
+def _cpu_by_type(axis: "Axes", view: View) -> None:
+    """Draw the mean CPU of each type of element by local hour, the busiest type on top."""
+    kinds = view.lake.scan("network_elements", columns=["element_id", "element_type"])
+    found = (
+        view.rows.join(
+            kinds.select("element_id", label=pl.col("element_type").cast(pl.String)),
+            on="element_id",
+        )
+        .group_by("label", hour=view.local_hour())
+        .agg(value=pl.col("cpu_use").mean())
+        .collect()
+    )
+    order = found.group_by("label").agg(pl.col("value").mean())
+    labels = order.sort("value", "label", descending=[True, False])["label"].to_list()
+    _heat(axis, _grid(found, labels), labels, "mean CPU, %")
+    axis.set_title("processor in use by type of element")
+
+
+def _links_by_hour(axis: "Axes", view: View) -> None:
+    """Draw how full links are by local hour: the middle one and the fullest."""
+    hours = (
+        view.rows.group_by(hour=view.local_hour())
+        .agg(
+            middle=pl.col("capacity_used").median(),
+            high=pl.col("capacity_used").quantile(0.95),
+            top=pl.col("capacity_used").quantile(0.999),
+        )
+        .sort("hour")
+        .collect()
+    )
+    for name, label, colour in (
+        ("top", "fullest in 1,000", RED),
+        ("high", "fullest in 20", ORANGE),
+        ("middle", "median", BLUE),
+    ):
+        axis.plot(hours["hour"], hours[name], color=colour, label=label, linewidth=1.8)
+    axis.set_ylim(bottom=0)
+    axis.set_xticks(range(0, 24, 4))
+    axis.set_ylabel("%", fontsize=LABEL, color=INK)
+    axis.set_title("bandwidth in use by local hour")
+    _legend(axis)
+
+
+def _success_by_hour(axis: "Axes", view: View) -> None:
+    """Draw which part of the setups and handovers succeeds in each local hour."""
+    pairs = {
+        "RRC setup": ("rrc_conn_estab_succ", "rrc_conn_estab_att", BLUE),
+        "E-RAB setup": ("erab_estab_succ", "erab_estab_att", ORANGE),
+        "handover": ("ho_exe_succ", "ho_exe_att", GREEN),
+    }
+    names = [name for good, all_of_them, _ in pairs.values() for name in (good, all_of_them)]
+    hours = view.rows.group_by(hour=view.local_hour()).agg(pl.col(names).sum()).sort("hour")
+    sums = hours.collect()
+    lowest = 99.0
+    for label, (good, tried, colour) in pairs.items():
+        some = sums.filter(pl.col(tried) > 0)
+        rate = (100 * some[good] / some[tried]).to_list()
+        axis.plot(some["hour"], rate, color=colour, label=label, linewidth=1.8, marker=".")
+        lowest = min([lowest, *rate])
+    axis.axhline(99, color=INK, linewidth=0.8, linestyle=":")
+    axis.set_ylim(max(lowest - 0.3, 0), 100)
+    axis.set_xticks(range(0, 24, 4))
+    axis.set_ylabel("% that succeed", fontsize=LABEL, color=INK)
+    axis.set_title("setups and handovers by local hour")
+    _legend(axis)
+
+
+def _volume_by_hour(axis: "Axes", view: View) -> None:
+    """Draw the bytes that the cells carried in each local hour."""
+    from matplotlib.ticker import StrMethodFormatter
+
+    hours = view.rows.group_by(hour=view.local_hour()).agg(
+        down=pl.col("pdcp_volume_dl").sum() / 1e9, up=pl.col("pdcp_volume_ul").sum() / 1e9
+    )
+    sums = hours.sort("hour").collect()
+    axis.bar(sums["hour"], sums["down"], color=BLUE, width=0.9, label="to devices")
+    axis.bar(
+        sums["hour"], sums["up"], bottom=sums["down"], color=ORANGE, width=0.9, label="from devices"
+    )
+    axis.set_xticks(range(0, 24, 4))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axis.set_ylabel("GB", fontsize=LABEL, color=INK)
+    axis.set_title("volume by local hour")
+    _legend(axis)
+
+
+STATE_DAYS = 35
+"""Days that the line of satisfaction goes back."""
+_LEVELS = {"lowest": 0.1, "low": 0.25, "high": 0.75, "highest": 0.9}
+
+
+def _satisfaction_over_time(axis: "Axes", view: View) -> None:
+    """Draw how satisfied customers have been over the last days that lie there."""
+    if view.day is None:
+        return
+    first = view.day - dt.timedelta(days=STATE_DAYS - 1)
+    days = [each for each in view.lake.days("subscriber_state") if first <= each <= view.day]
+    value, found = pl.col("satisfaction"), []
+    for day in days:
+        rows = view.lake.scan("subscriber_state", day, day)
+        found.append(
+            rows.filter(_is_customer())
+            .select(mean=value.mean(), **{name: value.quantile(at) for name, at in _LEVELS.items()})
+            .collect()
+        )
+    levels = pl.concat(found).with_columns(day=pl.Series(days)).drop_nulls()
+    axis.fill_between(
+        levels["day"], levels["lowest"], levels["highest"], color=BLUE, alpha=0.15, linewidth=0,
+        label="8 in 10",
+    )  # fmt: skip
+    axis.fill_between(
+        levels["day"], levels["low"], levels["high"], color=BLUE, alpha=0.3, linewidth=0,
+        label="half of them",
+    )  # fmt: skip
+    lonely = "o" if levels.height == 1 else None
+    axis.plot(levels["day"], levels["mean"], color=INK, linewidth=1.8, marker=lonely, label="mean")
+    ticks = levels["day"].gather_every(max(1, levels.height // 4)).to_list()
+    axis.set_xticks(ticks, [f"{day:%d %b}" for day in ticks])
+    axis.set_ylim(0, 1)
+    axis.set_title("satisfaction over time")
+    _legend(axis)
+
+
+def _is_customer() -> pl.Expr:
+    inside = [LifeStatus.ACTIVE.value, LifeStatus.SUSPENDED.value]
+    return pl.col("status").cast(pl.String).is_in(inside)
+
+
+def _satisfaction(axis: "Axes", view: View) -> None:
+    """Draw how satisfied customers are on the day."""
+    import numpy as np
+
+    rows = view.rows.filter(_is_customer())
+    bins = (pl.col("satisfaction") * 25).floor().clip(0, 24).cast(pl.Int32).alias("bin")
+    counts = dict(rows.group_by(bins).len().collect().rows())
+    heights = [counts.get(place, 0) for place in range(25)]
+    axis.stairs(heights, np.arange(26) / 25, fill=True, color=BLUE)
+    axis.set_xlim(0, 1)
+    axis.set_xlabel("satisfaction of customers", fontsize=LABEL, color=INK)
+    axis.yaxis.set_major_formatter("{x:,.0f}")
+    axis.set_title("how satisfied they are on the day")
+
+
+def _statuses(axis: "Axes", view: View) -> None:
+    """Draw how many subscriptions have which status, those without any too."""
+    counts = dict(view.rows.group_by(pl.col("status").cast(pl.String)).len().collect().rows())
+    names = [str(status) for status in LifeStatus]
+    drawn = axis.barh(names, [counts.get(name, 0) for name in names], color=BLUE)
+    axis.bar_label(drawn, fmt=_figure, fontsize=TICK, padding=2, color=INK)
+    axis.margins(x=0.2)
+    axis.invert_yaxis()
+    axis.xaxis.set_visible(False)
+    axis.spines["bottom"].set_visible(False)
+    axis.set_title("subscriptions by status")
+
+
 def _figure(value: float) -> str:
     """Return a number for people: whole if it is, or three digits of it."""
     return f"{value:,.0f}" if value == round(value) or value >= 100 else f"{value:.3g}"
@@ -360,10 +712,21 @@ PANELS: dict[str, tuple[Panel, ...]] = {
     "devices": (_prices, _bars("best_rat", "models by best radio access")),
     "plans": (_bars("name", "monthly fee (euro)", pl.col("monthly_fee").first() / 1e6),),
     "subscribers": (_bars("persona", "subscribers by persona"), _ages),
+    "prospects": (_bars("persona", "who joins later, by persona"), _ages),
     "social_ties": (
         _bars("tie_kind", "ties by kind"),
         _degrees,
         _histogram("distance_km", "distance between the homes", log=True, unit="km"),
+    ),
+    "network_faults": (
+        _fault_timeline,
+        _bars("fault_kind", "cells that suffer", pl.col("cells").sum()),
+    ),
+    "network_state": (_load_by_hour, _load_map),
+    "subscriber_state": (
+        _satisfaction_over_time,
+        _satisfaction,
+        _statuses,
     ),
     "identity_changes": (
         _bars("change_type", "changes by kind"),
@@ -396,6 +759,9 @@ PANELS: dict[str, tuple[Panel, ...]] = {
         _hours("updates by local hour", "update_type"),
         _histogram("timing_advance", "timing advance", unit="steps"),
     ),
+    "alarms": (_alarms_by_hour, _bars("specific_problem", "notifications by problem", top=14)),
+    "element_metrics": (_cpu_by_type, _links_by_hour),
+    "pm_counters": (_success_by_hour, _volume_by_hour),
     "network_logs": (
         _hours("lines by local hour"),
         _bars("severity", "lines by severity", names=SEVERITIES),

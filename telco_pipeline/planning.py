@@ -6,8 +6,9 @@ belong here: which inputs a dataset needs (`lineage`), reading or writing a lake
 The rows of a stream are the events that its personas start (share x rate x mean personal level x
 weight of the day, as `behaviour.rhythm` has it for the generators too) times the records that such
 an event leaves behind. How many that are is not derived but measured, once, on a world of 30,000
-subscribers over five days; a test holds the plan to what is really made on a holiday, a working
-day and a Sunday.
+subscribers over five days (of state, faults, alarms and care: of 6,000 subscribers over 60 days);
+a test holds the plan to what is really made on a holiday, a working day and a Sunday, or over four
+weeks of what comes in storms.
 """
 
 import datetime as dt
@@ -99,16 +100,23 @@ _SIZES: Final[dict[str, _Size]] = {
     "devices": _Size(74, 30_000),
     "plans": _Size(316, 10_000),
     "subscribers": _Size(102, 120_000),
+    "prospects": _Size(110, 50_000),
     "social_ties": _Size(20, 500_000),
-    "identity_changes": _Size(120, 50_000),
-    "cdrs_voice": _Size(71, 700_000),
-    "cdrs_sms": _Size(54, 700_000),
-    "cdrs_data": _Size(57, 900_000),
+    "network_faults": _Size(230, 5_000),
+    "network_state": _Size(31, 1_100_000, 250.0),
+    "subscriber_state": _Size(45, 500_000),
+    "identity_changes": _Size(175, 50_000),
+    "cdrs_voice": _Size(84, 700_000),
+    "cdrs_sms": _Size(46, 700_000),
+    "cdrs_data": _Size(63, 900_000),
     "cdrs_voip": _Size(69, 700_000),
     "cdrs_ims": _Size(50, 900_000),
     "location_updates": _Size(36, 1_000_000),
+    "alarms": _Size(70, 50_000),
+    "element_metrics": _Size(25, 1_400_000, 120.0),
     "network_logs": _Size(92, 300_000),
-    "customer_service": _Size(102, 8_000),
+    "customer_service": _Size(190, 8_000),
+    "pm_counters": _Size(13, 1_500_000, 500.0),
 }
 _START_SECONDS: Final = 4.0  # Python, Dagster and its definitions
 _PARTITION_SECONDS: Final = 0.12  # a partition without rows: staging, checks, Dagster's book
@@ -142,10 +150,15 @@ _IMS_PER_PERSON: Final = 7.7  # registrations
 _REGISTERED_ON_EPOCH: Final = 0.635  # of these, as no phone comes registered from the day before
 _LOCATIONS_PER_PERSON: Final = (5.3, 5.05)  # on a working day, on a free one
 _LOCATIONS_PER_MACHINE: Final = 0.38
-_CONTACTS_PER_PERSON: Final = 0.0049
+_CONTACTS_PER_PERSON: Final = 0.00477
+_CONTACTS_BY_WEEKDAY: Final = (1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5)  # what waits over Sunday
 _LINES_PER_LINE: Final = 1.55  # some lines bring others with them
-_PORT_OUTS_PER_POSTPAID: Final = 0.079  # a year
-_CHANGES: Final = "identity_changes"
+_LEAVERS: Final = (0.0127, 0.0373)  # a month: of who pays in arrears, in advance
+_MONTH_DAYS: Final = 30.4
+_FAULTS_PER_ELEMENT: Final = 0.0213  # of four worlds of 160 sites over 60 days, with storms
+_ALARMS_PER_FAULT: Final = 10.0
+_ALARMS_PER_ELEMENT: Final = 0.124  # of thresholds, and without a cause
+_HISTORY: Final = ("network_state", "subscriber_state", "identity_changes")
 
 
 def partitions(names: Iterable[str], days: int) -> int:
@@ -165,13 +178,13 @@ def estimate(
         days: Number of days.
         workers: Processes at a time.
     """
-    made = rows(config, [name for name in names if name != _CHANGES], first, days)
+    made = rows(config, [name for name in names if name not in _HISTORY], first, days)
     spans = dict.fromkeys(made, days)
-    if _CHANGES in names:
-        # Who has which identity follows from every day since the epoch, so all of them are made.
-        spans[_CHANGES] = days + max((first - config.epoch).days, 0)
-        earliest = min(first, config.epoch)
-        made |= rows(config, [_CHANGES], earliest, spans[_CHANGES])
+    # State and identities follow from every day since the epoch, so all of them are made.
+    long = days + max((first - config.epoch).days, 0)
+    history = [name for name in _HISTORY if name in names]
+    spans |= dict.fromkeys(history, long)
+    made |= rows(config, history, min(first, config.epoch), long) if history else {}
     return Estimate([_dataset(config, name, made[name], spans[name], workers) for name in names])
 
 
@@ -193,7 +206,8 @@ def _dataset(
     parts = _parts(config, name)
     busy = min(workers, parts)
     seconds = count * _PARTITION_SECONDS + made / (size.rows_per_second * busy)
-    per_part = made / count * min(config.part_size / _entities(config, name), 1)
+    share = 1.0 if parts == 1 else min(config.part_size / _entities(config, name), 1)
+    per_part = made / count * share
     held = min(parts, _PARTS_CHECKED) + (busy * _PARTS_PER_WORKER if busy > 1 else 0)
     population = _MEMORY_PER_SUBSCRIBER * config.subscribers * (1 + (busy if busy > 1 else 0))
     memory = (
@@ -207,14 +221,15 @@ def _dataset(
 
 def _parts(config: "WorldConfig", name: str) -> int:
     """Return the files of a partition, which is as many processes as it can keep busy."""
-    if name in STATIC_DATASETS and name != "subscribers":
+    if DATASETS[name].whole or (name in STATIC_DATASETS and name != "subscribers"):
         return 1
     return math.ceil(_entities(config, name) / config.part_size)
 
 
 def _entities(config: "WorldConfig", name: str) -> float:
     """Return the subscribers, or elements, whose rows a dataset holds."""
-    return _elements(config) if name == "network_logs" else config.subscribers
+    by_element = name in ("network_logs", "network_faults", "alarms", "element_metrics")
+    return _elements(config) if by_element else config.subscribers
 
 
 def _sites(config: "WorldConfig") -> int:
@@ -239,8 +254,10 @@ def _static_rows(config: "WorldConfig") -> dict[str, float]:
         "devices": _DEVICES,
         "plans": _PLANS,
         "subscribers": config.subscribers,
+        "prospects": config.prospects,
         "social_ties": _TIES_PER_CUSTOMER
-        * _per_day(config, lambda one: float(one.kind in ("person", "business"))),
+        * _per_day(config, lambda one: float(one.kind in ("person", "business")))
+        * (config.all_subscribers / config.subscribers),
     }
 
 
@@ -256,6 +273,7 @@ class _Calendar:
         self._config = config
         self.first = first
         self.days = days
+        self._weights: dict[tuple[str, dt.date], list[float]] = {}
 
     @cached_property
     def _alike(self) -> list[tuple[dt.date, int]]:
@@ -286,29 +304,53 @@ class _Calendar:
             count * float(self._clock(day).free_day.mean()) for day, count in self._alike
         )
 
-    def changes(self) -> float:
-        """Return the changes of identity of all subscribers, as if nobody left."""
-        from telco_pipeline.behaviour.changes import KINDS, share_of_year
+    def weighted(self, by_weekday: Sequence[float]) -> float:
+        """Return the sum of the weights of the days, from Monday on."""
+        return math.fsum(count * by_weekday[day.weekday()] for day, count in self._alike)
 
+    def changes(self) -> float:
+        """Return the changes of identity of all subscribers, with who comes and who leaves."""
+        from telco_pipeline.behaviour.changes import share_of_year, yearly_rates
+
+        kinds = len(share_of_year(self._config, self.first))
         year = [
-            _per_day(self._config, lambda one, kind=kind: _changes_a_year(one)[kind])
-            for kind in range(len(KINDS))
+            _per_day(self._config, lambda one, kind=kind: yearly_rates(one)[kind])
+            for kind in range(kinds)
         ]
-        return math.fsum(
+        swaps = math.fsum(
             count * of_kind * part
             for day, count in self._alike
             for of_kind, part in zip(year, share_of_year(self._config, day), strict=True)
         )
+        leaving = _per_day(self._config, _leaving_a_day) * self.days
+        return swaps + leaving + self.joins()
+
+    def joins(self) -> float:
+        """Return how many join on the days."""
+        eve = self.first - dt.timedelta(days=1)
+        last = self.first + dt.timedelta(days=self.days - 1)
+        return float(self._config.joined_by(last) - self._config.joined_by(eve))
+
+    def member_days(self) -> float:
+        """Return the sum over the days of who has joined by each."""
+        every = (self.first + dt.timedelta(days=offset) for offset in range(self.days))
+        return float(sum(self._config.joined_by(day) for day in every))
 
     def sum(self, kind: "Kind", rate: Callable[["Persona"], float]) -> float:
         """Return what a daily rate of all subscribers comes to, by the weight of each day."""
+        return math.fsum(
+            count * _per_day(self._config, rate, self._weights_of(kind, day))
+            for day, count in self._alike
+        )
+
+    def _weights_of(self, kind: "Kind", day: dt.date) -> list[float]:
+        """Return the weight of a day for each persona."""
         from telco_pipeline.behaviour.rhythm import day_rhythm
 
-        total = 0.0
-        for day, count in self._alike:
+        if (kind, day) not in self._weights:
             rhythm = day_rhythm(self._config, kind, day)
-            total += count * _per_day(self._config, rate, rhythm.weight[rhythm.row[:, 0]].tolist())
-        return total
+            self._weights[kind, day] = rhythm.weight[rhythm.row[:, 0]].tolist()
+        return self._weights[kind, day]
 
 
 def _daily_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
@@ -320,7 +362,7 @@ def _daily_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
     messages = calendar.sum("messages", lambda one: one.messages * weights.sms)
     sessions = calendar.sum("data", lambda one: one.sessions * weights.data)
     trunks = calendar.sum("calls", lambda one: one.calls * (one.kind == "business"))
-    customers = calendar.sum("calls", lambda one: float(one.kind in ("person", "business")))
+    customers = _per_day(config, lambda one: float(one.kind in ("person", "business")))
     people = _per_day(config, lambda one: float(one.kind != "machine"))
     machines = _per_day(config, lambda one: float(one.kind == "machine"))
     days, free = calendar.days, calendar.free_days
@@ -328,9 +370,15 @@ def _daily_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
     locations = people * ((days - free) * working_rate + free * free_rate)
     begins = calendar.first <= config.epoch < calendar.first + dt.timedelta(days=days)
     registered = people * (days - begins * (1 - _REGISTERED_ON_EPOCH)) * _IMS_PER_PERSON
-    logs = days * _elements(config) * config.network.log_lines_per_element_day
+    cells, elements = _sites(config) * _CELLS_PER_SITE, _elements(config)
+    logs = days * elements * config.network.log_lines_per_element_day
+    faults = elements * _FAULTS_PER_ELEMENT * config.network.fault_rate
+    contacts = customers * calendar.weighted(_CONTACTS_BY_WEEKDAY) * _CONTACTS_PER_PERSON
     return {
-        _CHANGES: calendar.changes(),
+        "network_faults": days * faults,
+        "network_state": days * cells * 24,
+        "subscriber_state": calendar.member_days(),
+        "identity_changes": calendar.changes(),
         "cdrs_voice": voice,
         "cdrs_sms": messages * _SMS_PER_MESSAGE,
         "cdrs_data": sessions * _DATA_PER_SESSION,
@@ -338,19 +386,20 @@ def _daily_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
         "cdrs_ims": voice * _IMS_PER_VOICE + registered * weights.ims,
         "location_updates": weights.location_updates
         * (locations + days * machines * _LOCATIONS_PER_MACHINE),
+        "alarms": days * (faults * _ALARMS_PER_FAULT + elements * _ALARMS_PER_ELEMENT),
+        "element_metrics": days * elements * 288,
+        "pm_counters": days * cells * 96,
         "network_logs": logs * _LINES_PER_LINE * weights.network_logs,
-        "customer_service": customers * _CONTACTS_PER_PERSON * weights.customer_service,
+        "customer_service": contacts * weights.customer_service,
     }
 
 
-def _changes_a_year(persona: "Persona") -> tuple[float, ...]:
-    """Return the changes of identity of each kind that somebody of a persona makes in a year."""
-    from telco_pipeline.behaviour.changes import yearly_rates
-
-    *staying, leaving = yearly_rates(persona)
-    if persona.kind in ("person", "business"):
-        leaving += (1 - persona.prepaid) * _PORT_OUTS_PER_POSTPAID
-    return (*staying, leaving)
+def _leaving_a_day(persona: "Persona") -> float:
+    """Return the chance that somebody of a persona leaves on a day, with some who come back."""
+    if persona.kind not in ("person", "business"):
+        return 0.0
+    arrears, advance = _LEAVERS
+    return (arrears + (advance - arrears) * persona.prepaid) / _MONTH_DAYS
 
 
 def _per_day(

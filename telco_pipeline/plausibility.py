@@ -31,7 +31,12 @@ COVERAGE: Final = 2.0
 MAST_KM: Final = 5.0
 """A macro cell is heard that far in any case: low bands from a mast overshoot their neighbours."""
 
-CELL_COLUMNS: Final = ["cell_id", "latitude", "longitude", "range_m", "cell_class"]
+LOW_BAND_COVERAGE: Final = 3.0
+"""Below 1 GHz it carries further; such cells serve beyond when a neighbour is out of service."""
+
+_LOW_BAND_MHZ: Final = 1000
+
+CELL_COLUMNS: Final = ["cell_id", "latitude", "longitude", "range_m", "cell_class", "frequency"]
 """Columns of the cells that the check needs."""
 
 _BUCKET_ROWS: Final = 8_000_000
@@ -40,6 +45,7 @@ _SUBSCRIBER: Final = "subscriber_id"
 _TIME: Final = "event_time"
 _CELL: Final = "cell_id"
 _LAST_CELL: Final = "last_cell_id"
+_PLACE: Final = "place"
 _SAMPLE: Final = 5
 
 
@@ -97,13 +103,17 @@ def jumps(observed: pl.LazyFrame, cells: pl.DataFrame) -> Jumps:
     """
     rows = observed.select(pl.len()).collect().item()
     buckets = 1 + rows // _BUCKET_ROWS
+    low = pl.col("frequency") < _LOW_BAND_MHZ
+    heard = pl.when(low).then(LOW_BAND_COVERAGE).otherwise(COVERAGE)
     mast = pl.when(pl.col("cell_class").cast(pl.String) == CellClass.MACRO).then(MAST_KM)
     places = cells.select(
         pl.col(_CELL).cast(pl.String),
         pl.col("latitude").radians(),
         pl.col("longitude").radians(),
-        pl.max_horizontal(pl.col("range_m") * (COVERAGE / 1000), mast).alias("range"),
+        pl.max_horizontal(pl.col("range_m") * heard / 1000, mast).alias("range"),
     )
+    # Of records of one moment the order by cell is as good as any.
+    places = places.sort(_CELL).with_row_index(_PLACE)
     offenders, sample = 0, []
     for bucket in range(buckets):
         some = observed
@@ -117,20 +127,26 @@ def jumps(observed: pl.LazyFrame, cells: pl.DataFrame) -> Jumps:
 
 def _impossible(observed: pl.LazyFrame, places: pl.DataFrame) -> pl.DataFrame:
     """Return the positions that are too far from the one before of the same subscriber."""
-    before = [
-        pl.col(name).shift(1).over(_SUBSCRIBER).alias(f"{name}_before")
-        for name in (_TIME, _CELL, "latitude", "longitude", "range")
-    ]
+    before = pl.col(_SUBSCRIBER, _TIME, _PLACE).shift(1).name.suffix("_before")
+    same = pl.col(_SUBSCRIBER) == pl.col(f"{_SUBSCRIBER}_before")
     hours = (pl.col(_TIME) - pl.col(f"{_TIME}_before")).dt.total_microseconds() / 3.6e9
     reachable = (hours + SLACK_SECONDS / 3600) * FASTEST_KMH
     apart = _kilometres() - pl.col("range") - pl.col("range_before")
     return (
         observed.with_columns(pl.col(_CELL).cast(pl.String))
-        .join(places.lazy(), on=_CELL, how="inner")
-        # Of records of one moment the order by cell is as good as any.
-        .sort(_SUBSCRIBER, _TIME, _CELL)
+        .join(places.lazy().select(_CELL, _PLACE), on=_CELL, how="inner")
+        # Most positions are those before; only where they change the places are looked up.
+        .select(_SUBSCRIBER, _TIME, _PLACE)
+        .sort(_SUBSCRIBER, _TIME, _PLACE)
         .with_columns(before)
-        .filter(pl.col(f"{_CELL}_before") != pl.col(_CELL))
+        .filter(same & (pl.col(f"{_PLACE}_before") != pl.col(_PLACE)))
+        .join(places.lazy(), on=_PLACE, how="left", maintain_order="left")
+        .join(
+            places.lazy().select(pl.all().name.suffix("_before")),
+            on=f"{_PLACE}_before",
+            how="left",
+            maintain_order="left",
+        )
         .with_columns(apart.alias("kilometres"), (hours * 3600).alias("seconds"))
         .filter(pl.col("kilometres") > reachable)
         .select(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS, Dataset
+from telco_pipeline.contracts.state import REACH_ON
 from telco_pipeline.engine.parts import Part, parts
 from telco_pipeline.engine.parts import shards as dealt_shards
 from telco_pipeline.errors import TelcoError
@@ -114,11 +115,14 @@ def produce(
     lake.bind(origin_of(config, lake, dataset), config.to_dict(), replace=replace)
     if dataset.daily:
         _check_static(config, lake)
+        _check_days(config, lake, dataset, wanted)
     else:
         _check_inputs(config, lake, dataset)
-    pool = workers if len(_parts(config, lake, dataset)) * len(wanted) > 1 else 1
-    with crew_for(config, lake, pool) as crew:
-        made = _produce(config, lake, dataset, wanted, shards or workers, crew, progress)
+    with crew_for(config, lake, workers if _is_work(config, lake, dataset, wanted) else 1) as crew:
+        made: list[PartitionReport] = []
+        # A day that is made from the one before waits until that is in the lake.
+        for days_at_once in _steps(dataset, wanted):
+            made += _produce(config, lake, dataset, days_at_once, shards or workers, crew, progress)
     return sorted(made, key=lambda report: report.day or config.epoch)
 
 
@@ -132,7 +136,6 @@ def _produce(
     progress: Progress | None,
 ) -> list[PartitionReport]:
     """Make partitions, a few at a time, and commit each when all its parts are there."""
-    all_parts = _parts(config, lake, dataset)
     origin = origin_of(config, lake, dataset)
     reports: list[PartitionReport] = []
     with ExitStack() as stack:
@@ -141,7 +144,7 @@ def _produce(
         def tasks() -> Iterator[Task]:
             for day in days:
                 pending = stack.enter_context(lake.begin(dataset.name, day, origin))
-                dealt = dealt_shards(all_parts, shard_count)
+                dealt = dealt_shards(_parts(config, lake, dataset, day), shard_count)
                 opened[day] = _Open(pending, len(dealt))
                 for share in dealt:
                     yield Task(dataset.name, day, tuple(share), pending.directory)
@@ -208,32 +211,89 @@ def _check_inputs(config: WorldConfig, lake: Lake, dataset: Dataset) -> None:
         _check_made(config, lake, name)
 
 
-def _check_made(config: WorldConfig, lake: Lake, name: str) -> None:
+def _check_days(
+    config: WorldConfig, lake: Lake, dataset: Dataset, wanted: Sequence[dt.date | None]
+) -> None:
+    """Refuse to make days without the days of other datasets that they are made from."""
+    own = [day for day in wanted if day is not None]
+    for name in dataset.depends:
+        if DATASETS[name].daily:
+            for day in days_behind(config, dataset, name, own):
+                _check_made(config, lake, name, day)
+    if dataset.follows:
+        for day in own:
+            eve = day - dt.timedelta(days=1)
+            if day > config.epoch and eve not in own:
+                _check_made(config, lake, dataset.name, eve)
+
+
+def days_behind(
+    config: WorldConfig, dataset: Dataset, source: str, days: Sequence[dt.date]
+) -> list[dt.date]:
+    """Return the days of a daily source that must be there for some days of a dataset.
+
+    The same days; of state the eves too, as what begins before midnight is drawn again. (What
+    counts records takes those of the eve too, but only where they are in the lake.)
+    """
+    found = set(days)
+    if source in REACH_ON and not dataset.follows:
+        found |= {day - dt.timedelta(days=1) for day in days if day > config.epoch}
+    return sorted(found)
+
+
+def _steps(dataset: Dataset, days: Sequence[dt.date | None]) -> list[Sequence[dt.date | None]]:
+    """Return days that may be made at once, in the order in which they must be made."""
+    if not dataset.follows:
+        return [days]
+    return [[day] for day in sorted(day for day in days if day is not None)]
+
+
+def _check_made(config: WorldConfig, lake: Lake, name: str, day: dt.date | None = None) -> None:
     """Refuse an input that is missing, of another world, or not what its provenance says."""
-    provenance = lake.provenance(name)
+    provenance = lake.provenance(name, day)
+    told = name if day is None else f"{name} of {day}"
     if provenance is None:
         raise TelcoError(
-            f"{lake.root} has no {name} yet: make it first, with `{lake.command(name)}`"
+            f"{lake.root} has no {told} yet: make it first, with `{lake.command(name, day, day)}`"
         )
     if provenance.world_hash != config.world_hash:
         raise TelcoError(
-            f"{name} in {lake.root} is of another world ({provenance.world_hash}, not "
-            f"{config.world_hash}): make it anew with `{lake.command(name)} --replace`"
+            f"{told} in {lake.root} is of another world ({provenance.world_hash}, not "
+            f"{config.world_hash}): make it anew with `{lake.command(name, day, day)} --replace`"
         )
+    if day is not None and DATASETS[name].group != "state":
+        return  # its own checks have looked at its files
     # XXH3 takes 10 ms for the registry of a million subscribers, once for a range of days.
-    if damage := lake.damage(name):
+    if damage := lake.damage(name, day):
         raise TelcoError(
-            f"{lake.directory(name)} is not as it was made ({'; '.join(damage.values())}), and "
-            f"other datasets are made from it: make it anew with `{lake.command(name)}`"
+            f"{lake.directory(name, day)} is not as it was made ({'; '.join(damage.values())}), "
+            f"and other datasets are made from it: make it anew with "
+            f"`{lake.command(name, day, day)}`"
         )
 
 
-def _parts(config: WorldConfig, lake: Lake, dataset: Dataset) -> list[Part]:
+def _is_work(
+    config: WorldConfig, lake: Lake, dataset: Dataset, days: Sequence[dt.date | None]
+) -> bool:
+    """Return whether workers make a dataset rather than this process.
+
+    They make what has several parts, and of a large world all that takes the registry: this
+    process would load a world of its own for a single part, and keep the memory.
+    """
+    several = len(parts(config.subscribers, config.part_size)) > 1
+    if several and (dataset.daily or "subscribers" in dataset.depends):
+        return True
+    return sum(len(_parts(config, lake, dataset, day)) for day in days) > 1
+
+
+def _parts(config: WorldConfig, lake: Lake, dataset: Dataset, day: dt.date | None) -> list[Part]:
     """Return the parts of a dataset's partition: fixed by the world, never by the workers."""
     if dataset.name == "subscribers":
         return parts(config.subscribers, config.part_size)
-    if not dataset.daily:
+    if dataset.name == "prospects":
+        return [Part(0, config.subscribers, config.all_subscribers)]
+    if day is None or dataset.whole:
         return [Part(0, 0, 0)]
-    entities = GENERATORS[dataset.name].entities
-    count = config.subscribers if entities == "subscribers" else lake.rows(entities)
-    return parts(count, config.part_size)
+    if GENERATORS[dataset.name].entities == "subscribers":
+        return parts(config.joined_by(day), config.part_size)
+    return parts(lake.rows("network_elements"), config.part_size)

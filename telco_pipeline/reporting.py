@@ -30,7 +30,10 @@ from telco_pipeline.lake.layout import disk_errors, read_json, report_directory
 NAME: Final = "realism"
 ASSET: Final = "realism_report"
 """Name of the report among the assets."""
-RECORDS: Final = ("cdrs_voice", "cdrs_sms", "cdrs_data", "location_updates")
+RECORDS: Final = (
+    *("cdrs_voice", "cdrs_sms", "cdrs_data", "location_updates"),
+    *("identity_changes", "customer_service", "pm_counters"),
+)
 """Daily datasets without which a day is not measured."""
 USUAL_DAYS: Final = 28
 """Four whole weeks: what the bands of the report are made for."""

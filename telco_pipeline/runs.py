@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from telco_pipeline import lineage, partitions
-from telco_pipeline.asof import CHANGES
+from telco_pipeline import lineage, partitions, planning
 from telco_pipeline.assets.realism import config_of
 from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
+from telco_pipeline.contracts.state import REACH_ON
 from telco_pipeline.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -120,9 +120,19 @@ class RunSummary:
 
 @dataclass
 class _Tally:
-    """Collects what a run does, while it does it."""
+    """Collects what a run does, while it does it.
+
+    Attributes:
+        tell: Told of each partition.
+        left: Partitions that are still to be made.
+        when_made: Called after the last of them.
+        datasets: What was made, by dataset.
+        findings: Results of checks.
+    """
 
     tell: Callable[["PartitionReport"], None] | None
+    left: int
+    when_made: Callable[[], None] | None = None
     datasets: dict[str, DatasetSummary] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -131,6 +141,9 @@ class _Tally:
         self.datasets[report.dataset] = so_far.plus(report)
         if self.tell:
             self.tell(report)
+        self.left -= 1
+        if not self.left and self.when_made:
+            self.when_made()
 
 
 def run_operator(
@@ -176,7 +189,8 @@ def run_operator(
     span = _span(config, first, days)
     stages = stages_of(config, lake, datasets, span[0], days)
     names = [name for name in DATASETS if any(name in stage.datasets for stage in stages)]
-    tally = _Tally(on_progress)
+    partitions_in_all = sum(planning.partitions(one.datasets, len(one.days)) for one in stages)
+    tally = _Tally(on_progress, partitions_in_all)
     operation = Operation(
         config=config,
         lake=lake,
@@ -190,7 +204,9 @@ def run_operator(
     started = time.monotonic()
     # Every dataset's step would otherwise hire and dismiss processes of its own.
     results: list[dg.ExecuteInProcessResult] = []
-    with _book(instance) as book, shared_crews():
+    with _book(instance) as book, shared_crews() as dismiss:
+        # Checks come last: the memory of who makes records is theirs then.
+        tally.when_made = dismiss
         for stage in stages:
             results.append(_execute(operation, stage, book))
             if not results[-1].success:
@@ -220,7 +236,7 @@ def stages_of(
 ) -> list[Stage]:
     """Return the runs that make some datasets: mostly one.
 
-    Who has which identity on a day follows from the changes of all days since the epoch. Where
+    State and identities of a day follow from all days since the epoch (`lineage.HISTORY`). Where
     earlier ones are not in the lake, a run before makes them (and the world).
 
     Args:
@@ -233,40 +249,52 @@ def stages_of(
     Raises:
         TelcoError: A dataset does not exist.
     """
-    names = with_sources(lake, datasets)
     span = partitions.days_from(first, days)
-    if not any(DATASETS[name].daily and lineage.needs_changes(name) for name in names):
+    names = with_sources(config, lake, datasets, span)
+    lacking = _lacking_history(config, lake, names, span)
+    asked = [name for name in lacking if name in names]
+    wanted = sorted({*(day for days in lacking.values() for day in days), *(span if asked else ())})
+    if not wanted or (wanted[0] >= span[0] and asked == list(lacking)):
         return [Stage(names, span)]
-    lacking = _lacking_changes(config, lake, span[-1])
-    wanted = sorted({*lacking, *(span if CHANGES in names else ())})
-    if not wanted or (wanted[0] >= span[0] and CHANGES in names):
-        return [Stage(names, span)]
-    start, end = wanted[0], wanted[-1]
+    history = [name for name in lacking if lacking[name] or name in asked]
     world = [name for name in DATASETS if name in names and name in STATIC_DATASETS]
-    records = [name for name in names if name not in world and name != CHANGES]
-    stages = [
-        Stage([*world, CHANGES], partitions.days_from(start, (end - start).days + 1)),
-        Stage(records, span),
-    ]
+    records = [name for name in names if name not in world and name not in history]
+    before = partitions.days_from(wanted[0], (wanted[-1] - wanted[0]).days + 1)
+    stages = [Stage([*world, *history], before), Stage(records, span)]
     return [stage for stage in stages if stage.datasets]
 
 
-def _lacking_changes(config: WorldConfig, lake: Lake, last: dt.date) -> list[dt.date]:
-    """Return the days from the epoch on whose changes are not in the lake as they are made now."""
-    version, contract = code_version(daily=True), DATASETS[CHANGES].fingerprint()
-    made = (config.world_hash, version, contract)
+def _lacking_history(
+    config: WorldConfig, lake: Lake, names: Sequence[str], span: Sequence[dt.date]
+) -> dict[str, list[dt.date]]:
+    """Return which days of `lineage.HISTORY` some datasets need that are not in the lake.
 
-    def lacks(day: dt.date) -> bool:
-        record = lake.provenance(CHANGES, day)
+    Of who hangs on all days since the epoch those; of who looks at the network alone the eve and
+    the days. A day that was made by other code, or of another world, is not there.
+    """
+    version = code_version(daily=True)
+    daily = [name for name in names if DATASETS[name].daily]
+    first = max(span[0] - dt.timedelta(days=1), config.epoch)
+    needed: tuple[str, ...] = ()
+    if any(lineage.needs_history(name) for name in daily):
+        needed, first = lineage.HISTORY, config.epoch
+    elif any(lineage.needs_network(name) for name in daily):
+        needed = lineage.HISTORY[:1]
+
+    def lacks(name: str, day: dt.date) -> bool:
+        record = lake.provenance(name, day)
         if record is None:
             return True
-        return (record.world_hash, record.code_version, record.contract_fingerprint) != made
+        made = (record.world_hash, record.code_version, record.contract_fingerprint)
+        return made != (config.world_hash, version, DATASETS[name].fingerprint())
 
-    span = partitions.days_from(config.epoch, (last - config.epoch).days + 1)
-    return [day for day in span if lacks(day)]
+    days = partitions.days_from(first, (span[-1] - first).days + 1)
+    return {name: [day for day in days if lacks(name, day)] for name in needed}
 
 
-def with_sources(lake: Lake, datasets: Sequence[str] | None) -> list[str]:
+def with_sources(
+    config: WorldConfig, lake: Lake, datasets: Sequence[str] | None, days: Sequence[dt.date]
+) -> list[str]:
     """Return the datasets, and what they are made from where the lake lacks it, in order."""
     if datasets is None:
         return list(DATASETS)
@@ -279,8 +307,17 @@ def with_sources(lake: Lake, datasets: Sequence[str] | None) -> list[str]:
         if name not in wanted:
             wanted.add(name)
             sources = lineage.sources_of(name)
-            queue.extend(each for each in sources if not lake.exists(each))
+            queue.extend(each for each in sources if _lacks(config, lake, each, days))
     return [name for name in DATASETS if name in wanted]
+
+
+def _lacks(config: WorldConfig, lake: Lake, name: str, days: Sequence[dt.date]) -> bool:
+    """Return whether a source is missing; of a daily one, on any of the days or the first eve."""
+    if not DATASETS[name].daily:
+        return not lake.exists(name)
+    eve = days[0] - dt.timedelta(days=1)
+    first = [eve] if eve >= config.epoch and name in REACH_ON else []
+    return not all(lake.exists(name, day) for day in [*first, *days])
 
 
 def _span(config: WorldConfig, first: dt.date | None, days: int) -> list[dt.date]:

@@ -7,12 +7,11 @@ off until they are switched on, in the UI or by TELCO_SCHEDULES=on.
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final
 
 import dagster as dg
 
-from telco_pipeline import partitions
-from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS, records
+from telco_pipeline import lineage, partitions
+from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
 from telco_pipeline.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -23,14 +22,12 @@ DAILY = "daily"
 RUNNING_DAY = "running_day"
 FILL_GAPS = "fill_gaps"
 GAP_HORIZON_DAYS = 30
-IDENTITY_CHANGES: Final = records.IDENTITY_CHANGES.name
-
 NO_WORLD = f"there is no world yet to make records in: run the job `{BUILD_WORLD}` once"
 DONE = frozenset({dg.AssetPartitionStatus.MATERIALIZED})
 DONE_OR_COMING = DONE | {dg.AssetPartitionStatus.IN_PROGRESS}
-CHANGES_FIRST = (
-    f"Where changes of identity of earlier days are missing it asks for those alone; `{FILL_GAPS}` "
-    "then makes the day once it is over."
+HISTORY_FIRST = (
+    "Where state or identities of earlier days are missing it asks for those alone; "
+    f"`{FILL_GAPS}` then makes the day once it is over."
 )
 
 
@@ -52,7 +49,7 @@ def build_schedules(
         cron_schedule="30 1 * * *",
         execution_timezone="UTC",
         default_status=status,
-        description=f"Every night at 01:30 UTC: the day that is over. {CHANGES_FIRST}",
+        description=f"Every night at 01:30 UTC: the day that is over. {HISTORY_FIRST}",
     )
     def every_night(
         context: dg.ScheduleEvaluationContext,
@@ -69,7 +66,7 @@ def build_schedules(
         execution_timezone="UTC",
         default_status=status,
         description="Every night at 00:05 UTC: the day that begins, so that it can be streamed "
-        f"while it runs. {CHANGES_FIRST}",
+        f"while it runs. {HISTORY_FIRST}",
     )
     def every_midnight(
         context: dg.ScheduleEvaluationContext,
@@ -84,8 +81,8 @@ def build_schedules(
         execution_timezone="UTC",
         default_status=status,
         description=f"Every 6 hours: days of the last {GAP_HORIZON_DAYS} that are missing or "
-        "failed in any dataset, one run for each unbroken span of them; changes of identity "
-        "first, of all days since the epoch.",
+        "failed in any dataset, one run for each unbroken span of them, and one for all that comes "
+        "after a day without state; state and identities first, of all days since the epoch.",
     )
     def every_six_hours(
         context: dg.ScheduleEvaluationContext,
@@ -104,8 +101,8 @@ def request_day(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Ask for a day, or for what its records are checked against where that is missing.
 
-    Its records bear the identities that all changes since the epoch have left, so before those
-    changes are made a run of the day could only fail. `fill_gaps` makes it after them.
+    Its state follows from all days since the epoch, and so do the identities that its records
+    bear: before those are made a run of the day could only fail. `fill_gaps` makes it after them.
 
     Args:
         instance: Where Dagster keeps its book.
@@ -121,19 +118,19 @@ def request_day(
         yield dg.SkipReason(f"{day} is before the epoch {epoch}")
         return
     before = partitions.days_from(epoch, (day - epoch).days)
-    first_of_all = request_changes(instance, daily, before, tick)
+    first_of_all = request_history(instance, daily, before, tick)
     yield from first_of_all
     if not first_of_all:
         yield dg.RunRequest(run_key=day.isoformat(), partition_key=partitions.key_of(day))
 
 
-def request_changes(
+def request_history(
     instance: dg.DagsterInstance,
     daily: dg.DailyPartitionsDefinition,
     before: list[dt.date],
     tick: dt.datetime,
 ) -> list[dg.RunRequest | dg.SkipReason]:
-    """Ask for the changes of identity that are missing.
+    """Ask for the state and the changes of identity that are missing.
 
     Args:
         instance: Where Dagster keeps its book.
@@ -142,17 +139,23 @@ def request_changes(
         tick: When the schedule asks.
 
     Returns:
-        A run for each unbroken span that is missing; if all are made or being made, why to wait
-        for them. Empty if all are made.
+        One run from the first day that is missing to the last; if some are being made, why to
+        wait for them. Empty if all are made.
     """
-    unmade = missing_days(instance, daily, before, [IDENTITY_CHANGES], done=DONE)
-    if not unmade:
-        return []
-    lost = partitions.spans(missing_days(instance, daily, unmade, [IDENTITY_CHANGES]))
-    if not lost:
-        label = partitions.label_of(unmade)
-        return [dg.SkipReason(f"{IDENTITY_CHANGES} of {label} is being made, and comes first")]
-    return [request_span(first, last, tick, [IDENTITY_CHANGES]) for first, last in lost]
+    lost, coming = history_of(instance, daily, before)
+    if coming:
+        return [dg.SkipReason(_wait_for(coming))]
+    # One run in order of time: each day follows from the one before.
+    return [request_span(lost[0], lost[-1], tick, lineage.HISTORY)] if lost else []
+
+
+def history_of(
+    instance: dg.DagsterInstance, daily: dg.DailyPartitionsDefinition, wanted: list[dt.date]
+) -> tuple[list[dt.date], list[dt.date]]:
+    """Return on which days state or changes of identity are missing, and on which being made."""
+    unmade = missing_days(instance, daily, wanted, lineage.HISTORY, done=DONE)
+    lost = missing_days(instance, daily, unmade, lineage.HISTORY)
+    return lost, [day for day in unmade if day not in set(lost)]
 
 
 def fill_gaps(
@@ -167,17 +170,23 @@ def fill_gaps(
         return
     yesterday = _day_of(tick) - dt.timedelta(days=1)
     first = max(epoch, yesterday - dt.timedelta(days=GAP_HORIZON_DAYS - 1))
-    # Who has which identity hangs on every day since the epoch, so those come before all else.
+    # State and identities hang on every day since the epoch, so those come before all else.
     before = partitions.days_from(epoch, (first - epoch).days)
-    first_of_all = request_changes(instance, daily, before, tick)
+    first_of_all = request_history(instance, daily, before, tick)
     yield from first_of_all
     if first_of_all:
         return
     wanted = partitions.days_from(first, (yesterday - first).days + 1)
-    gaps = partitions.spans(missing_days(instance, daily, wanted))
-    if not gaps:
-        yield dg.SkipReason(_nothing_to_fill(wanted))
-    for first_day, last_day in gaps:
+    missing = missing_days(instance, daily, wanted)
+    lost, coming = history_of(instance, daily, wanted)
+    # A run after days whose state is being made could only fail: the next tick asks for it.
+    ready = [day for day in missing if not coming or day < coming[0]]
+    if broken := [day for day in lost if day in ready]:
+        # Likewise after a day without state: all from there on is one run, in order of time.
+        ready += partitions.days_from(broken[0], (ready[-1] - broken[0]).days + 1)
+    if not ready:
+        yield dg.SkipReason(_wait_for(coming) if missing else _nothing_to_fill(wanted))
+    for first_day, last_day in partitions.spans(ready):
         yield request_span(first_day, last_day, tick)
 
 
@@ -224,6 +233,11 @@ def missing_days(
         found = instance.get_status_by_partition(dg.AssetKey(name), keys, daily) or {}
         missing.update(key for key in keys if found.get(key) not in done)
     return partitions.days_of(missing)
+
+
+def _wait_for(coming: list[dt.date]) -> str:
+    told = " and ".join(lineage.HISTORY[1:])
+    return f"{told} of {partitions.label_of(coming)} are being made, and come first"
 
 
 def _nothing_to_fill(wanted: list[dt.date]) -> str:

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -25,12 +25,13 @@ from typing import Final, Self
 import polars as pl
 
 from telco_pipeline.contracts import DATASETS
-from telco_pipeline.engine.memory import keep_freed_memory
+from telco_pipeline.engine.memory import give_back_memory, keep_freed_memory
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.generators import GENERATORS, Inputs
 from telco_pipeline.lake import FileStats, Lake, Rowset, write_part
 from telco_pipeline.lake.layout import part_name
+from telco_pipeline.oss import counters
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.catalogue import build_devices, build_plans
 from telco_pipeline.world.network import Network, build_network
@@ -40,6 +41,8 @@ from telco_pipeline.world.ties import build_ties
 
 # Tasks that wait for each worker: enough to keep it busy while a partition is committed.
 _AHEAD: Final = 3
+# Seconds of a task after which freed memory is given back: it costs a tenth of one.
+_LONG_WORK: Final = 4.0
 _POLARS_THREADS: Final = "POLARS_MAX_THREADS"
 
 
@@ -52,6 +55,9 @@ class Task:
     parts: tuple[Part, ...]
     directory: Path
 
+
+DERIVED: Final = {"pm_counters": counters.make}
+"""Datasets made from the records in the lake, without the world: day by day, in one part."""
 
 Made = tuple[Task, list[FileStats], float]
 """A task that is done, the files written and the seconds it took."""
@@ -85,6 +91,7 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._here = None
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
@@ -172,16 +179,25 @@ _shared: ContextVar[dict[tuple[str, str, str, int], Crew] | None] = ContextVar(
 
 
 @contextmanager
-def shared_crews() -> Iterator[None]:
-    """Keep crews from one dataset to the next while this lasts, instead of hiring anew."""
+def shared_crews() -> Iterator[Callable[[], None]]:
+    """Keep crews from one dataset to the next while this lasts, instead of hiring anew.
+
+    Yields:
+        What dismisses them before, when there is nothing left to make; work that comes all the
+        same hires anew.
+    """
     crews: dict[tuple[str, str, str, int], Crew] = {}
-    token = _shared.set(crews)
-    try:
-        yield
-    finally:
-        _shared.reset(token)
+
+    def dismiss() -> None:
         for crew in crews.values():
             crew.__exit__()
+
+    token = _shared.set(crews)
+    try:
+        yield dismiss
+    finally:
+        _shared.reset(token)
+        dismiss()
 
 
 @contextmanager
@@ -218,14 +234,20 @@ class Worker:
             )
             for part in task.parts
         ]
-        return task, stats, time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        if seconds > _LONG_WORK:
+            # Others may need it while this process waits for the next task.
+            give_back_memory()
+        return task, stats, seconds
 
     def _rows(self, name: str, day: dt.date | None, part: Part) -> pl.DataFrame | Rowset:
+        if day is not None and name in DERIVED:
+            return DERIVED[name](self._config, self._lake, day)
         if day is not None:
             if self._inputs is None:
                 self._inputs = Inputs.load(self._config, self._lake)
             return GENERATORS[name].rows(self._inputs, day, part)
-        if name == "subscribers":
+        if name in ("subscribers", "prospects"):
             if self._subscriber_inputs is None:
                 read = self._lake.read
                 self._subscriber_inputs = SubscriberInputs.of(
@@ -239,7 +261,8 @@ class Worker:
             return build_subscribers(self._config, self._subscriber_inputs, part)
         if name == "social_ties":
             read = self._lake.read
-            return build_ties(self._config, read("subscribers"), read("cells"), read("places"))
+            registry = pl.concat([read("subscribers"), read("prospects")])
+            return build_ties(self._config, registry, read("cells"), read("places"))
         return _static_frame(self._config, self._lake, name)
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import shutil
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,8 +16,10 @@ from telco_pipeline_tests.identity_lake import (
     DAYS,
     SIZE,
     changes,
+    ending,
     identity_inputs,
     identity_lake,
+    returns,
     whole_registry,
 )
 
@@ -46,7 +49,7 @@ def test_the_last_change_before_a_moment_holds(lake: Lake, moment: dt.datetime) 
             if row["event_time"] <= moment:
                 expected[row["subscriber_id"]] = row
     view = asof.identities_as_of(lake, moment).collect()
-    assert view.columns == [*asof.IDENTITY, "valid_from"]
+    assert view.columns == [*asof.IDENTITY, "in_service", "valid_from"]
     assert view.height == len(expected)
     assert view["subscriber_id"].n_unique() == view.height
     for row in view.to_dicts():
@@ -54,7 +57,39 @@ def test_the_last_change_before_a_moment_holds(lake: Lake, moment: dt.datetime) 
         assert {key: row[key] for key in asof.IDENTITY} == {
             key: wanted[key] for key in asof.IDENTITY
         }
+        gone = wanted.get("change_type") in ("port_out", "termination")
+        assert row["in_service"] != gone
         assert row["valid_from"] == wanted.get("event_time", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+
+
+def test_a_view_says_who_is_in_service(lake: Lake) -> None:
+    """Terminated: no network serves the number; ported out: another one; back: ours again."""
+    home = identity_inputs().config.own_operator.plmn
+    late = dt.datetime(2026, 1, 12, 23, 59, tzinfo=dt.UTC)
+    for kind, served in (("termination", {None}), ("port_out", {"20662", "20663"})):
+        gone = ending(kind, DAYS)
+        before = gone["event_time"] - dt.timedelta(microseconds=1)
+        assert held(lake, gone, before) == (True, home)
+        in_service, serving = held(lake, gone, gone["event_time"])
+        assert (in_service, serving) == held(lake, gone, late)
+        assert not in_service
+        assert serving in served
+    for back in returns():
+        before = back["event_time"] - dt.timedelta(microseconds=1)
+        assert not held(lake, back, before)[0]
+        assert held(lake, back, back["event_time"]) == (True, home)
+    joined = next(row for row in changes(DAYS[5]).to_dicts() if row["change_type"] == "activation")
+    view = asof.identities_as_of(lake, joined["event_time"] - dt.timedelta(microseconds=1))
+    mine = pl.col("subscriber_id") == joined["subscriber_id"]
+    assert view.filter(mine).collect().is_empty()
+    assert held(lake, joined, joined["event_time"]) == (True, home)
+
+
+def held(lake: Lake, who: dict[str, Any], moment: dt.datetime) -> tuple[bool, str | None]:
+    """Return whether somebody is in service at a moment, and which network serves the number."""
+    view = asof.identities_as_of(lake, moment)
+    mine = view.filter(pl.col("subscriber_id") == who["subscriber_id"]).collect()
+    return mine.select("in_service", "serving_plmn").row(0)
 
 
 def test_a_day_begins_with_what_its_eve_left(lake: Lake) -> None:
@@ -67,8 +102,11 @@ def test_a_day_begins_with_what_its_eve_left(lake: Lake) -> None:
 
 def test_versions_follow_each_other(lake: Lake) -> None:
     versions = asof.identity_versions(lake, DAYS[-1]).collect()
-    assert versions.height == SIZE + sum(changes(day).height for day in DAYS)
-    assert versions.filter(pl.col("valid_to").is_null()).height == SIZE
+    all_changes = pl.concat([changes(day) for day in DAYS])
+    joined = (all_changes["change_type"] == "activation").sum()
+    assert joined > 20
+    assert versions.height == SIZE + all_changes.height
+    assert versions.filter(pl.col("valid_to").is_null()).height == SIZE + joined
     after = versions.with_columns(
         pl.col("valid_from").shift(-1).over("subscriber_id").alias("next")
     )

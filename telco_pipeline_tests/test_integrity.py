@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telco_pipeline import integrity
+from telco_pipeline import causality, integrity
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.integrity import Finding
@@ -27,6 +27,8 @@ from telco_pipeline_tests.lake.small_lake import (
 )
 
 VOICE = DATASETS["cdrs_voice"]
+VOIP = DATASETS["cdrs_voip"]
+"""Records with which no others are compared."""
 
 
 @pytest.fixture(scope="session")
@@ -61,13 +63,13 @@ def test_a_sound_lake_passes_every_check(lake: Lake) -> None:
     assert [finding for finding in findings if not finding.passed] == []
     assert {finding.check for finding in findings} == {
         *integrity.CHECKS, integrity.CHECK_EVENT_IDS, integrity.CHECK_STRAYS,
-        integrity.CHECK_GAPS,
+        integrity.CHECK_GAPS, *causality.CHAINS,
     }  # fmt: skip
     assert {finding.dataset for finding in findings} == {*DATASETS, integrity.WHOLE_LAKE}
     assert all(finding.recover == "" for finding in findings)
     of_ids = next(each for each in findings if each.check == integrity.CHECK_EVENT_IDS)
-    daily = sum(1 for dataset in DATASETS.values() if dataset.daily)
-    assert of_ids.rows == daily * len(DAYS) * 2 * ROWS
+    keyed = [each for each in DATASETS.values() if each.schema.primary_key() == ["event_id"]]
+    assert of_ids.rows == len(keyed) * len(DAYS) * 2 * ROWS
 
 
 @pytest.mark.parametrize(
@@ -121,9 +123,9 @@ def test_the_same_id_in_two_files_is_found(lake: Lake) -> None:
 
 
 def test_the_same_id_on_two_days_is_found(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = small_frame(VOICE, DAYS[0], 0)
+    frame = small_frame(VOIP, DAYS[0], 0)
     later = frame.with_columns(pl.col("event_time") + pl.duration(days=1))
-    commit(lake, VOICE, later.cast(dict(VOICE.polars_schema)), DAYS[1])
+    commit(lake, VOIP, later.cast(dict(VOIP.polars_schema)), DAYS[1])
     for rows_at_once in (16_000_000, 100):  # at once, and in buckets
         monkeypatch.setattr(integrity, "_BUCKET_ROWS", rows_at_once)
         found = failed(lake)
@@ -140,6 +142,33 @@ def test_a_missing_target_is_found(lake: Lake) -> None:
         finding.recover
         == f"telco generate --lake {lake.root} --subscribers 5000 --seed 42 --datasets cells"
     )
+
+
+def test_subscribers_may_be_prospects(lake: Lake) -> None:
+    """Each reference to a subscriber is one to the registry or to who joins later."""
+    everybody = {name: small_frame(DATASETS[name]) for name in ("subscribers", "prospects")}
+    commit(lake, DATASETS["subscribers"], everybody["subscribers"].head(ROWS // 2))
+    commit(lake, DATASETS["prospects"], everybody["prospects"].tail(ROWS - ROWS // 2))
+    for name in ("cdrs_voice", "subscriber_state", "identity_changes"):
+        assert integrity.check_foreign_keys(lake, name, DAYS[0]).passed
+    commit(lake, DATASETS["prospects"], everybody["prospects"].tail(ROWS // 2 - 1))
+    finding = integrity.check_foreign_keys(lake, "subscriber_state", DAYS[0])
+    assert finding.message == "1 values of subscriber_id are not in subscribers or prospects"
+    assert finding.sample[0]["target"] == "subscribers or prospects.subscriber_id"
+
+
+@pytest.mark.parametrize("bad", ["prospects", "subscribers"])
+@pytest.mark.parametrize("harm", ["lost", "spoiled"])
+def test_the_target_that_is_to_blame_is_named(lake: Lake, bad: str, harm: str) -> None:
+    directory = lake.directory(bad)
+    if harm == "lost":
+        shutil.rmtree(directory)
+    else:
+        spoil(directory)
+    finding = integrity.check_foreign_keys(lake, "subscriber_state", DAYS[0])
+    told = "is not in the lake" if harm == "lost" else "cannot be read"
+    assert finding.message == f"{bad} {told}"
+    assert finding.recover.endswith(f"--datasets {bad}")
 
 
 def test_other_types_are_found(lake: Lake) -> None:
@@ -217,7 +246,7 @@ def lose_all(partition: Path) -> None:
 def test_files_that_cannot_be_read_are_one_finding(
     lake: Lake, harm: Callable[[Path], None]
 ) -> None:
-    harm(lake.directory("cdrs_voice", DAYS[0]))
+    harm(lake.directory("cdrs_voip", DAYS[0]))
     told: list[tuple[int, int]] = []
     findings = integrity.check(lake, None, None, lambda _, done, of: told.append((done, of)))
     found = [finding for finding in findings if not finding.passed]
@@ -226,7 +255,7 @@ def test_files_that_cannot_be_read_are_one_finding(
     assert told[-1] == (len(findings), len(findings))
     # Each check for itself tells it, too: Dagster runs them one by one.
     if harm is not lose_a_file:
-        assert not integrity.check_contract(lake, "cdrs_voice", DAYS[0]).passed
+        assert not integrity.check_contract(lake, "cdrs_voip", DAYS[0]).passed
 
 
 def test_rows_of_a_partition_without_provenance_are_checked(lake: Lake) -> None:
@@ -268,7 +297,7 @@ def test_a_variant_is_checked_with_the_main_world_beneath(lake: Lake) -> None:
     held = lake.held_world()
     assert held is not None
     variant = bound_lake(lake.root, 43, "calm", overlays=held.world_hash)
-    commit(variant, VOICE, small_frame(VOICE, DAYS[0], 1), DAYS[0], 43)
+    commit(variant, VOIP, small_frame(VOIP, DAYS[0], 1), DAYS[0], 43)
     assert failed(variant) == []
 
 
@@ -335,11 +364,11 @@ def gaps(lake: Lake, names: list[str] | None = None, days: list[dt.date] | None 
 
 @pytest.mark.parametrize("day", DAYS)
 def test_a_day_that_the_other_datasets_have_is_missed(lake: Lake, day: dt.date) -> None:
-    shutil.rmtree(lake.directory("cdrs_voice", day))
+    shutil.rmtree(lake.directory("cdrs_voip", day))
     finding = gaps(lake)
     assert not finding.passed
-    assert finding.message == f"missing: cdrs_voice {day}"
-    assert finding.recover.endswith(f"--datasets cdrs_voice --start {day} --days 1")
+    assert finding.message == f"missing: cdrs_voip {day}"
+    assert finding.recover.endswith(f"--datasets cdrs_voip --start {day} --days 1")
     assert [each.check for each in failed(lake)] == [integrity.CHECK_GAPS]
     # Only what was asked for is looked at.
     assert gaps(lake, ["cdrs_sms"]).passed

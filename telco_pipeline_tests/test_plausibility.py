@@ -21,6 +21,7 @@ CELLS = pl.DataFrame(
         "longitude": [4.5, 4.5, 4.5],
         "range_m": [2000, 2000, 2000],
         "cell_class": [str(CellClass.MICRO)] * 3,
+        "frequency": [1845] * 3,
     }
 )
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from telco_pipeline import integrity, workers
+from telco_pipeline import integrity, lineage, workers
 from telco_pipeline.contracts import STATIC_DATASETS
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import FileStats, Lake
@@ -24,10 +24,12 @@ from telco_pipeline_tests.generators.kit import small_world
 from telco_pipeline_tests.lake.kit import leftovers
 
 DAY = dt.date(2026, 1, 7)
+EPOCH = dt.date(2026, 1, 5)
+ONE = dt.timedelta(days=1)
 
 
 def _world(**overrides: object) -> WorldConfig:
-    return small_world(subscribers=300, part_size=1024, **overrides)
+    return small_world(subscribers=300, part_size=1024, epoch=EPOCH, **overrides)
 
 
 @pytest.fixture(scope="module")
@@ -35,19 +37,27 @@ def world() -> WorldConfig:
     return _world()
 
 
-@pytest.fixture(scope="module")
-def static_lake(tmp_path_factory: pytest.TempPathFactory, world: WorldConfig) -> Lake:
-    """Return a lake with the static datasets, to copy from."""
-    made = Lake(tmp_path_factory.mktemp("static") / "lake")
+def _lake_with_state(root: Path, config: WorldConfig, until: dt.date) -> Lake:
+    """Return a lake with the static datasets and the state of the days from the epoch on."""
+    made = Lake(root / "lake")
+    days = [config.epoch + dt.timedelta(days=n) for n in range((until - config.epoch).days + 1)]
     for name in STATIC_DATASETS:
-        produce(world, made, name)
+        produce(config, made, name)
+    for name in lineage.HISTORY:
+        produce(config, made, name, days)
     return made
 
 
+@pytest.fixture(scope="module")
+def state_lake(tmp_path_factory: pytest.TempPathFactory, world: WorldConfig) -> Lake:
+    """Return a lake with the static datasets and the state until two days after DAY, to copy."""
+    return _lake_with_state(tmp_path_factory.mktemp("state"), world, DAY + 2 * ONE)
+
+
 @pytest.fixture
-def lake(tmp_path: Path, static_lake: Lake) -> Lake:
-    """Return a lake with the static datasets."""
-    shutil.copytree(static_lake.root, tmp_path / "lake")
+def lake(tmp_path: Path, state_lake: Lake) -> Lake:
+    """Return a lake with the static datasets and the state until two days after DAY."""
+    shutil.copytree(state_lake.root, tmp_path / "lake")
     return Lake(tmp_path / "lake")
 
 
@@ -59,7 +69,7 @@ def _partitions(lake: Lake) -> dict[Path, float]:
     ("name", "days", "options", "words"),
     [
         ("cdrs_fax", [DAY], {}, "there is no dataset 'cdrs_fax'"),
-        ("cdrs_voice", [dt.date(2025, 12, 31)], {}, "before the epoch 2026-01-01"),
+        ("cdrs_voice", [dt.date(2026, 1, 4)], {}, "before the epoch 2026-01-05"),
         ("cdrs_voice", [dt.date(2045, 1, 1)], {}, "after 2044"),
         ("cdrs_voice", None, {}, "name at least one day"),
         ("cdrs_voice", [], {}, "name at least one day"),
@@ -93,14 +103,53 @@ def test_one_bad_day_refuses_all(lake: Lake, world: WorldConfig) -> None:
 @pytest.mark.parametrize("missing", ["subscribers", "cells", "plans"])
 def test_records_need_the_static_datasets(tmp_path: Path, world: WorldConfig, missing: str) -> None:
     lake = Lake(tmp_path / "lake")
-    order = list(STATIC_DATASETS)
-    needs = {"plans": {"plans", "subscribers"}, "cells": {"cells", "subscribers"}}
-    for name in order:
-        if name not in needs.get(missing, {missing}) | {"social_ties"}:
+    for name in STATIC_DATASETS:
+        if missing not in {name, *lineage.ancestors_of(name)}:
             produce(world, lake, name)
-    with pytest.raises(TelcoError, match=r"has no \w+ yet: make it first, with `telco generate"):
+    words = rf"has no {missing} yet: make it first, with `telco generate .* {missing}`"
+    with pytest.raises(TelcoError, match=words):
         produce(world, lake, "cdrs_voice", [DAY])
     assert not lake.exists("cdrs_voice")
+
+
+@pytest.mark.parametrize("day", [DAY, DAY - ONE])
+@pytest.mark.parametrize("missing", ["network_state", "subscriber_state"])
+def test_records_need_the_state_of_the_day_and_its_eve(
+    lake: Lake, world: WorldConfig, missing: str, day: dt.date
+) -> None:
+    shutil.rmtree(lake.directory(missing, day))
+    words = rf"has no {missing} of {day} yet: .* --datasets {missing} --start {day} --days 1`"
+    with pytest.raises(TelcoError, match=words):
+        produce(world, lake, "cdrs_voice", [DAY])
+    assert lake.days("cdrs_voice") == []
+    # The other days do not look at it.
+    assert produce(world, lake, "cdrs_voice", [EPOCH])[0].rows > 0
+
+
+def test_records_are_not_made_from_damaged_state(lake: Lake, world: WorldConfig) -> None:
+    path = lake.files("subscriber_state", DAY)[0]
+    path.write_bytes(path.read_bytes()[:-9] + b"x" + path.read_bytes()[-8:])
+    with pytest.raises(TelcoError, match=r"subscriber_state.*not as it was made .* --start"):
+        produce(world, lake, "cdrs_voice", [DAY])
+    produce(world, lake, "subscriber_state", [DAY])
+    assert produce(world, lake, "cdrs_voice", [DAY])[0].rows > 0
+
+
+def test_state_follows_from_the_day_before(lake: Lake, world: WorldConfig) -> None:
+    """Days are made in their order, whatever the order in which they are asked for."""
+    days = [DAY + 2 * ONE, DAY, DAY + ONE]
+    before = {day: lake.provenance("subscriber_state", day) for day in days}
+    for day in days:
+        shutil.rmtree(lake.directory("subscriber_state", day))
+    with pytest.raises(TelcoError, match=rf"has no subscriber_state of {DAY} yet"):
+        produce(world, lake, "subscriber_state", [DAY + ONE])
+    told: list[PartitionReport] = []
+    again = produce(world, lake, "subscriber_state", days, progress=told.append)
+    assert [report.day for report in told] == sorted(days)
+    for report in again:
+        made = before[report.day] if report.day else None
+        assert made is not None
+        assert report.content_hash == made.content_hash
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "gone", "more"])
@@ -166,7 +215,7 @@ def test_another_world_is_refused_until_told(lake: Lake, world: WorldConfig) -> 
 
 def test_a_report_tells_what_lies_there(lake: Lake, world: WorldConfig) -> None:
     told: list[PartitionReport] = []
-    days = [DAY, DAY + dt.timedelta(days=1), DAY]
+    days = [DAY, DAY + ONE, DAY]
     reports = produce(world, lake, "cdrs_data", days, progress=told.append)
     assert [report.day for report in reports] == sorted(set(days))
     assert sorted(told, key=lambda report: report.day or DAY) == reports
@@ -197,7 +246,7 @@ def test_an_error_in_the_midst_leaves_what_was_whole(
         return real(*arguments)
 
     monkeypatch.setattr(workers, "write_part", fails)
-    days = [DAY + dt.timedelta(days=offset) for offset in range(3)]
+    days = [DAY, DAY + ONE, DAY + 2 * ONE]
     with pytest.raises(RuntimeError, match="on purpose"):
         produce(world, lake, "cdrs_voice", days)
     assert lake.days("cdrs_voice") == [DAY]
@@ -227,21 +276,29 @@ from telco_pipeline.production import produce
 from telco_pipeline_tests.generators.kit import small_world
 
 if __name__ == "__main__":
-    config = small_world(subscribers=3000, part_size=1024)
-    days = [dt.date(2026, 1, 7) + dt.timedelta(days=offset) for offset in range(400)]
+    config = small_world(subscribers=3000, part_size=1024, epoch=dt.date(2026, 1, 5))
+    days = [config.epoch + dt.timedelta(days=offset) for offset in range(30)]
     def told(report):
         print(report.day, flush=True)
     produce(config, Lake(sys.argv[1]), "cdrs_data", days, workers=2, progress=told)
 """
 
 
+def _large_world() -> WorldConfig:
+    return small_world(subscribers=3000, part_size=1024, epoch=EPOCH)
+
+
+@pytest.fixture(scope="module")
+def state_of_many(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Return a lake with the world and thirty days of state of three parts, to copy from."""
+    return _lake_with_state(tmp_path_factory.mktemp("many"), _large_world(), EPOCH + 29 * ONE)
+
+
 @pytest.fixture
-def big_lake(tmp_path: Path) -> Lake:
-    """Return a lake with the static datasets of a world of three parts."""
-    made = Lake(tmp_path / "lake")
-    for name in STATIC_DATASETS:
-        produce(small_world(subscribers=3000, part_size=1024), made, name)
-    return made
+def big_lake(tmp_path: Path, state_of_many: Lake) -> Lake:
+    """Return a lake with the world and thirty days of state of three parts."""
+    shutil.copytree(state_of_many.root, tmp_path / "lake")
+    return Lake(tmp_path / "lake")
 
 
 def _start(lake: Lake, tmp_path: Path) -> subprocess.Popen[str]:
@@ -284,15 +341,11 @@ def test_kill_9_leaves_whole_partitions_and_no_orphans(big_lake: Lake, tmp_path:
     assert _gone(pool), "workers outlived the process that started them"
     days = big_lake.days("cdrs_data")
     assert {dt.date.fromisoformat(day) for day in made} <= set(days)
-    config = small_world(subscribers=3000, part_size=1024)
-    since = (days[-1] - config.epoch).days + 1
-    all_days = [config.epoch + dt.timedelta(days=offset) for offset in range(since)]
-    produce(config, big_lake, "identity_changes", all_days)
+    assert len(days) < 30, "it was all made before the kill"
     findings = integrity.check(big_lake, ["cdrs_data"], days[:3] + days[-2:])
     assert [finding for finding in findings if not finding.passed] == []
     # What was half-written goes with the next production.
-    config = small_world(subscribers=3000, part_size=1024)
-    produce(config, big_lake, "cdrs_voice", [DAY])
+    produce(_large_world(), big_lake, "cdrs_voice", [DAY])
     assert leftovers(big_lake) == []
 
 

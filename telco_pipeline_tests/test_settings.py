@@ -77,7 +77,10 @@ services:
   web: {share: 80, u: 5.7, s: 1.0, a: 231703, b: 0.27, uplink: 0.1}
   video: {share: 20, u: 6.4, s: 1.0, a: 734, b: 1.45, uplink: 0.08}
 """  # noqa: E501
-GOLDEN_HASH = "bd8722e5ac7fae59"
+# Keys that a file may leave out; each says what holds without it.
+FAULT_RATE = "  log_lines_per_element_day: 40\n  fault_rate: 1.0\n"
+GROWTH = "growth: {joins_per_month: 0.0, months: 0}\n"
+GOLDEN_HASH = "afd7795d33e4f8a2"
 
 
 @pytest.fixture
@@ -351,6 +354,91 @@ NUMBERED = [
         "27: network.vendors.Hanwei: must be a number above 0 and at most 1, not 0",
     ),
     (
+        "element_day: 40\n",
+        "element_day: 40\n  fault_rate: -1\n",
+        "29: network.fault_rate: must be a number from 0 to 1,000, not -1",
+    ),
+    (
+        "element_day: 40\n",
+        "element_day: 40\n  fault_rate: 1001\n",
+        "29: network.fault_rate: must be a number from 0 to 1,000, not 1001",
+    ),
+    (
+        "element_day: 40\n",
+        "element_day: 40\n  fault_rate: often\n",
+        '29: network.fault_rate: must be a number from 0 to 1,000, not "often"',
+    ),
+    (
+        "element_day: 40\n",
+        "element_day: 40\n  fault_rate: .inf\n",
+        "29: network.fault_rate: must be a number from 0 to 1,000, not .inf",
+    ),
+    (
+        "element_day: 40\n",
+        "element_day: 40\n  fault_rate: true\n",
+        "29: network.fault_rate: must be a number from 0 to 1,000, not true",
+    ),
+    (
+        "element_day: 40\n",
+        "element_day: 40\n  faults_rate: 1\n",
+        "29: network: unknown key 'faults_rate': did you mean 'fault_rate'?",
+    ),
+    (
+        "rhythms:\n",
+        "growth: {joins_per_month: 1.01, months: 3}\nrhythms:\n",
+        "29: growth.joins_per_month: must be a number from 0 to 1, not 1.01",
+    ),
+    (
+        "rhythms:\n",
+        "growth: {joins_per_month: -0.01, months: 3}\nrhythms:\n",
+        "29: growth.joins_per_month: must be a number from 0 to 1, not -0.01",
+    ),
+    (
+        "rhythms:\n",
+        "growth: {joins_per_month: .nan, months: 3}\nrhythms:\n",
+        "29: growth.joins_per_month: must be a number from 0 to 1, not .nan",
+    ),
+    (
+        "rhythms:\n",
+        "growth: {joins_per_month: 0.01, months: 121}\nrhythms:\n",
+        "29: growth.months: must be a whole number from 0 to 120, not 121",
+    ),
+    (
+        "rhythms:\n",
+        "growth: {joins_per_month: 0.01, months: 1.5}\nrhythms:\n",
+        "29: growth.months: must be a whole number from 0 to 120, not 1.5",
+    ),
+    (
+        "rhythms:\n",
+        'growth: {joins_per_month: 0.01, months: "3"}\nrhythms:\n',
+        '29: growth.months: must be a whole number from 0 to 120, not "3"',
+    ),
+    (
+        "rhythms:\n",
+        "growth: {joins_per_month: 0.01, month: 3, months: 3}\nrhythms:\n",
+        "29: growth: unknown key 'month': did you mean 'months'?",
+    ),
+    (
+        "rhythms:\n",
+        "growth: {joins_per_month: 0.01}\nrhythms:\n",
+        "29: growth: missing key 'months': must be a whole number from 0 to 120",
+    ),
+    (
+        "rhythms:\n",
+        "growth: {months: 3}\nrhythms:\n",
+        "29: growth: missing key 'joins_per_month': must be a number from 0 to 1",
+    ),
+    (
+        "rhythms:\n",
+        "growth: no\nrhythms:\n",
+        '29: growth: must be a mapping with joins_per_month, months, not "no"',
+    ),
+    (
+        "rhythms:\n",
+        "growht: {joins_per_month: 0.01, months: 3}\nrhythms:\n",
+        "29: unknown key 'growht': did you mean 'growth'?",
+    ),
+    (
         "[2, 1,",
         "[",
         "34: rhythms.messages.weekday: must be a list of 24 numbers of 0 or more, one per hour, "
@@ -521,6 +609,12 @@ def test_refuses_with_line_and_advice(write, old, new, message):
         ("works: 0.85", "works: 85e-2"),
         ("kind: machine", "kind: machine, student: 0"),
         ("share: 60", "share: 0"),
+        ("element_day: 40\n", "element_day: 40\n  fault_rate: 0\n"),
+        ("element_day: 40\n", "element_day: 40\n  fault_rate: 1000\n"),
+        ("element_day: 40\n", "element_day: 40\n  fault_rate: 2.5e-1\n"),
+        ("rhythms:\n", "growth: {joins_per_month: 0, months: 0}\nrhythms:\n"),
+        ("rhythms:\n", "growth: {joins_per_month: 1, months: 120}\nrhythms:\n"),
+        ("rhythms:\n", "growth: {months: 12, joins_per_month: 0.013}\nrhythms:\n"),
     ],
 )
 def test_takes(write, old, new):
@@ -559,6 +653,61 @@ def test_refuses_more_events_than_can_be_drawn(write):
         "world.yaml:28: network.log_lines_per_element_day: times record_weights.network_logs "
         "makes 2,000 a day: write less, the limit is 1,024"
     )
+
+
+def test_refuses_growth_beyond_the_numbers_and_the_ids(write):
+    text = WORLD.replace("subscribers: 5000", "subscribers: 1500000")
+    load_world(write(text))
+    text += "growth: {joins_per_month: 0.1, months: 3}\n"
+    assert refusal(write(text)) == (
+        "world.yaml:6: subscribers: 1,950,000 SIM cards, those of the growth included, need as "
+        "many numbers, but Alpha has 1,800,000 to give: write fewer subscribers or add 1 ndcs to "
+        "it, such as 463"
+    )
+    assert refusal(
+        write(WORLD), subscribers=1_500_000, growth={"joins_per_month": 0.1, "months": 3}
+    ).startswith("--subscribers: 1,950,000 SIM cards, those of the growth included, need")
+    assert refusal(write(WORLD), growth={"joins_per_month": 1, "months": 121}) == (
+        "--growth: growth.months: must be a whole number from 0 to 120, not 121"
+    )
+    ndcs = [str(ndc) for ndc in range(400, 480)]
+    operators = [
+        {"name": "Alpha", "plmn": "20661", "share": 0.6, "ndcs": ndcs, "own": True},
+        {"name": "Beta", "plmn": "20662", "share": 0.4, "ndcs": ["481"]},
+    ]
+    sizes = {"subscribers": 60_000_000, "sample_of": 100_000_000, "operators": operators}
+    load_world(write(WORLD), **sizes)
+    text = WORLD + "growth: {joins_per_month: 0.1, months: 2}\n"
+    assert refusal(write(text), **sizes) == (
+        "--subscribers: growth: makes 72,000,000 SIM cards in the end: write less, the limit is "
+        "67,108,864"
+    )
+
+
+def test_without_growth_and_a_rate_of_faults_nobody_joins_and_things_break_as_usual(write):
+    config = load_world(write())
+    assert config.network.fault_rate == 1.0
+    assert (config.prospects, config.all_subscribers) == (0, 5000)
+    assert config.joined_by(LAST_DAY) == 5000
+    told = WORLD.replace("  log_lines_per_element_day: 40\n", FAULT_RATE) + GROWTH
+    assert load_world(write(told)) == config
+    assert load_world(write(told)).world_hash == config.world_hash
+
+
+def test_prospects_join_evenly_and_in_their_order(write):
+    config = load_world(write(WORLD + "growth: {joins_per_month: 0.013, months: 12}\n"))
+    assert (config.prospects, config.all_subscribers) == (780, 5780)
+    assert config.joined_by(config.epoch - dt.timedelta(days=1)) == 5000
+    days = [config.epoch + dt.timedelta(days=offset) for offset in range(366)]
+    joined = [config.joined_by(day) for day in days]
+    assert joined[364:] == [5780, 5780]
+    assert joined[-1] == config.joined_by(LAST_DAY)
+    steps = [after - before for before, after in zip([5000, *joined], joined, strict=False)]
+    assert set(steps[:365]) == {2, 3}  # 780 / 365 = 2.14 a day
+    for prospect in range(780):
+        day = config.days_until_joining(prospect)
+        assert joined[day] > 5000 + prospect
+        assert day == 0 or joined[day - 1] <= 5000 + prospect
 
 
 def test_refuses_places_without_any_generation(write):
@@ -706,7 +855,7 @@ def test_round_trip_of_digits(write, code):
 
 
 def test_golden_hash(write):
-    """A hash that changes makes every lake stale: change it only with the file's version."""
+    """A hash that changes makes every lake stale: change it only with the keys of the file."""
     assert load_world(write()).world_hash == GOLDEN_HASH
 
 
@@ -740,6 +889,9 @@ def test_hash_ignores_the_layout(write):
         ("rhythm: office", "rhythm: day"),
         ("uplink: 0.08", "uplink: 0.09"),
         ("  web:", "  www:"),
+        ("element_day: 40\n", "element_day: 40\n  fault_rate: 0.5\n"),
+        ("rhythms:\n", "growth: {joins_per_month: 0.01, months: 0}\nrhythms:\n"),
+        ("rhythms:\n", "growth: {joins_per_month: 0, months: 1}\nrhythms:\n"),
     ],
 )
 def test_hash_changes_with_every_value(write, old, new):
@@ -767,6 +919,7 @@ def test_a_copy_is_checked_and_has_its_own_hash(write):
 def test_limits_follow_the_engine():
     subscribers = WorldConfig.model_fields["subscribers"].metadata[0].func.expects
     assert f"{MAX_ENTITIES:,}" in subscribers
+    assert checks.MAX_SUBSCRIBERS == MAX_ENTITIES
     assert checks.MAX_PER_DAY_AT_5_SIGMA == MAX_INDEX // 8
     assert checks.MAX_MEAN_PER_DAY == PoissonTable.MAX_MEAN
     assert day_number(FIRST_DAY) == 0

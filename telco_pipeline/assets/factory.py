@@ -58,7 +58,7 @@ def _asset(
 ) -> dg.AssetsDefinition:
     @dg.asset(
         name=dataset.name,
-        deps=lineage.sources_of(dataset.name),
+        deps=_deps(dataset),
         description=_description(dataset),
         group_name=dataset.group,
         owners=policy.owners_of(dataset),
@@ -85,6 +85,22 @@ def _asset(
         return dg.MaterializeResult()
 
     return asset
+
+
+def _deps(dataset: Dataset) -> list[dg.AssetDep]:
+    """Return what a dataset is made from; of some daily sources the day before counts too."""
+    eves = lineage.eves_of(dataset.name)
+    both = dg.TimeWindowPartitionMapping(
+        start_offset=-1, end_offset=0, allow_nonexistent_upstream_partitions=True
+    )
+    eve = dg.TimeWindowPartitionMapping(
+        start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+    )
+    own = [dg.AssetDep(dataset.name, partition_mapping=eve)] if dataset.follows else []
+    return own + [
+        dg.AssetDep(name, partition_mapping=both if name in eves else None)
+        for name in lineage.sources_of(dataset.name)
+    ]
 
 
 def _description(dataset: Dataset) -> str:

@@ -23,6 +23,7 @@ OWNERS = {
     "subscribers": "team:customers",
     "cdrs": "team:mediation",
     "mobility": "team:network",
+    "state": "team:simulation",
     "oss": "team:operations",
     "care": "team:customers",
 }

@@ -42,7 +42,7 @@ from telco_pipeline.engine.identifiers import Permutation
 from telco_pipeline.engine.tables import Choice
 from telco_pipeline.settings import Operator, WorldConfig
 from telco_pipeline.world import numbering
-from telco_pipeline.world.cards import PORTED_IN, reserved_positions
+from telco_pipeline.world.cards import numbers_brought, reserved_positions
 from telco_pipeline.world.catalogue import device_weights
 
 Rows = npt.NDArray[np.int64]
@@ -65,7 +65,7 @@ def own_window(config: WorldConfig) -> tuple[int, int]:
     They are indexes into the permutation ``msisdn`` of the registry.
     """
     capacity = numbering.msisdn_capacity(config.own_operator.ndcs, reserved_positions(config))
-    first = min(config.subscribers, capacity)
+    first = min(config.all_subscribers, capacity)
     return first, first + (capacity - first) // 2
 
 
@@ -75,8 +75,7 @@ def ported_window(config: WorldConfig, operator: Operator) -> tuple[int, int]:
     They are indexes into the order in which the other operator gives out its range.
     """
     capacity = numbering.msisdn_capacity(operator.ndcs)
-    total = sum(each.share for each in config.operators if not each.own)
-    before = int(config.subscribers * PORTED_IN * operator.share / total)
+    before = numbers_brought(config, operator)
     first = int(capacity * numbering.DIRECTORY_FILL)
     return first, max(capacity - before, first)
 
@@ -284,7 +283,6 @@ class NewPhones:
         cls,
         config: WorldConfig,
         population: Population,
-        imei: pl.Series,
         devices: pl.DataFrame,
         changes: Changes,
     ) -> Self:
@@ -297,7 +295,7 @@ class NewPhones:
             np.stack([time, leader]), axis=1, return_index=True, return_inverse=True
         )
         phone = phone.reshape(-1)
-        first_lot = _first_free_lot(population, imei, devices)
+        first_lot = _first_free_lot(population, devices)
         lot = first_lot + np.arange(len(one)) // _PHONES_PER_TAC
         tac_first = devices["tac_first"].cast(pl.Int64).to_numpy()
         tac_last = devices["tac_last"].cast(pl.Int64).to_numpy()
@@ -318,9 +316,9 @@ class NewPhones:
         return cls(kept, item, numbering.digits(numbers, 15), model[of_phone].astype(np.int32))
 
 
-def _first_free_lot(population: Population, imei: pl.Series, devices: pl.DataFrame) -> int:
+def _first_free_lot(population: Population, devices: pl.DataFrame) -> int:
     """Return the first type allocation code within a model's block behind all of the registry."""
-    tac = imei.str.slice(0, _TAC_DIGITS).cast(pl.Int64).to_numpy()
+    tac = population.imei.numbers // 10 ** (population.imei.width - _TAC_DIGITS)
     first = devices["tac_first"].cast(pl.Int64).to_numpy()
     return int((tac - first[population.device]).max()) + 1
 

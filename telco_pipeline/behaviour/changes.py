@@ -1,7 +1,7 @@
-"""When identities change: swapped SIMs, new phones, changed and ported numbers.
+"""When identities change: swapped SIMs, new phones, changed numbers and numbers brought along.
 
 Belongs here: who changes what, and at which moment. Does not belong here: what the new identity
-is (`identities`), records.
+is (`identities`), who comes and who leaves (`state.customers`), records.
 
 One hash for each (subscriber, calendar year, kind) says whether the change happens in that year
 and when. So the changes of any horizon are found without walking its days, and a later horizon
@@ -37,6 +37,7 @@ DEVICE_UPGRADE: Final = KINDS.index(IdentityChange.DEVICE_UPGRADE)
 NUMBER_CHANGE: Final = KINDS.index(IdentityChange.NUMBER_CHANGE)
 PORT_IN: Final = KINDS.index(IdentityChange.PORT_IN)
 PORT_OUT: Final = KINDS.index(IdentityChange.PORT_OUT)
+"""Who ports a number out is decided elsewhere (`state.lifecycle`), by the same calendar."""
 
 # Share of the holders of a phone to whom it happens in a year. Operators' practice: cards are
 # lost, damaged or become an eSIM for 2 to 3 % a year; a phone is kept for 3.3 years (Belgium,
@@ -47,9 +48,6 @@ _UPGRADES: Final = 0.30
 _MODULES_REPLACED: Final = 0.005
 _NUMBER_CHANGES: Final = 0.008
 _PORTS_IN: Final = 0.025
-# Part of those who leave that take their number along (BIPT: some 60 %).
-_LEAVERS_WHO_PORT: Final = 0.6
-_MONTHS: Final = 12
 
 # Share of the changes that are made online, in the evening; the rest is made in a shop.
 _ONLINE: Final = (0.30, 0.35, 0.50, 0.30, 0.30)
@@ -95,39 +93,40 @@ class Changes:
         return Changes(self.entity[chosen], self.time[chosen], self.kind[chosen], self.key[chosen])
 
 
-def draw_changes(
-    config: WorldConfig, population: Population, churn: Floats, prepaid: Flags, last: int
-) -> Changes:
+def draw_changes(config: WorldConfig, population: Population, last: int) -> Changes:
     """Return the changes that are meant to happen, from the epoch to the end of a calendar year.
 
-    Nothing follows a port-out. Whether there is a number or a serial left for each is another
-    matter (`identities`).
+    Whether there is a number or a serial left for each is another matter (`identities`), and
+    whether the subscription is in service then (`state.customers`) too.
 
     Args:
         config: The world.
         population: The subscribers.
-        churn: Monthly churn hazard of each on the epoch.
-        prepaid: Who pays in advance.
         last: Last calendar year (local time).
     """
-    chances = _chances(config, population, churn, prepaid)
+    chances = _chances(config, population)
     second = np.flatnonzero(population.leader != np.arange(population.size))
-    ended = np.full(population.size, np.iinfo(np.int64).max)
     found = [_none()]
     for year in range(config.epoch.year, last + 1):
         calendar = _calendar_of(config, year)
-        drawn = {
-            kind: _draw(config, calendar, kind, year, chance) for kind, chance in enumerate(chances)
-        }
-        drawn[DEVICE_UPGRADE] = _of_both_sims(drawn[DEVICE_UPGRADE], population, second)
-        out = drawn[PORT_OUT]
-        leaving = out.select(out.time < ended[out.entity])
-        ended[leaving.entity] = leaving.time
-        found.append(leaving)
-        for kind, changes in drawn.items():
-            if kind != PORT_OUT:
-                found.append(changes.select(changes.time < ended[changes.entity]))
-    return _in_order(found)
+        for kind, chance in enumerate(chances):
+            drawn = _draw(config, calendar, kind, year, chance)
+            if kind == DEVICE_UPGRADE:
+                drawn = _of_both_sims(drawn, population, second)
+            found.append(drawn)
+    return _of_customers(config, _in_order(found))
+
+
+def _of_customers(config: WorldConfig, changes: Changes) -> Changes:
+    """Leave out what would change of prospects before the day on which they join."""
+    prospect = changes.entity - config.subscribers
+    rows = np.flatnonzero(prospect >= 0)
+    if not rows.size:
+        return changes
+    joins = day_start(config.epoch) + config.days_until_joining(prospect[rows]) * DAY
+    kept = np.ones(len(changes), dtype=np.bool_)
+    kept[rows] = changes.time[rows] >= joins + DAY
+    return changes.select(kept)
 
 
 def _none() -> Changes:
@@ -146,9 +145,7 @@ def _in_order(batches: list[Changes]) -> Changes:
     return joined.select(np.lexsort((joined.entity, joined.time)))
 
 
-def _chances(
-    config: WorldConfig, population: Population, churn: Floats, prepaid: Flags
-) -> list[Floats]:
+def _chances(config: WorldConfig, population: Population) -> list[Floats]:
     """Return the chance of each kind of change within a year, per entity."""
     people = (population.kind == PERSON) | (population.kind == BUSINESS)
     tech = np.array([persona.tech for persona in config.personas.values()])
@@ -156,29 +153,20 @@ def _chances(
     phones = _UPGRADES * (0.4 + tech[population.persona]) * people
     phones[population.kind == MACHINE] = _MODULES_REPLACED
     alone = len(config.operators) < 2
-    stays = 1.0 - np.minimum(_LEAVERS_WHO_PORT * churn, 1.0)
-    stays_a_year = np.ones(population.size)
-    for _ in range(_MONTHS):
-        stays_a_year = stays_a_year * stays
-    leavers = people & ~prepaid & (not alone)
     return [
         np.where(people, _SWAPS, 0.0),
         phones,
         np.where(people, _NUMBER_CHANGES, 0.0),
         np.where(people & (not alone), _PORTS_IN, 0.0),
-        np.where(leavers, 1.0 - stays_a_year, 0.0),
     ]
 
 
 def yearly_rates(persona: Persona) -> tuple[float, ...]:
-    """Return how many changes of each kind somebody of a persona makes in a year, if he stays.
-
-    Without those who leave, whose number depends on their churn scores.
-    """
+    """Return how many changes of each kind somebody of a persona makes in a year, if he stays."""
     if persona.kind == "machine":
         return (0.0, _MODULES_REPLACED, 0.0, 0.0, 0.0)
     if persona.kind == "visitor":
-        return (0.0,) * len(KINDS)
+        return (0.0,) * len(_ONLINE)
     return (_SWAPS, _UPGRADES * (0.4 + persona.tech), _NUMBER_CHANGES, _PORTS_IN, 0.0)
 
 

@@ -22,11 +22,14 @@ from telco_pipeline.behaviour.population import (
     MACHINE,
     VISITOR,
     Population,
+    categories_of,
+    enumerated,
 )
 from telco_pipeline.behaviour.ties import Ties
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.identifiers import Permutation
+from telco_pipeline.engine.numerals import E164, Numerals
 from telco_pipeline.engine.tables import STANDARD_NORMAL, Choice, QuantileFamily
 from telco_pipeline.lake import CodedText
 from telco_pipeline.settings import WorldConfig
@@ -136,13 +139,13 @@ class Directory:
 
     Attributes:
         number: Number of each party; the first `own` are ours by entity number.
-        plmn: Network that serves it; null for fixed lines and services.
+        plmn: Network that serves it, an enumeration; null for fixed lines and services.
         own: Number of our own subscribers.
         first: First party of each class (mobile, fixed, abroad, service, short code), and the
             end of the last one, where the platform lies that machines write to.
     """
 
-    number: pl.Series
+    number: Numerals
     plmn: pl.Series
     own: int
     first: tuple[int, ...]
@@ -150,11 +153,12 @@ class Directory:
     @classmethod
     def of(cls, config: WorldConfig, population: Population, plmn: pl.Series) -> "Directory":
         """Build the directory; `plmn` is the home network of each of our subscribers."""
-        numbers, networks = [population.msisdn], [plmn.cast(pl.String)]
+        numbers: list[pl.Series] = []
+        networks = [plmn.cast(pl.String)]
         outside, outside_plmn = _mobile_parties(config, population.size)
         numbers.append(outside)
         networks.append(outside_plmn)
-        ends = [sum(map(len, numbers))]
+        ends = [population.size + len(outside)]
         platform = pl.Series([_M2M_PLATFORM])
         fixed = _fixed_numbers(config, max(population.size // 4, 200))
         abroad, abroad_plmn = _numbers_abroad(config)
@@ -180,8 +184,8 @@ class Directory:
             )
             ends.append(ends[-1] + len(extra))
         return cls(
-            number=pl.concat(numbers, rechunk=True).rename("number"),
-            plmn=pl.concat(networks, rechunk=True).rename("plmn"),
+            number=Numerals.joined([population.msisdn, Numerals.of(pl.concat(numbers), E164)]),
+            plmn=enumerated(pl.concat(networks)).rechunk().rename("plmn"),
             own=population.size,
             first=(population.size, *ends[:-1]),
         )
@@ -191,6 +195,11 @@ class Directory:
         """The party that takes calls in a callee's stead: the second of the services."""
         return self.first[_SERVICE] + 1
 
+    @property
+    def care(self) -> int:
+        """Customer care: the first of the services. Only who has a reason calls it."""
+        return self.first[_SERVICE]
+
     def network_of(self, party: Rows) -> CodedText:
         """Return the network that serves each party; null for fixed lines and services."""
         networks, codes = self._networks
@@ -198,23 +207,19 @@ class Directory:
         return CodedText.of(networks, found, found < 0)
 
     @cached_property
-    def _networks(self) -> tuple[pl.Series, npt.NDArray[np.int32]]:
+    def _networks(self) -> tuple[pl.Series, npt.NDArray[np.int16]]:
         """The different networks, and the position of each party's; -1 where there is none."""
-        networks = self.plmn.drop_nulls().unique(maintain_order=True)
-        places = pl.DataFrame({"plmn": networks, "place": np.arange(len(networks), dtype=np.int32)})
-        joined = self.plmn.to_frame("plmn").join(
-            places, on="plmn", how="left", maintain_order="left"
-        )
-        return networks, joined["place"].fill_null(-1).to_numpy()
+        codes = self.plmn.to_physical().cast(pl.Int16).fill_null(-1).to_numpy()
+        return categories_of(self.plmn), codes
 
     def is_service(self, party: Rows) -> npt.NDArray[np.bool_]:
         """Return which parties are services, short codes or the platform of machines."""
         return party >= self.first[_SERVICE]
 
     def party(self, group: npt.NDArray[np.uint8], random_bits: Bits) -> Rows:
-        """Return a party of each given class (position in the directory)."""
+        """Return a party of each given class (position in the directory), never customer care."""
         first = np.array(self.first)
-        start = first[group]
+        start = first[group] + (group == _SERVICE)
         return start + draws.below(random_bits, np.maximum(first[group + 1] - start, 1))
 
 

@@ -19,29 +19,25 @@ from telco_pipeline.behaviour.allotment import (
     NewNumbers,
     NewPhones,
     NewSims,
-    other_operators,
 )
 from telco_pipeline.behaviour.changes import (
     DEVICE_UPGRADE,
     NUMBER_CHANGE,
     PORT_IN,
-    PORT_OUT,
     SIM_SWAP,
     Changes,
     draw_changes,
 )
 from telco_pipeline.behaviour.population import RATS, Population
 from telco_pipeline.contracts.codes import Rat
-from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, day_start
-from telco_pipeline.engine.tables import Choice
+from telco_pipeline.engine.numerals import Numerals
 from telco_pipeline.settings import WorldConfig
 
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Versions = npt.NDArray[np.int32]
 
-_NEVER: Final = np.iinfo(np.int64).max
 # Days around a day in which a moment may lie that is looked up through it.
 _BEFORE: Final = 1
 _AFTER: Final = 3
@@ -56,7 +52,7 @@ class Identities:
         size: Number of subscribers, N.
         until: Last UTC day whose changes are all known.
         imsi, msisdn, imei, iccid: Identities by version row.
-        number_holder: Network to which the number's range belongs, by version row.
+        number_holder: Network to which the number's range belongs, an enumeration, by version row.
         device: Row of the device model by version row.
         rat: Best radio access type of the device (position in `RATS`) by version row.
         volte: Whether the device speaks voice over LTE, by version row.
@@ -64,15 +60,14 @@ class Identities:
         time: Moment of each change, microseconds since 1970-01-01 UTC; never falls.
         kind: Position in `changes.KINDS` of each change.
         previous: Version row before each change.
-        operator: Operator (position in world.yaml) that serves the number after each change.
     """
 
     size: int
     until: dt.date
-    imsi: pl.Series
-    msisdn: pl.Series
-    imei: pl.Series
-    iccid: pl.Series
+    imsi: Numerals
+    msisdn: Numerals
+    imei: Numerals
+    iccid: Numerals
     number_holder: pl.Series
     device: npt.NDArray[np.int32]
     rat: npt.NDArray[np.int8]
@@ -81,16 +76,13 @@ class Identities:
     time: Rows
     kind: npt.NDArray[np.int8]
     previous: Rows
-    operator: npt.NDArray[np.int8]
 
     @classmethod
     def of(
         cls,
         config: WorldConfig,
         population: Population,
-        subscribers: pl.DataFrame,
         devices: pl.DataFrame,
-        plans: pl.DataFrame,
         until: dt.date,
     ) -> Self:
         """Work out all changes from the epoch to the end of a year.
@@ -98,23 +90,17 @@ class Identities:
         Args:
             config: The world.
             population: The subscribers as arrays.
-            subscribers: The registry: its identities, `number_holder` and `churn_score`.
             devices: The catalogue of devices.
-            plans: The catalogue of plans.
             until: A day; all changes of its year are worked out.
         """
         made = cls()
         last = (until + dt.timedelta(days=1)).year
-        prepaid = (plans["payment"].cast(pl.String) == "prepaid").to_numpy()[population.plan]
-        churn = subscribers["churn_score"].to_numpy()
-        changes = draw_changes(config, population, churn, prepaid, last)
-        keys = subscribers.select(_TEXTS)
-        texts = keys.with_columns(pl.col("number_holder").cast(pl.String))
+        changes = draw_changes(config, population, last)
         sims = NewSims.of(config, population, changes)
-        numbers = NewNumbers.of(config, texts["number_holder"], changes)
-        phones = NewPhones.of(config, population, texts["imei"], devices, changes)
+        numbers = NewNumbers.of(config, population.number_holder, changes)
+        phones = NewPhones.of(config, population, devices, changes)
         kept = np.flatnonzero(sims.kept & numbers.kept & phones.kept)
-        made._put_together(config, population, changes, kept, texts, sims, numbers, phones)
+        made._put_together(population, changes, kept, sims, numbers, phones)
         made.until = dt.date(last, 12, 30)  # the last day's evening may lie in the next local year
         best = np.array([RATS.index(Rat(rat)) for rat in devices["best_rat"]], dtype=np.int8)
         made.rat = best[made.device]
@@ -123,11 +109,9 @@ class Identities:
 
     def _put_together(
         self,
-        config: WorldConfig,
         population: Population,
         changes: Changes,
         kept: Rows,
-        texts: pl.DataFrame,
         sims: NewSims,
         numbers: NewNumbers,
         phones: NewPhones,
@@ -142,20 +126,13 @@ class Identities:
         number_kind = (happened.kind == NUMBER_CHANGE) | (happened.kind == PORT_IN)
         number = chain.carry(numbers.item[kept], number_kind)
         phone = chain.carry(phones.item[kept], happened.kind == DEVICE_UPGRADE)
-        self.imsi = _pooled(texts["imsi"], sims.imsi, sim)
-        self.iccid = _pooled(texts["iccid"], sims.iccid, sim)
-        self.msisdn = _pooled(texts["msisdn"], numbers.texts, number)
-        self.number_holder = _pooled(texts["number_holder"], numbers.holders, number)
-        self.imei = _pooled(texts["imei"], phones.imei, phone)
+        self.imsi = _pooled(population.imsi, sims.imsi, sim)
+        self.iccid = _pooled(population.iccid, sims.iccid, sim)
+        self.msisdn = _pooled(population.msisdn, numbers.texts, number)
+        holders = numbers.holders.cast(population.number_holder.dtype)
+        self.number_holder = pl.concat([population.number_holder, holders]).gather(number)
+        self.imei = _pooled(population.imei, phones.imei, phone)
         self.device = np.concatenate([population.device, phones.device])[phone]
-        own = config.operators.index(config.own_operator)
-        self.operator = np.full(len(happened), own, dtype=np.int8)
-        leaving = np.flatnonzero(happened.kind == PORT_OUT)
-        if leaving.size:
-            others = other_operators(config)
-            shares = Choice.of([config.operators[other].share for other in others])
-            chosen = shares.sample(draws.bits(happened.key[leaving], "operator"))
-            self.operator[leaving] = np.array(others)[chosen]
 
     def changes_between(self, first: int, last: int) -> slice:
         """Return the changes from one moment to before another one (microseconds since 1970)."""
@@ -203,9 +180,6 @@ class Identities:
             raise ValueError(f"changes of identity are known until {self.until}, not {day}")
 
 
-_TEXTS: Final = ["imsi", "msisdn", "imei", "iccid", "number_holder"]
-
-
 @dataclass(frozen=True)
 class DayIdentities:
     """Who has which identity around one UTC day.
@@ -217,16 +191,12 @@ class DayIdentities:
         version: Version row of each subscriber; of those who change around the day, -1 - slot.
         moments: Slot and moment of the start and of each change around the day, packed, rising.
         versions: Version row from each of them on.
-        gone: 1 for who left before, 2 for who leaves around the day, else 0.
-        left: Moment at which each slot's subscriber leaves; never for the others.
         start_version: Version row of each subscriber at the start of the day.
     """
 
     version: Versions
     moments: Rows
     versions: Versions
-    gone: npt.NDArray[np.int8]
-    left: Rows
     start_version: Versions
 
     _SPAN = (_BEFORE + _AFTER) * DAY
@@ -247,16 +217,9 @@ class DayIdentities:
         packed[len(members) :] |= time
         order = np.argsort(packed)
         versions = np.concatenate([version[members], rows])[order].astype(np.int32)
-        gone = np.zeros(identities.size, dtype=np.int8)
-        before = slice(0, around.start)
-        gone[identities.entity[before][identities.kind[before] == PORT_OUT]] = 1
-        leaving = identities.kind[around] == PORT_OUT
-        gone[entity[leaving]] = 2
-        left = np.full(len(members), _NEVER)
-        left[slot[leaving]] = time[leaving] - _BEFORE * DAY
         at_start = identities.version_at_start(day)
         version[members] = -1 - slots.astype(np.int32)
-        return cls(version, packed[order], versions, gone, left, at_start)
+        return cls(version, packed[order], versions, at_start)
 
     def row(self, entity: npt.NDArray[np.integer], time: Rows) -> Versions:
         """Return the version row that holds for each entity at a moment.
@@ -273,26 +236,6 @@ class DayIdentities:
             place = np.searchsorted(self.moments, packed, side="right") - 1
             rows[few] = self.versions[place]
         return rows
-
-    def in_service(self, entity: npt.NDArray[np.integer], time: Rows) -> Flags:
-        """Return whether each entity is still served by us at a moment: False once ported out.
-
-        Raises:
-            ValueError: When a moment lies too far from the day.
-        """
-        _check_near(time)
-        gone = self.gone[entity]
-        there = gone == 0
-        few = np.flatnonzero(gone == 2)
-        if few.size:
-            slot = -1 - self.version[entity[few]].astype(np.int64)
-            there[few] = time[few] < self.left[slot]
-        return there
-
-    def leavers(self, entities: Rows) -> tuple[Rows, Rows]:
-        """Return which of some entities leave around the day, and when: from then on not ours."""
-        leaving = entities[self.gone[entities] == 2]
-        return leaving, self.left[-1 - self.version[leaving].astype(np.int64)]
 
 
 def _check_near(time: Rows) -> None:
@@ -347,6 +290,7 @@ class _Chain:
         return np.concatenate([np.arange(self.size), carried])
 
 
-def _pooled(registry: pl.Series, later: pl.Series, item: Rows) -> pl.Series:
-    """Return texts by version row: those of the registry come first in the pool."""
-    return pl.concat([registry.cast(pl.String), later.cast(pl.String)], rechunk=True).gather(item)
+def _pooled(registry: Numerals, later: pl.Series, item: Rows) -> Numerals:
+    """Return identities by version row: those of the registry come first in the pool."""
+    pool = Numerals.joined([registry, Numerals.of(later, registry.width)])
+    return pool.select(item)

@@ -1,7 +1,7 @@
 """Machines that report by the clock: when a meter or a sensor sends.
 
 Belongs here: the schedules of machines that stay where they are. Does not belong here: what they
-send (`generators.cdrs.data`), vehicles, which send while they are used (`behaviour.rhythm`).
+send (`generators.cdrs.data_sessions`), vehicles, which send while used (`behaviour.rhythm`).
 
 A machine reports once a period of its own, counted through from the first day on, so that nothing
 shows where a day ends. Meters read their register when the clock strikes and send it within

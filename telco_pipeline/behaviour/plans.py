@@ -176,12 +176,12 @@ class Plans:
     Attributes:
         bounds: Departure and arrival of each move in seconds of the UTC day, in order; shape
             (entities, 16). A move that does not happen has both alike.
-        cells: Row of the cell at each stay, shape (entities, 9).
+        cells: Row of the cell at each stay, shape (entities, 9), of `Terrain.cell_type`.
         still: Who never moves on any day, nor changes the cell.
     """
 
     bounds: npt.NDArray[np.int32]
-    cells: npt.NDArray[np.int32]
+    cells: npt.NDArray[np.integer]
     still: Flags
 
 
@@ -265,7 +265,7 @@ class Planner:
         size = self._population.size
         plans = Plans(
             np.empty((size, BOUNDS), dtype=np.int32),
-            np.empty((size, STAYS), dtype=np.int32),
+            np.empty((size, STAYS), dtype=self._terrain.cell_type),
             np.empty(size, dtype=np.bool_),
         )
         for start in range(0, size, BLOCK):

@@ -4,6 +4,7 @@ Belongs here: turning the frames of the world into arrays indexed by entity numb
 registry) and cell row. Does not belong here: how the world is made, what anybody does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from telco_pipeline.contracts.codes import Rat
+from telco_pipeline.engine.numerals import E164, Numerals
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.cells import AREAS
 from telco_pipeline.world.network import Network, serving_elements
@@ -41,7 +43,6 @@ SUBSCRIBER_COLUMNS: Final = (
     "persona",
     "kind",
     "language",
-    "place_id",
     "plan_id",
     "device_id",
     "home_cell_id",
@@ -49,8 +50,14 @@ SUBSCRIBER_COLUMNS: Final = (
     "activity_level",
     "satisfaction",
     "churn_score",
+    "contract_start",
+    "contract_end",
 )
 """Columns of the registry that records depend on."""
+
+IMSI_DIGITS: Final = 15
+IMEI_DIGITS: Final = 15
+ICCID_DIGITS: Final = 19
 
 Rows = npt.NDArray[np.int64]
 
@@ -250,12 +257,16 @@ class Population:
     Attributes:
         size: Number of subscribers.
         subscriber_id: Keys.
-        imsi, msisdn, imei: Identities.
+        imsi, msisdn, imei, iccid: Identities on the epoch.
+        number_holder: Network to which the number's range belongs, an enumeration.
         persona: Position of the persona in world.yaml.
         kind: Position of its kind in `KINDS`.
-        language: Language code of each, as text.
+        language: Language code of each, an enumeration.
         level: Personal factor on the persona's rates.
         satisfaction: Satisfaction on the epoch.
+        churn: Score of the inclination to leave on the epoch.
+        contract_start: Day since 1970 on which the contract began.
+        contract_end: Last day of the minimum term since 1970, -1 without one.
         home, work: Rows of the home and work cell; work is -1 where there is none.
         rat: Best radio access type of the device (position in `RATS`).
         volte: Whether device and SIM speak voice over LTE.
@@ -268,14 +279,19 @@ class Population:
 
     size: int
     subscriber_id: Rows
-    imsi: pl.Series
-    msisdn: pl.Series
-    imei: pl.Series
+    imsi: Numerals
+    msisdn: Numerals
+    imei: Numerals
+    iccid: Numerals
+    number_holder: pl.Series
     persona: npt.NDArray[np.int64]
     kind: npt.NDArray[np.int8]
     language: pl.Series
     level: npt.NDArray[np.float64]
     satisfaction: npt.NDArray[np.float64]
+    churn: npt.NDArray[np.float64]
+    contract_start: npt.NDArray[np.int32]
+    contract_end: npt.NDArray[np.int32]
     home: npt.NDArray[np.int32]
     work: npt.NDArray[np.int32]
     rat: npt.NDArray[np.int8]
@@ -301,14 +317,21 @@ class Population:
         return cls(
             size=subscribers.height,
             subscriber_id=subscribers["subscriber_id"].to_numpy(),
-            imsi=subscribers["imsi"],
-            msisdn=subscribers["msisdn"],
-            imei=subscribers["imei"],
+            imsi=Numerals.of(subscribers["imsi"], IMSI_DIGITS),
+            msisdn=Numerals.of(subscribers["msisdn"], E164),
+            imei=Numerals.of(subscribers["imei"], IMEI_DIGITS),
+            iccid=Numerals.of(subscribers["iccid"], ICCID_DIGITS),
+            number_holder=enumerated(
+                subscribers["number_holder"], [one.plmn for one in config.operators]
+            ),
             persona=_codes(subscribers["persona"], list(config.personas)),
             kind=kind,
-            language=subscribers["language"].cast(pl.String),
+            language=subscribers["language"],
             level=subscribers["activity_level"].to_numpy(),
             satisfaction=subscribers["satisfaction"].to_numpy(),
+            churn=subscribers["churn_score"].to_numpy(),
+            contract_start=subscribers["contract_start"].cast(pl.Int32).to_numpy(),
+            contract_end=subscribers["contract_end"].cast(pl.Int32).fill_null(-1).to_numpy(),
             home=_rows_of(subscribers["home_cell_id"], cells["cell_id"]).astype(np.int32),
             work=_rows_of(subscribers["work_cell_id"], cells["cell_id"]).astype(np.int32),
             rat=rat_of_device[device].astype(np.int8),
@@ -318,6 +341,18 @@ class Population:
             household=_households(subscribers["household_id"]),
             device=device.astype(np.int32),
         )
+
+
+def enumerated(texts: pl.Series, also: Sequence[str] = ()) -> pl.Series:
+    """Return few different texts as an enumeration of them (and others), of a byte or two each."""
+    different = texts.cast(pl.String).drop_nulls().unique(maintain_order=True).to_list()
+    return texts.cast(pl.String).cast(pl.Enum(list(dict.fromkeys([*different, *also]))))
+
+
+def categories_of(values: pl.Series) -> pl.Series:
+    """Return the texts of an enumeration, in the order of its codes."""
+    assert isinstance(values.dtype, pl.Enum)
+    return values.dtype.categories
 
 
 def _rows_of(values: pl.Series, keys: pl.Series) -> Rows:

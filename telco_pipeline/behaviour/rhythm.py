@@ -118,6 +118,11 @@ class DayRhythm:
         """Return the row of each entity."""
         return self.row[persona, chronotype]
 
+    def by_hour(self) -> npt.NDArray[np.float64]:
+        """Return the activity of each UTC hour per row: of a mean day 1/24 in the mean."""
+        shares = np.diff(self.cumulative[:, ::_SLOTS_PER_HOUR], axis=1)
+        return self.weight[:, None] * shares
+
     def mean_events(self, row: npt.NDArray[np.int64], window: Window) -> npt.NDArray[np.float64]:
         """Return what part of an entity's mean day falls into the window, by its row."""
         return (self.weight * (self._before(window.stop) - self._before(window.start)))[row]

@@ -161,6 +161,11 @@ class Terrain:
     hearing_km: Floats
     cover: npt.NDArray[np.int32]
 
+    @property
+    def cell_type(self) -> "type[np.integer]":
+        """The smaller type that holds the rows of all cells, for who keeps millions of them."""
+        return np.uint16 if len(self.site) <= 1 << 16 else np.int32
+
     @classmethod
     def of(cls, cells: pl.DataFrame, sites: pl.DataFrame, places: pl.DataFrame) -> "Terrain":
         """Build the terrain from the frames of the world."""
@@ -289,6 +294,11 @@ class Terrain:
             site = self.cover[old, pixel[rows]].astype(np.int64)
             bits = draws.events(key[rows], site)
             cell[rows] = self.camp(site, preference[rows], bits, _WIDEST)
+            # What covers the land is the site's LTE: where its NR is not heard, that serves.
+            new = np.flatnonzero(preference[rows] == NEW_RADIO)
+            new = new[~self.heard(cell[rows[new]], east[rows[new]], north[rows[new]])]
+            lte = np.full(len(new), LTE)
+            cell[rows[new]] = self.camp(site[new], lte, bits[new], _WIDEST)
         return cell
 
     def camp(

@@ -4,7 +4,8 @@ Belongs here: which checks guard which dataset, and how a finding is shown in Da
 belong here: how something is checked (`integrity`, which `telco check` uses too).
 """
 
+from telco_pipeline.checks.causality import build_causality_checks
 from telco_pipeline.checks.factory import build_checks, examine, guards_of
 from telco_pipeline.checks.realism import build_realism_checks
 
-__all__ = ["build_checks", "build_realism_checks", "examine", "guards_of"]
+__all__ = ["build_causality_checks", "build_checks", "build_realism_checks", "examine", "guards_of"]

@@ -29,6 +29,14 @@ PROMISES = {
     "registry and all changes since the epoch; none comes after a port-out.",
     integrity.CHECK_POSITIONS: "No subscriber is in two places: the distance from one record to "
     "the next can be covered in the time between them.",
+    integrity.CHECK_CAUSES: "Each contact with care is one that state decided, what it is about is "
+    "in the lake, was bad at that time, and came before it.",
+    integrity.CHECK_CARE_CALLS: "Each contact by phone is a call of the same length in "
+    "`cdrs_voice`, and each call to care is a contact.",
+    integrity.CHECK_STATE: "No record is of a subscription that is not in service, none that the "
+    "subscriber starts of a suspended one; where one begins or ends, identities say so too.",
+    integrity.CHECK_COUNTERS: "Attempts, successes, drops, bytes, handovers and unavailable time "
+    "of each cell and quarter of an hour are exactly what the records say.",
 }
 """What each check promises, in a line."""
 
@@ -53,6 +61,7 @@ class Guard:
 def guards_of(dataset: Dataset) -> list[Guard]:
     """Return the checks that guard a dataset, those of references that come late included."""
     late = {integrity.CHECK_FOREIGN_KEYS} if lineage.has_late_references(dataset.name) else set()
+    late.add(integrity.CHECK_CARE_CALLS)  # waits for the calls too: `checks.causality`
     own = [
         Guard(name, name, dataset.name)
         for name in integrity.checks_of(dataset.name)
@@ -84,7 +93,7 @@ def build_checks(dataset: Dataset, pool: str | None) -> dg.AssetChecksDefinition
     def checks(
         context: dg.AssetCheckExecutionContext, operator: dg.ResourceParam[Operation]
     ) -> Iterator[dg.AssetCheckResult]:
-        days = _days(context, operator, dataset)
+        days = days_of(context, operator, dataset)
         selected = {key.name for key in context.selected_asset_check_keys}
         for guard in guards_of(dataset):
             if guard.name in selected:
@@ -156,7 +165,7 @@ def _label(findings: list[Finding]) -> str:
     return partitions.label_of([finding.day for finding in findings if finding.day])
 
 
-def _days(
+def days_of(
     context: dg.AssetCheckExecutionContext, operator: Operation, dataset: Dataset
 ) -> list[dt.date] | list[None]:
     """Return the days of the run; outside a run with days, the newest day in the lake."""

@@ -19,7 +19,10 @@ MOST_SHOWN = 20
 
 
 def print_findings(findings: Sequence["Finding"]) -> None:
-    """Print the checks with their figures, then every failure (the first twenty) and its cure."""
+    """Print the checks with their figures, then every failure (the first twenty) and its cure.
+
+    Comparisons of rates have a line each, whatever they found.
+    """
     by_check: dict[str, list[Finding]] = {}
     for finding in findings:
         by_check.setdefault(finding.check, []).append(finding)
@@ -34,7 +37,9 @@ def print_findings(findings: Sequence["Finding"]) -> None:
         ],
         [[name, *_figures(found)] for name, found in by_check.items()],
     )
-    failed = [finding for finding in findings if not finding.passed]
+    failed = [finding for finding in findings if finding.failed]
+    for finding in _comparisons(findings):
+        print_line(f"{'DOUBT ' * finding.doubt}{finding.check}: {finding.message}")
     for finding in failed[:MOST_SHOWN]:
         where = f"{finding.dataset} {finding.day}" if finding.day else finding.dataset
         print_line(f"FAILED {where}, {finding.check}: {finding.message}")
@@ -46,9 +51,18 @@ def print_findings(findings: Sequence["Finding"]) -> None:
 
 
 def summary(findings: Sequence["Finding"]) -> str:
-    """Return how many checks passed and failed."""
-    failed = sum(not finding.passed for finding in findings)
-    return f"{count(len(findings) - failed)} checks passed, {count(failed)} failed."
+    """Return how many checks passed and failed, and how many are in doubt."""
+    failed = sum(finding.failed for finding in findings)
+    doubts = sum(finding.doubt for finding in findings)
+    told = f"{count(len(findings) - failed - doubts)} checks passed, {count(failed)} failed"
+    return f"{told}, {count(doubts)} in doubt." if doubts else f"{told}."
+
+
+def _comparisons(findings: Sequence["Finding"]) -> list["Finding"]:
+    """Return the comparisons of rates that did not fail, which are told of among the failures."""
+    from telco_pipeline.causality import CHAINS
+
+    return [finding for finding in findings if finding.check in CHAINS and not finding.failed]
 
 
 def print_json(findings: Sequence["Finding"]) -> None:
@@ -56,7 +70,7 @@ def print_json(findings: Sequence["Finding"]) -> None:
     typer.echo(
         json.dumps(
             {
-                "passed": all(finding.passed for finding in findings),
+                "passed": not any(finding.failed for finding in findings),
                 "findings": [asdict(finding) for finding in findings],
             },
             default=str,
@@ -66,10 +80,11 @@ def print_json(findings: Sequence["Finding"]) -> None:
 
 
 def _figures(found: Sequence["Finding"]) -> list[str]:
-    failed = sum(not finding.passed for finding in found)
+    failed = sum(finding.failed for finding in found)
+    doubts = sum(finding.doubt for finding in found)
     return [
         count(len(found)),
         count(sum(finding.rows for finding in found)),
         count(sum(finding.offenders for finding in found)),
-        f"{failed} FAILED" if failed else "passed",
+        f"{failed} FAILED" if failed else f"{doubts} in doubt" if doubts else "passed",
     ]

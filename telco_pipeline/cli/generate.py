@@ -24,7 +24,7 @@ INTERRUPTED = "DagsterExecutionInterruptedError"
 def generate(asked: options.Request) -> None:
     """Make datasets: runs the operator's Dagster assets and their checks in this process.
 
-    What a dataset is made from is made first, unless it is in the lake already; so are the
+    What a dataset is made from is made first, unless it is in the lake already; so are state and
     changes of identity of all days before. Days that are there are made again. The same world
     gives the same rows, on any number of workers and from any start. Exit status 1 when a check
     fails.

@@ -4,7 +4,7 @@ Belongs here: what a dataset promises. Does not belong here: how it is made (`wo
 `generators`), where it lies (`lake`), how Dagster shows it (`assets`).
 """
 
-from telco_pipeline.contracts import records, world
+from telco_pipeline.contracts import oss, records, state, world
 from telco_pipeline.contracts.base import Dataset, ForeignKey, Layout
 
 DATASETS: dict[str, Dataset] = {
@@ -18,7 +18,11 @@ DATASETS: dict[str, Dataset] = {
         world.DEVICES,
         world.PLANS,
         world.SUBSCRIBERS,
+        world.PROSPECTS,
         world.SOCIAL_TIES,
+        state.NETWORK_FAULTS,
+        state.NETWORK_STATE,
+        state.SUBSCRIBER_STATE,
         records.IDENTITY_CHANGES,
         records.CDRS_VOICE,
         records.CDRS_SMS,
@@ -26,8 +30,11 @@ DATASETS: dict[str, Dataset] = {
         records.CDRS_VOIP,
         records.CDRS_IMS,
         records.LOCATION_UPDATES,
+        oss.ALARMS,
+        oss.ELEMENT_METRICS,
         records.NETWORK_LOGS,
         records.CUSTOMER_SERVICE,
+        oss.PM_COUNTERS,
     )
 }
 """Every dataset by name, in the order in which they are made."""

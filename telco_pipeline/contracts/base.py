@@ -16,7 +16,9 @@ import polars as pl
 Personal = Literal["direct", "pseudonym", "location", "traffic", "profile"]
 """Kind of personal data (GDPR; ePrivacy directive for location and traffic data)."""
 
-Group = Literal["places", "network", "catalogue", "subscribers", "cdrs", "mobility", "oss", "care"]
+Group = Literal[
+    "places", "network", "catalogue", "subscribers", "cdrs", "mobility", "state", "oss", "care"
+]
 
 
 class Layout(StrEnum):
@@ -28,11 +30,19 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A column whose values, where not null, exist as `target_column` of dataset `target`."""
+    """A column whose values, where not null, exist as `target_column` of dataset `target`.
+
+    Attributes:
+        column: Column that refers.
+        target: Dataset that it refers to.
+        target_column: Column there.
+        also: Datasets in which a value may lie as well.
+    """
 
     column: str
     target: str
     target_column: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,9 @@ class Dataset:
         foreign_keys: References to other datasets.
         sort: Columns by which the rows of each file are ordered.
         time: Column that decides the day of a row (daily datasets only).
-        depends: Datasets that it is made from.
+        depends: Datasets that it is made from; of daily ones the same day and the day before.
+        follows: Whether each of its days is made from its own day before.
+        whole: Whether a day is one part: its rows hang together.
     """
 
     name: str
@@ -62,6 +74,8 @@ class Dataset:
     sort: tuple[str, ...] = ()
     time: str | None = None
     depends: tuple[str, ...] = field(default=())
+    follows: bool = False
+    whole: bool = False
 
     @property
     def daily(self) -> bool:

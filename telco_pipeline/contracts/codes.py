@@ -19,6 +19,7 @@ class RecordType(StrEnum):
     S_CSCF = "sCSCFRecord"  # 63
     P_CSCF = "pCSCFRecord"  # 64
     MMTEL = "mMTelRecord"  # 83
+    SGW = "sGWRecord"  # 84
     PGW = "pGWRecord"  # 85
     CHF = "chargingFunctionRecord"  # 200
 
@@ -52,6 +53,9 @@ class IdentityChange(StrEnum):
     NUMBER_CHANGE = "number_change"
     PORT_IN = "port_in"
     PORT_OUT = "port_out"
+    TERMINATION = "termination"
+    WIN_BACK = "win_back"
+    ACTIVATION = "activation"
 
 
 class Rat(StrEnum):
@@ -98,6 +102,7 @@ class Q850(IntEnum):
     CALL_REJECTED = 21
     NORMAL_UNSPECIFIED = 31
     NO_CIRCUIT = 34
+    NETWORK_OUT_OF_ORDER = 38
     TEMPORARY_FAILURE = 41
     SWITCH_CONGESTION = 42
 
@@ -112,10 +117,14 @@ SIP_OF_Q850 = {
     Q850.CALL_REJECTED: 603,
     Q850.NORMAL_UNSPECIFIED: 480,
     Q850.NO_CIRCUIT: 503,
+    Q850.NETWORK_OUT_OF_ORDER: 500,
     Q850.TEMPORARY_FAILURE: 503,
-    Q850.SWITCH_CONGESTION: 503,
+    Q850.SWITCH_CONGESTION: 504,
 }
-"""Final SIP response of a call attempt by its Q.850 cause (RFC 3398)."""
+"""Final SIP response of a call attempt by its Q.850 cause (RFC 3398).
+
+Where our own core fails, its SIP nodes say how: a server's error (500), no answer in time (504).
+"""
 
 
 class ElementType(StrEnum):
@@ -183,6 +192,77 @@ class UpdateType(StrEnum):
     PERIODIC = "periodic"
 
 
+class FaultKind(StrEnum):
+    """What is at fault in the network."""
+
+    HARDWARE = "hardware"
+    SOFTWARE = "software"
+    POWER = "power"
+    BACKHAUL = "backhaul"
+    CORE = "core"
+    PLANNED_WORK = "planned work"
+
+
+class CellStatus(StrEnum):
+    """Status of a cell."""
+
+    IN_SERVICE = "in service"
+    DEGRADED = "degraded"
+    OUT_OF_SERVICE = "out of service"
+
+
+class LifeStatus(StrEnum):
+    """Status of a subscription."""
+
+    PROSPECT = "prospect"  # not a customer yet
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    PORTED_OUT = "ported out"
+    TERMINATED = "terminated"
+
+
+class LifeChange(StrEnum):
+    """Changes in the life of a subscription."""
+
+    ACTIVATION = "activation"
+    SUSPENSION = "suspension"
+    RESUMPTION = "resumption"
+    PLAN_CHANGE = "plan change"
+    PORT_OUT = "port-out"
+    TERMINATION = "termination"
+    WIN_BACK = "win-back"
+
+
+class NotificationType(StrEnum):
+    """Notifications of the alarm integration reference point (TS 32.111-2)."""
+
+    NEW = "notifyNewAlarm"
+    CHANGED = "notifyChangedAlarm"
+    ACKNOWLEDGED = "notifyAckStateChanged"
+    CLEARED = "notifyClearedAlarm"
+
+
+class AlarmType(StrEnum):
+    """Event types of alarms (X.733)."""
+
+    COMMUNICATIONS = "communications"
+    QUALITY_OF_SERVICE = "qualityOfService"
+    PROCESSING_ERROR = "processingError"
+    EQUIPMENT = "equipment"
+    ENVIRONMENTAL = "environmental"
+
+
+class AlarmSeverity(StrEnum):
+    """Perceived severities (X.733)."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+    WARNING = "warning"
+    INDETERMINATE = "indeterminate"
+    CLEARED = "cleared"
+
+
 class Channel(StrEnum):
     """Channels of customer care."""
 
@@ -203,6 +283,32 @@ class Reason(StrEnum):
     ROAMING = "roaming"
     SIM = "sim"
     GENERAL = "general"
+    FRAUD = "fraud"
+    CANCELLATION = "cancellation"
+
+
+class Topic(StrEnum):
+    """What has really happened to a customer who turns to care."""
+
+    OUTAGE = "outage"
+    DROPPED_CALLS = "dropped calls"
+    BLOCKED_CALLS = "blocked calls"
+    SLOW_DATA = "slow data"
+    HIGH_BILL = "high bill"
+    PAYMENT = "payment"
+    ALLOWANCE = "allowance"
+    PLAN_CHANGE = "plan change"
+    CONTRACT_END = "contract end"
+    ROAMING_COST = "roaming cost"
+    ROAMING_ACCESS = "roaming access"
+    NEW_DEVICE = "new device"
+    DEVICE_FAULT = "device fault"
+    SIM_SWAP = "SIM swap"
+    NUMBER_CHANGE = "number change"
+    SUSPENSION = "suspension"
+    SUSPICIOUS_CALLS = "suspicious calls"
+    LEAVING = "leaving"
+    QUESTION = "question"
 
 
 class Resolution(StrEnum):

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 SECOND: Final = 1_000_000  # microseconds
+MINUTE: Final = 60 * SECOND
 HOUR: Final = 3600 * SECOND
 DAY: Final = 24 * HOUR
 _UNIX_EPOCH: Final = dt.date(1970, 1, 1)

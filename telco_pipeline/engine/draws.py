@@ -109,7 +109,7 @@ def below(random_bits: Bits, bound: int | npt.NDArray[np.integer]) -> npt.NDArra
 
 
 def chance(
-    random_bits: Bits, probability: float | npt.NDArray[np.float64]
+    random_bits: Bits, probability: float | npt.NDArray[np.floating]
 ) -> npt.NDArray[np.bool_]:
     """Return True with the given probability, from 64 random bits."""
     return uniform(random_bits) < probability

@@ -39,8 +39,10 @@ EVENT_KINDS: Final = {
     "location": 7,
     "log": 8,
     "care": 9,
-    # Data sessions of more than 16 records; `cdrs.data` goes on from here.
+    # Data sessions of more than 16 records; `cdrs.data_records` goes on from here.
     "data_more": 10,
+    "alarm": 29,
+    "fault_line": 30,
     "identity": 31,
 }
 # Datasets give each record of one event an index of its own: event index * 16 + number of the

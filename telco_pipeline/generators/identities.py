@@ -1,43 +1,115 @@
 """Changes of identity: the fields of `identity_changes`.
 
 Belongs here: the records. Does not belong here: who has which identity when
-(`behaviour.identities`).
+(`behaviour.identities`), who comes and who leaves (`state.customers`).
 """
 
 import datetime as dt
+from typing import Final
 
+import numpy as np
 import polars as pl
 
 from telco_pipeline.behaviour.changes import KINDS
-from telco_pipeline.behaviour.identities import Identities
+from telco_pipeline.behaviour.ports import operator_after_port_out
 from telco_pipeline.contracts import records
-from telco_pipeline.engine.calendar import day_number
+from telco_pipeline.contracts.codes import IdentityChange, LifeChange
 from telco_pipeline.engine.identifiers import pack
+from telco_pipeline.engine.numerals import Numerals
 from telco_pipeline.engine.parts import Part
-from telco_pipeline.generators.base import EVENT_KINDS, Column, Inputs, Rows, enum_of
-from telco_pipeline.lake import Rowset
+from telco_pipeline.generators.base import (
+    EVENT_KINDS,
+    Column,
+    Columns,
+    Day,
+    Inputs,
+    Rows,
+    enum_of,
+)
+from telco_pipeline.lake import CodedText, Rowset
+
+# Changes in the life of a subscription with which an identity begins or ends.
+_OF_LIFE: Final = {
+    LifeChange.PORT_OUT: IdentityChange.PORT_OUT,
+    LifeChange.TERMINATION: IdentityChange.TERMINATION,
+    LifeChange.WIN_BACK: IdentityChange.WIN_BACK,
+    LifeChange.ACTIVATION: IdentityChange.ACTIVATION,
+}
+_LIFE_KIND: Final = np.array(
+    [KINDS.index(_OF_LIFE[change]) if change in _OF_LIFE else -1 for change in LifeChange]
+)
+_BEGINS: Final = np.isin(
+    np.arange(len(KINDS)),
+    [KINDS.index(k) for k in (IdentityChange.WIN_BACK, IdentityChange.ACTIVATION)],
+)
+_PORT_OUT: Final = KINDS.index(IdentityChange.PORT_OUT)
+_TERMINATION: Final = KINDS.index(IdentityChange.TERMINATION)
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the changes of a day and a part, sorted by time."""
-    identities = inputs.identities_until(date)
-    changes = identities.changes_of(date)
-    entity = identities.entity[changes]
-    mine = changes[(entity >= part.start) & (entity < part.stop)]
-    if not mine.size:
+    day = inputs.day(date)
+    changed = merge_changes(_swaps(day, part), _lives(day, part))
+    if not len(changed["entity"]):
         return Rowset.empty(records.IDENTITY_CHANGES)
-    return _rows(inputs, identities, date, mine)
+    return _rows(day, changed)
 
 
-def _rows(inputs: Inputs, identities: Identities, date: dt.date, changes: Rows) -> Rowset:
+def merge_changes(*batches: Columns) -> Columns:
+    """Put changes into the order of time; those of one moment by entity."""
+    joined = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    order = np.lexsort((joined["entity"], joined["time"]))
+    return {name: values[order] for name, values in joined.items()}
+
+
+def _swaps(day: Day, part: Part) -> Columns:
+    """Return what changes of the identities of customers."""
+    identities = day.inputs.identities_until(day.date)
+    changes = identities.changes_of(day.date)
+    entity = identities.entity[changes]
+    time = identities.time[changes]
+    mine = (entity >= part.start) & (entity < part.stop)
+    mine[mine] = day.customers.is_customer(entity[mine], time[mine] - day.start)
+    changes = changes[mine]
+    return {
+        "entity": identities.entity[changes],
+        "time": identities.time[changes],
+        "kind": identities.kind[changes].astype(np.int64),
+        "after": identities.size + changes,
+        "before": identities.previous[changes],
+    }
+
+
+def _lives(day: Day, part: Part) -> Columns:
+    """Return with whom an identity begins or ends."""
+    customers = day.customers
+    change = customers.change[part.start : part.stop]
+    entity = part.start + np.flatnonzero((change >= 0) & (_LIFE_KIND[change] >= 0))
+    time = customers.change_time[entity]
+    version = day.identity(entity, time).astype(np.int64)
+    return {
+        "entity": entity,
+        "time": time + day.start,
+        "kind": _LIFE_KIND[customers.change[entity]],
+        "after": version,
+        "before": version,
+    }
+
+
+def _rows(day: Day, changed: Columns) -> Rowset:
     """Return the records of some changes of a day."""
-    entity, kind = identities.entity[changes], identities.kind[changes]
-    after, before = identities.size + changes, identities.previous[changes]
-    networks = pl.Series([operator.plmn for operator in inputs.config.operators])
-    ids = pack(EVENT_KINDS["identity"], day_number(date), entity, kind.astype("int64"))
+    inputs = day.inputs
+    identities = inputs.identities
+    entity, kind, after, before = (changed[name] for name in ("entity", "kind", "after", "before"))
+    new = _BEGINS[kind]
+    ids = pack(EVENT_KINDS["identity"], day.number, entity, kind)
+
+    def earlier(values: pl.Series | Numerals) -> pl.Series:
+        return values.gather(before).set(pl.Series(new), None)
+
     columns: dict[str, Column] = {
         "event_id": pl.Series(inputs.ids.event.of(ids)),
-        "event_time": pl.Series(identities.time[changes]).cast(pl.Datetime("us", "UTC")),
+        "event_time": pl.Series(changed["time"]).cast(pl.Datetime("us", "UTC")),
         "subscriber_id": pl.Series(inputs.population.subscriber_id[entity]),
         "change_type": enum_of([str(each) for each in KINDS], kind),
         "imsi": identities.imsi.gather(after),
@@ -45,10 +117,21 @@ def _rows(inputs: Inputs, identities: Identities, date: dt.date, changes: Rows) 
         "imei": identities.imei.gather(after),
         "iccid": identities.iccid.gather(after),
         "device_id": inputs.frames["devices"]["device_id"].gather(identities.device[after]),
-        "number_holder": identities.number_holder.gather(after),
-        "serving_plmn": networks.gather(identities.operator[changes]),
-        "previous_imsi": identities.imsi.gather(before),
-        "previous_msisdn": identities.msisdn.gather(before),
-        "previous_imei": identities.imei.gather(before),
+        "number_holder": identities.number_holder.gather(after).cast(pl.String),
+        "serving_plmn": _serving(inputs, entity, kind),
+        "previous_imsi": earlier(identities.imsi),
+        "previous_msisdn": earlier(identities.msisdn),
+        "previous_imei": earlier(identities.imei),
     }
     return Rowset.of(records.IDENTITY_CHANGES, columns)
+
+
+def _serving(inputs: Inputs, entity: Rows, kind: Rows) -> CodedText:
+    """Return the network that serves each number from then on; null for nobody."""
+    served = inputs.home_plmn
+    operators = pl.Series([operator.plmn for operator in inputs.config.operators])
+    codes = served.codes[entity].copy()
+    gone = np.flatnonzero(kind == _PORT_OUT)
+    codes[gone] = operator_after_port_out(inputs.config, entity[gone]) + len(served.texts)
+    texts = pl.concat([served.texts.cast(pl.String), operators])
+    return CodedText.of(texts, codes, kind == _TERMINATION).distinct()

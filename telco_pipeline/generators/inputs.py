@@ -21,6 +21,8 @@ from telco_pipeline.behaviour.population import (
     SUBSCRIBER_COLUMNS,
     Cells,
     Population,
+    categories_of,
+    enumerated,
 )
 from telco_pipeline.behaviour.rhythm import (
     DayRhythm,
@@ -29,13 +31,20 @@ from telco_pipeline.behaviour.rhythm import (
     day_rhythm,
 )
 from telco_pipeline.behaviour.terrain import Terrain
-from telco_pipeline.behaviour.ties import Ties
+from telco_pipeline.behaviour.ties import TIE_COLUMNS, Ties
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, DayClock, day_number, day_start
 from telco_pipeline.engine.identifiers import EventIds
+from telco_pipeline.engine.numerals import Numerals
 from telco_pipeline.engine.tables import PoissonTable, QuantileTable
+from telco_pipeline.generators.book import Book, LakeBook, MemoryBook
 from telco_pipeline.lake import CodedText, Lake
 from telco_pipeline.settings import WorldConfig
+from telco_pipeline.state.customers import CustomersDay
+from telco_pipeline.state.demand import Demand
+from telco_pipeline.state.faults import Faults, faults_on
+from telco_pipeline.state.network import NetworkDay
+from telco_pipeline.state.plant import Plant
 from telco_pipeline.world.network import Network
 
 Rows = npt.NDArray[np.int64]
@@ -76,22 +85,26 @@ class Numbers:
         all: The same, and behind them those of all other parties of the directory.
     """
 
-    msisdn: pl.Series
-    all: pl.Series
+    msisdn: Numerals
+    all: Numerals
 
 
 class Inputs:
     """Everything that generators need of the world, loaded once per process."""
 
-    def __init__(self, config: WorldConfig, frames: dict[str, pl.DataFrame]) -> None:
+    def __init__(
+        self, config: WorldConfig, frames: dict[str, pl.DataFrame], lake: Lake | None = None
+    ) -> None:
         """Index the frames of the world.
 
         Args:
             config: The world.
-            frames: The static datasets by name, `social_ties` too; `subscribers` with
-                `SUBSCRIBER_COLUMNS` and `home_plmn`.
+            frames: The static datasets by name; `subscribers` with `SUBSCRIBER_COLUMNS` and
+                `home_plmn`.
+            lake: Where the state of the days lies; without it, it is worked out in memory.
         """
         self.config = config
+        self.book: Book = MemoryBook(self) if lake is None else LakeBook(self, lake)
         # One chunk a column: a gather from many chunks costs ten times as much.
         self.frames = frames = {name: table.rechunk() for name, table in frames.items()}
         network = Network(
@@ -101,6 +114,7 @@ class Inputs:
             links=frames["network_links"],
         )
         self.cells = Cells.of(network)
+        self._network = network
         self.population = Population.of(
             config,
             frames["subscribers"],
@@ -108,6 +122,8 @@ class Inputs:
             frames["devices"],
             frames["plans"],
         )
+        self._home_plmn = enumerated(frames["subscribers"]["home_plmn"])
+        self._read_ties = lambda: frames["social_ties"]
         self.plans = frames["plans"]
         seed = config.seed
         self.ids = Ids(
@@ -131,7 +147,10 @@ class Inputs:
 
     @classmethod
     def load(cls, config: WorldConfig, lake: Lake) -> "Inputs":
-        """Load the world from a lake that holds its static datasets."""
+        """Load the world from a lake that holds its static datasets.
+
+        The registry and the ties are kept as arrays only: their frames are not in `frames`.
+        """
         names = (
             "places",
             "sites",
@@ -140,11 +159,16 @@ class Inputs:
             "network_links",
             "devices",
             "plans",
-            "social_ties",
         )
         frames = {name: lake.read(name) for name in names}
-        frames["subscribers"] = lake.read("subscribers", columns=[*SUBSCRIBER_COLUMNS, "home_plmn"])
-        return cls(config, frames)
+        registry = [*SUBSCRIBER_COLUMNS, "home_plmn"]
+        frames["subscribers"] = pl.concat(
+            [lake.read(name, columns=registry) for name in ("subscribers", "prospects")]
+        )
+        made = cls(config, frames, lake)
+        del made.frames["subscribers"]
+        made._read_ties = lambda: lake.read("social_ties", columns=TIE_COLUMNS)
+        return made
 
     @property
     def identities(self) -> Identities:
@@ -159,15 +183,8 @@ class Inputs:
         What a row says stays the same when the horizon grows.
         """
         if self._identities is None or self._identities.until < date:
-            frames = self.frames
-            self._identities = Identities.of(
-                self.config,
-                self.population,
-                frames["subscribers"],
-                frames["devices"],
-                frames["plans"],
-                date,
-            )
+            devices = self.frames["devices"]
+            self._identities = Identities.of(self.config, self.population, devices, date)
         return self._identities
 
     @property
@@ -175,23 +192,49 @@ class Inputs:
         """Numbers of all identities of ours, and then of all other parties."""
         known = self.identities.msisdn
         if self._numbers is None or len(self._numbers.msisdn) != len(known):
-            others = self.directory.number.slice(self.directory.own)
-            self._numbers = Numbers(known, pl.concat([known, others], rechunk=True))
+            others = self.directory.number.select(slice(self.directory.own, None))
+            self._numbers = Numbers(known, Numerals.joined([known, others]))
         return self._numbers
+
+    @cached_property
+    def plant(self) -> Plant:
+        """The network as arrays, and what takes over for what."""
+        return Plant.of(self.config, self._network, self.cells)
+
+    @cached_property
+    def demand(self) -> Demand:
+        """What the cells are offered."""
+        return Demand.of(self.plant, self.population)
+
+    def faults(self, date: dt.date) -> Faults:
+        """Return the faults that touch a UTC day."""
+        return faults_on(self.plant, date)
 
     @cached_property
     def home_plmn(self) -> CodedText:
         """Network of each subscriber's SIM."""
-        networks = self.frames["subscribers"]["home_plmn"].cast(pl.String)
-        different = networks.unique(maintain_order=True)
-        place = pl.DataFrame({"plmn": different, "place": np.arange(len(different))})
-        codes = networks.to_frame("plmn").join(place, on="plmn", how="left", maintain_order="left")
-        return CodedText(different, codes["place"].to_numpy().astype(np.int32))
+        networks = self._home_plmn
+        codes = networks.to_physical().cast(pl.Int32).to_numpy()
+        return CodedText(categories_of(networks), codes)
+
+    @cached_property
+    def number_operator(self) -> npt.NDArray[np.int8]:
+        """Operator (position in world.yaml) whose range each number is in on the epoch, or -1."""
+        holder = self.population.number_holder
+        place = {operator.plmn: row for row, operator in enumerate(self.config.operators)}
+        rows = np.array([place.get(plmn, -1) for plmn in categories_of(holder)], dtype=np.int8)
+        return rows[holder.to_physical().to_numpy()]
+
+    @cached_property
+    def number_elsewhere(self) -> npt.NDArray[np.bool_]:
+        """Whether each number is in the range of another of the country's operators."""
+        own = self.config.operators.index(self.config.own_operator)
+        return (self.number_operator >= 0) & (self.number_operator != own)
 
     @cached_property
     def directory(self) -> Directory:
         """Numbers of all parties."""
-        return Directory.of(self.config, self.population, self.frames["subscribers"]["home_plmn"])
+        return Directory.of(self.config, self.population, self._home_plmn)
 
     @cached_property
     def contacts(self) -> Contacts:
@@ -201,7 +244,7 @@ class Inputs:
     @cached_property
     def ties(self) -> Ties:
         """Who knows whom among our own subscribers."""
-        return Ties.of(self.population.subscriber_id, self.frames["social_ties"])
+        return Ties.of(self.population.subscriber_id, self._read_ties())
 
     def level(self, kind: Kind) -> npt.NDArray[np.float64]:
         """Return how active each entity is in a kind of activity, relative to its persona.
@@ -284,6 +327,21 @@ class Day:
         """Where everybody is."""
         inputs = self.inputs
         return Mobility(inputs.config, inputs.population, inputs.terrain, self.date, self.rat)
+
+    @cached_property
+    def network(self) -> NetworkDay:
+        """Load, quality and outages of every cell."""
+        return self.inputs.book.network(self.date)
+
+    @cached_property
+    def faults(self) -> Faults:
+        """The faults that touch the day."""
+        return self.inputs.faults(self.date)
+
+    @cached_property
+    def customers(self) -> CustomersDay:
+        """Who is a customer, and what is decided for whom."""
+        return self.inputs.book.customers(self.date)
 
     @property
     def before(self) -> "Day":
@@ -368,8 +426,16 @@ class Day:
         return self.identities.row(entity, time)
 
     def in_service(self, entity: Rows, time: Rows) -> npt.NDArray[np.bool_]:
-        """Return whose subscription has not ended at a time (arguments: `identity`)."""
-        return self.identities.in_service(entity, time)
+        """Return whose subscription is active at a time (arguments: `identity`).
+
+        What lies before the day is asked of the day before, what lies behind it is as at its end.
+        """
+        active = self.customers.in_service(entity, time)
+        earlier = np.flatnonzero(time < 0)
+        if earlier.size and self.date > self.inputs.config.epoch:
+            eve = self.before.customers
+            active[earlier] = eve.in_service(entity[earlier], time[earlier] + DAY)
+        return active
 
     @cached_property
     def rat(self) -> npt.NDArray[np.int8]:

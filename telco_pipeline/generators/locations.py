@@ -1,7 +1,8 @@
 """Location updates: what the network learns of a phone without a call or a session (TS 24.301).
 
 Belongs here: attach and detach, tracking-area and periodic updates, and the fields of
-`location_updates`. Does not belong here: where anybody is (`behaviour.mobility`).
+`location_updates`. Does not belong here: where anybody is (`behaviour.mobility`), which cell serves
+(`serving`).
 
 An idle phone tells the network only when it enters another tracking area, so a way to work inside
 one area leaves no record. On GERAN a phone that has just sent or received packets (READY state of
@@ -11,12 +12,18 @@ a thing of the night. The timer runs on over midnight from what was last on the 
 was silent for all of that day it has a phase of its own. Abroad, the visited network has the
 records.
 
+The network answers as the state of the cell at that time says: it is full (cause 22) or the core
+fails (17). Phones of a cell that goes out of service come up in the cells that take over, within a
+minute or two, and go back when it returns; the network hears of that where the area is another one.
+Who finds no cell that takes over tries one further away, which refuses (cause 15, no suitable
+cells), and attaches when there is service again.
+
 Limit: only data sessions, updates and attaches start the timer anew. Calls and messages do too in a
 network; here they do not, so that a periodic update may come sooner after one than the timer says.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -30,7 +37,6 @@ from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, SECOND
 from telco_pipeline.engine.identifiers import pack
 from telco_pipeline.engine.parts import Part
-from telco_pipeline.engine.tables import Choice
 from telco_pipeline.generators.base import (
     BLOCK,
     EVENT_KINDS,
@@ -50,8 +56,19 @@ from telco_pipeline.generators.base import (
     rat_of,
     served_columns,
 )
-from telco_pipeline.generators.cdrs import data
-from telco_pipeline.generators.switching import END, Switches, switches
+from telco_pipeline.generators.cdrs import data_sessions
+from telco_pipeline.generators.cdrs.data_activity import activity
+from telco_pipeline.generators.serving import (
+    NO_CELL,
+    Changes,
+    Trace,
+    changes_of,
+    heard_beyond,
+    served_cell,
+    serving_cell,
+    taken_over,
+)
+from telco_pipeline.generators.switching import CHANGE, Switches, switches
 from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [str(kind) for kind in UpdateType]
@@ -64,11 +81,18 @@ _POWER_SAVING_TIMER: Final = 24 * HOUR
 _NB_IOT: Final = RATS.index(Rat.NB_IOT)
 # A phone is late by what it takes to find the radio channel.
 _LATE: Final = 2 * SECOND
-# Rejects (EMM causes of TS 24.301): 0 accepted, 22 congestion, 15 no suitable cells, 17 network
-# failure. A new attempt follows after T3411, ten seconds, and a little.
-_CAUSE = Choice.of([99.5, 0.2, 0.2, 0.1])
-_CAUSES: Final = np.array([0, 22, 15, 17], dtype=np.int16)
+# Answers (EMM causes of TS 24.301). After a reject by congestion or failure a new attempt follows
+# after T3411, ten seconds, and a little; the fifth is accepted (by then the phone would wait for
+# T3402, twelve minutes).
+_ACCEPTED: Final = 0
+_NO_SUITABLE_CELLS: Final = 15
+_NETWORK_FAILURE: Final = 17
+_CONGESTION: Final = 22
 _RETRY: Final = (10 * SECOND, 4 * SECOND)
+_ATTEMPTS: Final = 5
+# Phones of a cell that goes or comes back are found elsewhere after so long: it takes them the
+# search of other carriers, and most wait for their next paging occasion or measurement (practice).
+_REACTION: Final = 90 * SECOND
 # Metres of one step of the timing advance: GERAN 550, LTE 78, NR at 30 kHz 39.
 _STEP: Final = np.array([78, 550, 78, 78, 78, 78, 39])
 _MOST_STEPS: Final = 1282
@@ -84,7 +108,9 @@ _SWITCH: Final = 0
 _PASSAGE: Final = 64
 _TIMEOUT: Final = 1024
 _IN_AREA: Final = 1536
-_AGAIN: Final = 2048
+_BY_OUTAGE: Final = 2048
+_NUMBERS: Final = 3072
+"""Numbers of one attempt; those of the next ones lie behind."""
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
@@ -100,7 +126,8 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
 
 def _updates(day: Day, entities: Rows) -> Columns:
     """Return all updates of a block, entity after entity."""
-    entities = entities[day.in_service(entities, np.zeros_like(entities))]
+    served = day.in_service(entities, np.zeros_like(entities))
+    entities = entities[served | day.in_service(entities, np.full(len(entities), DAY - 1))]
     switched, passed = switches(day, entities), _passages(day, entities)
     batches = [
         *_attachments(day, switched),
@@ -118,11 +145,12 @@ class _Passages:
 
     Attributes:
         entity: Who.
-        number: Number of the change among those of its kind of the entity and day.
+        number: Number of the update.
         time: Microseconds of the day.
-        cell: The cell from then on.
+        cell: The cell from then on; of a vain attempt, the cell that refuses.
         previous: The cell before.
-        kind: `_AREA`, into another tracking area, or `_CELL`, within one.
+        kind: `_AREA`, into another tracking area, `_CELL`, within one, or `_ATTACH`.
+        refused: Whether it is a vain attempt of a phone without service.
     """
 
     entity: Rows
@@ -131,38 +159,155 @@ class _Passages:
     cell: Rows
     previous: Rows
     kind: Rows
+    refused: np.ndarray
 
 
 def _passages(day: Day, entities: Rows) -> _Passages:
     """Return the changes of the cell on a day that the network sees, entity after entity."""
-    return _told_of(day, *day.mobility.crossings(entities))
+    crossed = day.mobility.crossings(entities)
+    changes = _changes(day, entities, np.zeros_like(entities), *crossed)
+    if day.date > day.inputs.config.epoch:
+        changes = _joined(_over_midnight(day, entities), changes)
+    return _told_of(day, changes)
 
 
-def _told_of(day: Day, entity: Rows, time: Rows, cell: Rows, previous: Rows) -> _Passages:
+def _changes(
+    day: Day, entities: Rows, start: Rows, entity: Rows, time: Rows, cell: Rows, previous: Rows
+) -> Changes:
+    """Return the changes of the serving cell: those by moves, and those that outages bring.
+
+    Args:
+        day: The day.
+        entities: Entity numbers, rising.
+        start: From when on each is looked at, microseconds of the day.
+        entity: Who changes the cell on which the phone camps, in the order of `entities`.
+        time: When; in order for each.
+        cell: The cell from then on.
+        previous: The cell before.
+    """
+    home = np.zeros(len(entity), dtype=np.bool_)
+    cell, previous = (served_cell(day.inputs, entity, some, home) for some in (cell, previous))
+    row = np.searchsorted(entities, entity)
+    moves = np.flatnonzero(cell != previous)
+    if not day.network.has_outage.any():
+        return Changes(row, entity, time, cell, previous, ~home).select(moves)
+    camped = day.mobility.at(entities, start).cell
+    first = served_cell(day.inputs, entities, camped, np.zeros(len(entities), dtype=np.bool_))
+    rows = np.concatenate([np.arange(len(entities)), row[moves]])
+    order = np.argsort(rows, kind="stable")
+    trace = Trace(
+        rows[order],
+        entities[rows[order]],
+        np.concatenate([start, time[moves]])[order],
+        np.concatenate([first, cell[moves]])[order],
+        order >= len(entities),
+    )
+    return changes_of(day, trace)
+
+
+def _over_midnight(day: Day, entities: Rows) -> Changes:
+    """Return the changes that the state of the new day brings right at its start."""
+    before = day.before
+    last = np.full(len(entities), DAY - 1)
+    camped = day.mobility.at(entities, np.zeros_like(entities)).cell
+    cell = served_cell(day.inputs, entities, camped, np.zeros(len(entities), dtype=np.bool_))
+    hit = np.flatnonzero(before.network.has_outage[cell] | day.network.has_outage[cell])
+    old = taken_over(before, entities[hit], last[hit], cell[hit])
+    new = taken_over(day, entities[hit], np.zeros_like(hit), cell[hit])
+    other = np.flatnonzero(old != new)
+    rows = hit[other]
+    none = np.zeros_like(rows)
+    return Changes(rows, entities[rows], none, new[other], old[other], none.astype(np.bool_))
+
+
+def _joined(first: Changes, second: Changes) -> Changes:
+    """Return the changes of two lists, in order of phone and time."""
+    if not len(first.row):
+        return second
+    both = Changes(
+        *(
+            np.concatenate([getattr(first, field.name), getattr(second, field.name)])
+            for field in fields(Changes)
+        )
+    )
+    return both.select(np.lexsort((both.time, both.row)))
+
+
+def _told_of(day: Day, changes: Changes) -> _Passages:
     """Return which changes of the cell our network is told of.
 
-    That is: those into another area, and on GERAN some of the others.
+    That is: those into another area, on GERAN some of the others, an attach of who had no service,
+    and the vain attempts of who has none any more.
+    """
+    changes = _settled(day, changes.select((changes.time >= 0) & (changes.time < DAY)))
+    kind = _kinds(day, changes)
+    vain = changes.cell == NO_CELL
+    cell = changes.cell.copy()
+    # The cell that was lost is not the one that refuses.
+    cell[vain] = heard_beyond(day.network, changes.previous[vain], changes.time[vain])
+    told = (kind >= 0) & (cell >= 0) & (changes.time < DAY)
+    entity, time = changes.entity, changes.time
+    told &= ~day.mobility.switched_off(entity, time) & day.in_service(entity, time)
+    leave, back = day.mobility.trip(entity)
+    told &= (time < leave) | (time >= back)
+    rows = np.flatnonzero(told)
+    kind, entity = kind[rows], entity[rows]
+    usual = changes.moved[rows] & (kind != _ATTACH) & ~vain[rows]
+    first = np.select([~usual, kind == _AREA], [_BY_OUTAGE, _PASSAGE], _IN_AREA)
+    number = np.zeros_like(entity)
+    for one in (_PASSAGE, _IN_AREA, _BY_OUTAGE):
+        of_kind = first == one
+        number[of_kind] = _ranks(entity[of_kind]) + one
+    previous = np.where(changes.previous < 0, cell, changes.previous)
+    return _Passages(entity, number, time[rows], cell[rows], previous[rows], kind, vain[rows])
+
+
+def _settled(day: Day, changes: Changes) -> Changes:
+    """Return changes with the time at which the phone has noticed, and what was before for it.
+
+    Moves are noticed in their second, outages within a minute or two. What is over by then has
+    not been noticed at all.
+    """
+    entity, time = changes.entity, changes.time
+    stream = draws.stream(day.inputs.config.seed, "location/passage")
+    key = draws.events(draws.keys(stream, entity), (time + day.start) // SECOND)
+    noticed = time + draws.below(key, SECOND)
+    slow = np.flatnonzero(~changes.moved | (changes.previous < 0))
+    # Before midnight: the next day knows nothing of it.
+    room = np.minimum(DAY - time[slow], _REACTION)
+    noticed[slow] = time[slow] + draws.below(draws.bits(key[slow], "reaction"), room)
+    same = np.append(changes.row[1:] == changes.row[:-1], False)[: len(time)]
+    over = same & (np.append(time[1:], 0)[: len(time)] <= noticed)
+    settled = Changes(changes.row, entity, noticed, changes.cell, changes.previous, changes.moved)
+    if not over.any():
+        return settled
+    place = np.arange(len(time))
+    first = np.maximum.accumulate(np.where(_ranks(changes.row) == 0, place, 0))
+    known = np.append(-1, np.maximum.accumulate(np.where(over, -1, place)))[: len(place)]
+    previous = np.where(known >= first, changes.cell[known], changes.previous[first])
+    settled = Changes(changes.row, entity, noticed, changes.cell, previous, changes.moved)
+    return settled.select(~over & (changes.cell != previous))
+
+
+def _kinds(day: Day, changes: Changes) -> Rows:
+    """Return the kind of the update that each change leads to, -1 for none.
+
+    A vain attempt, of who has lost service, is one to update the area.
     """
     # A phone is registered in its area's codes of all generations at once (TAI list, TS 24.301).
     area, rat = day.inputs.cells.area, day.inputs.cells.rat
+    cell, previous = changes.cell, changes.previous
     into = area[cell] != area[previous]
-    geran = (rat[cell] == GERAN) & (rat[previous] == GERAN)
-    rows = np.flatnonzero((into | geran) & (time >= 0) & (time < DAY))
-    # The cell changes somewhere in the second.
+    geran = np.flatnonzero(~into & (rat[cell] == GERAN) & (rat[previous] == GERAN))
     stream = draws.stream(day.inputs.config.seed, "location/passage")
-    key = draws.events(draws.keys(stream, entity[rows]), (time[rows] + day.start) // SECOND)
-    told = into[rows] | draws.chance(draws.bits(key, "ready"), _READY)
-    rows, key = rows[told], key[told]
-    entity, time = entity[rows], time[rows]
-    time = time + draws.below(key, SECOND)
-    seen = ~day.mobility.switched_off(entity, time) & day.in_service(entity, time)
-    leave, back = day.mobility.trip(entity)
-    seen &= (time < leave) | (time >= back)
-    rows, entity, time = rows[seen], entity[seen], time[seen]
-    kind, number = np.where(into[rows], _AREA, _CELL), np.zeros_like(entity)
-    for one in (_AREA, _CELL):
-        number[kind == one] = _ranks(entity[kind == one])
-    return _Passages(entity, number, time, cell[rows], previous[rows], kind)
+    second = (changes.time[geran] + day.start) // SECOND
+    key = draws.events(draws.keys(stream, changes.entity[geran]), second)
+    told = draws.chance(draws.bits(key, "ready"), _READY)
+    kind = np.where(into, _AREA, -1)
+    kind[geran[told]] = _CELL
+    kind[cell < 0] = _AREA
+    kind[previous < 0] = _ATTACH
+    return kind
 
 
 def _ranks(entity: Rows) -> Rows:
@@ -182,37 +327,58 @@ def _attachments(day: Day, switched: Switches) -> list[Columns]:
     drift = draws.below(draws.bits(key, "drift"), SECOND)
     # Both lie outside the time in which the phone may be used.
     when = np.where(on, time - drift - 1, time + drift)
-    # Who leaves goes at the last moment of the subscription.
-    when = np.where(number == END + _SWITCH, time, when)
+    # Whose subscription ends or begins goes or comes at that moment.
+    when = np.where(number == CHANGE + _SWITCH, time, when)
     inside = np.flatnonzero((when >= 0) & (when < DAY))
     inside = inside[day.in_service(entity[inside], when[inside])]
     entity, time, on = entity[inside], time[inside], on[inside]
     # The cell is that of the last or first moment of use.
-    cell = day.positions(entity, np.where(on, time, time - 1)).cell
-    kind = np.where(on, _ATTACH, _DETACH)
+    use = np.where(on, time, time - 1)
+    cell = _cells(day, entity, use)
+    heard = np.flatnonzero(cell >= 0)
+    cell, entity, inside = cell[heard], entity[heard], inside[heard]
+    kind = np.where(on[heard], _ATTACH, _DETACH)
     return [_batch(day, entity, number[inside], when[inside], cell, cell, kind)]
+
+
+def _cells(day: Day, entity: Rows, time: Rows) -> Rows:
+    """Return the cell that serves each phone at home at a time, -1 where none does."""
+    camped = day.positions(entity, time).cell
+    home = np.zeros(len(entity), dtype=np.bool_)
+    return serving_cell(day, entity, np.clip(time, 0, None), camped, home)
 
 
 def _moves(day: Day, passed: _Passages) -> Columns:
     """Return the updates of phones that enter another tracking area or tell of another cell."""
-    number = passed.number + np.where(passed.kind == _AREA, _PASSAGE, _IN_AREA)
-    return _batch(
-        day, passed.entity, number, passed.time, passed.cell, passed.previous, passed.kind
+    made = _batch(
+        day,
+        passed.entity,
+        passed.number,
+        passed.time,
+        passed.cell,
+        passed.previous,
+        passed.kind,
     )
+    made["refused"] = passed.refused
+    return made
 
 
 def _periodic(day: Day, entities: Rows, switched: Switches, passed: _Passages) -> Columns:
     """Return the periodic updates of who is silent for longer than the timer runs."""
     timers = _timers(day, entities)
     first = int(entities[0]) if len(entities) else 0
+    heard = np.flatnonzero(~passed.refused)
     entity, start, end = (
         np.concatenate(columns)
         for columns in zip(
             _last_contact(day, entities, timers),
-            _connections(day, entities, windows(data.TAIL), _TIMER),
+            _connections(day, entities, windows(data_sessions.TAIL), _TIMER),
             (switched.entity, switched.time, switched.time),
             # From the start of its second on the phone is in the new cell.
-            (passed.entity, passed.time // SECOND * SECOND, passed.time),
+            tuple(
+                column[heard]
+                for column in (passed.entity, passed.time // SECOND * SECOND, passed.time)
+            ),
             (entities, np.full(len(entities), DAY), np.full(len(entities), DAY)),
             strict=True,
         )
@@ -251,8 +417,11 @@ def _in_reach(day: Day, entity: Rows, time: Rows, key: draws.Bits) -> Columns:
     rows = rows[~day.mobility.switched_off(entity[rows], time[rows])]
     where = day.mobility.at(entity[rows], time[rows])
     here = ~where.abroad & day.in_service(entity[rows], time[rows])
-    entity, time, cell = entity[rows][here], time[rows][here], where.cell[here]
+    entity, time, camped = entity[rows][here], time[rows][here], where.cell[here]
     number = _ranks(entity) + _TIMEOUT
+    cell = serving_cell(day, entity, time, camped, np.zeros(len(entity), dtype=np.bool_))
+    heard = np.flatnonzero(cell >= 0)
+    entity, number, time, cell = entity[heard], number[heard], time[heard], cell[heard]
     return _batch(day, entity, number, time, cell, cell, np.full(len(entity), _PERIODIC))
 
 
@@ -273,10 +442,10 @@ def _connections(
     found = []
     for first in range(0, max(len(entities), 1), BLOCK):
         some = entities[first : first + BLOCK]
-        begun = data.draw_sessions(day, some, stretches[0])
+        begun = data_sessions.draw_sessions(day, some, stretches[0])
         for window in stretches[1:]:
-            begun = begun.followed_by(data.draw_sessions(day, some, window))
-        found.append(data.activity(begun, quiet))
+            begun = begun.followed_by(data_sessions.draw_sessions(day, some, window))
+        found.append(activity(begun, quiet))
     entity, start, end = (np.concatenate(part) for part in zip(*found, strict=True))
     return entity, start, end
 
@@ -292,7 +461,7 @@ def _last_contact(day: Day, entities: Rows, timers: Rows) -> tuple[Rows, Rows, R
     last = -1 - (day.start + phase) % timers
     if day.date > day.inputs.config.epoch:
         before = day.before
-        main, end = windows(data.TAIL)
+        main, end = windows(data_sessions.TAIL)
         late = _connections(before, entities, (end,), DAY)
         quiet = entities[~np.isin(entities, late[0])]
         early = _connections(before, quiet, (main,), DAY)
@@ -306,11 +475,12 @@ def _last_contact(day: Day, entities: Rows, timers: Rows) -> tuple[Rows, Rows, R
             np.maximum.at(known, np.searchsorted(entities, entity), time - DAY)
         # What came after that.
         open_still = np.flatnonzero(known < 0)
-        row, time, cell, previous = before.mobility.changes(
-            entities[open_still], known[open_still] + DAY, np.full(len(open_still), DAY - 1)
-        )
-        passed = _told_of(before, entities[open_still[row]], time, cell, previous)
-        np.maximum.at(known, np.searchsorted(entities, passed.entity), passed.time - DAY)
+        some, start = entities[open_still], known[open_still] + DAY
+        row, *change = before.mobility.changes(some, start, np.full(len(some), DAY - 1))
+        passed = _told_of(before, _changes(before, some, start, some[row], *change))
+        heard = ~passed.refused
+        place = np.searchsorted(entities, passed.entity[heard])
+        np.maximum.at(known, place, passed.time[heard] - DAY)
         last = np.where(known > -DAY, known, last)
     return entities, np.minimum(last, -1), last
 
@@ -328,6 +498,7 @@ def _batch(
         "kind": kind.astype(np.int8),
         "number": number,
         "key": draws.events(draws.keys(stream, entity), number),
+        "refused": np.zeros(len(entity), dtype=np.bool_),
     }
 
 
@@ -337,36 +508,65 @@ def _answered(day: Day, updates: Columns) -> Columns:
     Nothing is rejected in the last seconds of a day, so that no attempt is left for the next one.
     A change of the cell within an area is not answered at all.
     """
-    cause = _CAUSES[_CAUSE.sample(draws.bits(updates["key"], "cause"))]
-    wait, spread = _RETRY
-    kind = updates["kind"]
-    final = (kind == _DETACH) | (kind == _CELL) | (updates["time"] >= DAY - wait - spread)
-    updates["cause"] = np.where(final, np.int16(0), cause)
+    updates["cause"] = _answers(day, updates)
     updates = _in_order(updates)
     entity, time = updates["entity"], updates["time"]
-    rows = np.flatnonzero(updates["cause"])
-    if rows.size:
-        again = time[rows] + wait + draws.below(draws.bits(updates["key"][rows], "again"), spread)
-        following = np.append(time, DAY)[rows + 1]
-        free = (np.append(entity, -1)[rows + 1] != entity[rows]) | (following > again)
-        free &= day.in_service(entity[rows], again)
-        rows, again = rows[free], again[free]
-        cell = day.mobility.at(entity[rows], again).cell
-        attempts = _batch(
-            day,
-            entity[rows],
-            updates["number"][rows] + _AGAIN,
-            again,
-            cell,
-            updates["previous"][rows],
-            updates["kind"][rows],
-        )
-        attempts["cause"] = np.zeros(len(rows), dtype=np.int16)
-        updates = _in_order(
-            {name: np.concatenate([values, attempts[name]]) for name, values in updates.items()}
-        )
+    rows = np.flatnonzero((updates["cause"] != _ACCEPTED) & ~updates["refused"])
+    # A phone tries until something else brings the next update.
+    same = np.append(entity, -1)[rows + 1] == entity[rows]
+    until = np.where(same, np.append(time, DAY)[rows + 1], DAY)
+    found, tried = [updates], {name: values[rows] for name, values in updates.items()}
+    for attempt in range(1, _ATTEMPTS):
+        tried, until = _again(day, tried, until, last=attempt == _ATTEMPTS - 1)
+        if not len(until):
+            break
+        found.append(tried)
+        rows = np.flatnonzero(tried["cause"])
+        tried, until = {name: values[rows] for name, values in tried.items()}, until[rows]
+    if len(found) > 1:
+        names = list(updates)
+        updates = {name: np.concatenate([one[name] for one in found]) for name in names}
+        updates = _in_order(updates)
     updates["previous_tac"] = _known_areas(day, updates)
     return updates
+
+
+def _answers(day: Day, updates: Columns) -> np.ndarray:
+    """Return the network's answer to each update, as the state of its cell at the time says."""
+    network, time, cell = day.network, updates["time"], updates["cell"]
+    chance = draws.uniform(draws.bits(updates["key"], "cause"))
+    full = network.at("block_probability", cell, time).astype(np.float64)
+    failing = full + network.at("signalling_failure", cell, time)
+    cause = np.where(chance < full, _CONGESTION, _NETWORK_FAILURE)
+    kind, (wait, spread) = updates["kind"], _RETRY
+    final = (kind == _DETACH) | (kind == _CELL) | (time >= DAY - wait - spread)
+    cause = np.where(final | (chance >= failing), _ACCEPTED, cause)
+    return np.where(updates["refused"], _NO_SUITABLE_CELLS, cause).astype(np.int16)
+
+
+def _again(day: Day, tried: Columns, until: Rows, *, last: bool) -> tuple[Columns, Rows]:
+    """Return the next attempts after some rejects, and until when there may be another.
+
+    Args:
+        day: The day.
+        tried: What was rejected.
+        until: Time of the next update of the same phone.
+        last: Whether these are accepted in any case.
+    """
+    wait, spread = _RETRY
+    entity = tried["entity"]
+    again = tried["time"] + wait + draws.below(draws.bits(tried["key"], "again"), spread)
+    rows = np.flatnonzero((until > again) & day.in_service(entity, again))
+    cell = _cells(day, entity[rows], again[rows])
+    rows, cell = rows[cell >= 0], cell[cell >= 0]
+    number = tried["number"][rows] + _NUMBERS
+    attempts = _batch(
+        day, entity[rows], number, again[rows], cell, tried["previous"][rows], tried["kind"][rows]
+    )
+    attempts["cause"] = _answers(day, attempts)
+    if last:
+        attempts["cause"][:] = _ACCEPTED
+    return attempts, until[rows]
 
 
 def _in_order(updates: Columns) -> Columns:

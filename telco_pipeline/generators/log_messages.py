@@ -1,10 +1,12 @@
 """What network elements write to syslog: programs, messages and how often.
 
-Belongs here: texts, facilities and severities by type of element. Does not belong here: when an
-element writes (`logs`); what faults make it write, which comes with the network's state.
+Belongs here: texts, facilities and severities by type of element, and of what alarms make them
+write. Does not belong here: when an element writes (`logs`, `log_faults`).
 
 In a message, `{cell}` stands for a cell of the element (or its own name), `{peer}` for the address
-of an element that it is linked to, `{a}`, `{b}` and `{c}` for numbers from 1 to the limits given.
+of an element that it is linked to, `{a}`, `{b}` and `{c}` for numbers from 1 to the limits given;
+`{users}`, `{use}`, `{moves}` and `{lost}` for users, use of the blocks in percent, handovers and
+failed ones of that cell in that hour; `{link}` for what links a base station to the core.
 Clocks and operators' hosts are outside the inventory: 10.255.0.x and 10.255.1.x.
 """
 
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from telco_pipeline.contracts.codes import ElementType
+from telco_pipeline.generators.alarm_kinds import Kind
 
 # A table of one row a line reads better wide.
 # fmt: off
@@ -48,8 +51,8 @@ _ANY: Final = (
     Template(2.0, _DAEMON, 5, "snmpd", "POLL", "statistics collected in {a} ms", (900, 1, 1)),
 )
 _RADIO: Final = (
-    Template(14.0, _LOCAL0, 6, "rrm", "CELL_LOAD", "cell {cell} mean active users {a}, PRB use {b} %", (60, 85, 1)),
-    Template(8.0, _LOCAL0, 6, "rrm", "HO_STATS", "cell {cell} outgoing handovers {a}, failed {b}", (400, 5, 1)),
+    Template(14.0, _LOCAL0, 6, "rrm", "CELL_LOAD", "cell {cell} mean active users {users}, PRB use {use} %"),
+    Template(8.0, _LOCAL0, 6, "rrm", "HO_STATS", "cell {cell} outgoing handovers {moves}, failed {lost}"),
     Template(0.3, _LOCAL0, 5, "son", "NEIGHBOUR_ADDED", "cell {cell} new neighbour relation pci {a}", (503, 1, 1)),
     Template(0.15, _LOCAL0, 4, "rru", "VSWR_HIGH", "cell {cell} antenna port {a} VSWR 2.{b}", (4, 9, 1)),
     Template(1.0, _LOCAL0, 4, "sctp", "ASSOC_RETRANS", "association to {peer} path retransmissions {a}", (8, 1, 1)),
@@ -57,8 +60,8 @@ _RADIO: Final = (
     Template(0.004, _LOCAL0, 2, "bbu", "BOARD_RESET", "baseband board {a} reset by watchdog", (6, 1, 1)),
 )
 _RADIO_GSM: Final = (
-    Template(14.0, _LOCAL0, 6, "rrm", "TCH_LOAD", "cell {cell} busy traffic channels {a}, SDCCH use {b} %", (14, 60, 1)),
-    Template(8.0, _LOCAL0, 6, "rrm", "HO_STATS", "cell {cell} outgoing handovers {a}, failed {b}", (90, 4, 1)),
+    Template(14.0, _LOCAL0, 6, "rrm", "TCH_LOAD", "cell {cell} mean busy traffic channels {users}, slot use {use} %"),
+    Template(8.0, _LOCAL0, 6, "rrm", "HO_STATS", "cell {cell} outgoing handovers {moves}, failed {lost}"),
     Template(1.0, _LOCAL0, 4, "abis", "LAPD_RETRANS", "link to {peer} retransmissions {a}", (20, 1, 1)),
     Template(0.15, _LOCAL0, 4, "trx", "VSWR_HIGH", "cell {cell} transceiver {a} VSWR 2.{b}", (4, 9, 1)),
     Template(0.03, _LOCAL0, 3, "trx", "TX_POWER_DEV", "cell {cell} transmit power off by {a}.{b} dB", (4, 9, 1)),
@@ -145,6 +148,77 @@ _LINES: Final = {
     **dict.fromkeys(_RADIO_TYPES, 1.0),
     ElementType.SITE_ROUTER: 0.5,
 }
+
+
+@dataclass(frozen=True)
+class AlarmLines:
+    """What an element writes when it raises and clears an alarm.
+
+    Attributes:
+        facility, app: As in `Template`; the severity is that of the alarm.
+        raised, cleared: Kind of message and message.
+        changed: The same when the severity rises.
+    """
+
+    facility: int
+    app: str
+    raised: tuple[str, str]
+    cleared: tuple[str, str]
+    changed: tuple[str, str] = ("ALARM_CHANGED", "alarm is more urgent now")
+
+
+# fmt: off
+_PERSISTS = ("UNIT_FAULT", "fault is still there")
+ALARM_LINES: Final = {
+    Kind.STATION_HARDWARE: AlarmLines(_LOCAL0, "hwmgr", ("UNIT_FAULT", "unit fault detected"), ("UNIT_OK", "unit works again"), _PERSISTS),
+    Kind.CARRIER_HARDWARE: AlarmLines(_LOCAL0, "rru", ("RU_FAULT", "cell {cell} radio unit or antenna line faulty"), ("RU_OK", "cell {cell} radio unit works again"), ("RU_FAULT", "cell {cell} radio unit still faulty")),
+    Kind.RESTART: AlarmLines(_LOCAL0, "init", ("WATCHDOG", "watchdog expired, restarting"), ("START_DONE", "start complete")),
+    Kind.MEMORY: AlarmLines(_DAEMON, "oomd", ("OUT_OF_MEMORY", "process ended for want of memory, restarting"), ("MEMORY_OK", "memory released")),
+    Kind.MAINS: AlarmLines(_LOCAL7, "envd", ("MAINS_LOST", "mains lost, running on battery"), ("MAINS_BACK", "mains are back")),
+    Kind.BATTERY: AlarmLines(_LOCAL7, "envd", ("BATTERY_LOW", "battery voltage low, shutdown follows"), ("BATTERY_CHARGING", "battery is charging")),
+    Kind.LINK_DOWN: AlarmLines(_LOCAL7, "ifmgr", ("LINK_DOWN", "link to {peer} down"), ("LINK_UP", "link to {peer} up")),
+    Kind.LINK_DEGRADED: AlarmLines(_LOCAL7, "ifmgr", ("LINK_DEGRADED", "uplink errors above the limit, rate reduced"), ("LINK_OK", "uplink at its full rate")),
+    Kind.NODE_DOWN: AlarmLines(_LOCAL7, "ifmgr", ("UPLINK_DOWN", "uplink lost"), ("UPLINK_UP", "uplink restored")),
+    Kind.CELL_OUT: AlarmLines(_LOCAL0, "rrm", ("CELL_OUT", "cell {cell} out of service"), ("CELL_IN", "cell {cell} in service")),
+    Kind.ASSOCIATION: AlarmLines(_LOCAL0, "sctp", ("ASSOC_LOST", "{link} to {peer} lost"), ("ASSOC_UP", "{link} to {peer} restored")),
+    Kind.CORE_RESTART: AlarmLines(_LOCAL4, "procmgr", ("PROCESS_EXIT", "process ended, restarting"), ("PROCESS_START", "process runs again")),
+    Kind.CORE_OVERLOAD: AlarmLines(_LOCAL4, "ovld", ("OVERLOAD_START", "overload control active"), ("OVERLOAD_END", "overload control inactive")),
+    Kind.WORK: AlarmLines(_DAEMON, "oamd", ("LOCKED", "locked for announced work"), ("UNLOCKED", "unlocked after work")),
+    Kind.FLAPPING: AlarmLines(_LOCAL7, "ifmgr", ("IF_FLAPPING", "interface ge-0/0/{a} changes its state again and again"), ("IF_STABLE", "interface ge-0/0/{a} is stable")),
+    Kind.DOOR: AlarmLines(_LOCAL7, "envd", ("DOOR_OPEN", "cabinet door open"), ("DOOR_CLOSED", "cabinet door closed")),
+    Kind.CLOCK: AlarmLines(_LOCAL0, "syncd", ("HOLDOVER", "clock reference lost, holdover"), ("CLOCK_LOCKED", "clock locked to its reference")),
+    Kind.RECTIFIER: AlarmLines(_LOCAL7, "envd", ("RECTIFIER_FAIL", "rectifier module {a} failed"), ("RECTIFIER_OK", "rectifier module {a} works again")),
+    Kind.MEMORY_HIGH: AlarmLines(_DAEMON, "procmgr", ("MEMORY_HIGH", "memory use above 85 %"), ("MEMORY_NORMAL", "memory use below 80 %")),
+    Kind.PEER_RETRY: AlarmLines(_LOCAL0, "sctp", ("ASSOC_RETRY", "peer does not answer, trying again"), ("ASSOC_UP", "peer answers")),
+    Kind.TEMPERATURE: AlarmLines(_LOCAL7, "envd", ("TEMP_LIMIT", "cabinet temperature above the limit"), ("TEMP_NORMAL", "cabinet temperature normal"), ("TEMP_LIMIT", "cabinet temperature far above the limit")),
+}
+"""Lines of alarms that elements raise themselves; those of counters come from the management."""
+
+STARTED: Final = Template(0.0, _DAEMON, 5, "init", "SYSTEM_START", "system start, self test {a} s", (40, 1, 1))
+"""What an element writes when it is back after a restart or with the power."""
+REJECTED: Final = Template(0.0, _LOCAL4, 4, "ovld", "OVERLOAD_REJECT", "overload control rejected {a}0 requests in the last minute", (90, 1, 1))
+"""What an element in overload writes every few minutes."""
+ASSOCIATION_LOST: Final = Template(0.0, _LOCAL4, 3, "sctp", "ASSOC_LOST", "{link} to {peer} lost")
+ASSOCIATION_UP: Final = Template(0.0, _LOCAL4, 5, "sctp", "ASSOC_UP", "{link} to {peer} restored")
+"""What the core writes about a base station."""
+# fmt: on
+
+_LIMITS: Final = (8, 1, 1)
+
+
+def alarm_templates() -> tuple[list[Template], dict[tuple[Kind, int], int]]:
+    """Return the messages of alarms, and the place of each among them.
+
+    The places go by kind of alarm and 0, 1 or 2: raised, changed, cleared. The severity of these
+    messages is that of the alarm: here it is 5.
+    """
+    made: list[Template] = []
+    places: dict[tuple[Kind, int], int] = {}
+    for kind, lines in ALARM_LINES.items():
+        for number, (msg_id, text) in enumerate((lines.raised, lines.changed, lines.cleared)):
+            places[kind, number] = len(made)
+            made.append(Template(0.0, lines.facility, 5, lines.app, msg_id, text, _LIMITS))
+    return made, places
 
 
 def templates(element: ElementType) -> tuple[Template, ...]:

@@ -1,7 +1,11 @@
 """Syslog lines of network elements (RFC 5424).
 
-Belongs here: when elements write, and how a line is put together. Does not belong here: the
-messages themselves (`log_messages`), alarms and counters.
+Belongs here: when elements write on any day, and how a line is put together. Does not belong here:
+the messages themselves (`log_messages`), what faults make elements write (`log_faults`), alarms and
+counters.
+
+An element that has no power or restarts is silent, and nothing is told of a cell out of service.
+Lines are put together block by block in order of time: the texts of a whole part are wide.
 """
 
 import datetime as dt
@@ -20,6 +24,7 @@ from telco_pipeline.engine.calendar import DAY
 from telco_pipeline.engine.identifiers import pack
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice
+from telco_pipeline.generators.alarm_kinds import SEVERITIES
 from telco_pipeline.generators.base import (
     EVENT_KINDS,
     RECORDS_PER_EVENT,
@@ -28,42 +33,114 @@ from telco_pipeline.generators.base import (
     moment,
     time_order,
 )
+from telco_pipeline.generators.log_faults import (
+    FaultLines,
+    Silence,
+    fault_lines,
+    fault_templates,
+    silence,
+)
 from telco_pipeline.generators.log_messages import Template, lines_factor, templates
-from telco_pipeline.lake import Rowset
+from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = list(ElementType)
 # Lines by hour follow the load a little: half of them come evenly.
 _EVEN_SHARE: Final = 0.5
+# Lines whose texts are put together at a time: a line is made from a dozen columns of text.
+_BLOCK: Final = 65_536
+# Columns that each element has one text of.
+_OF_ELEMENT: Final = ("element_id", "hostname", "structured_data")
+# Columns of what a line can say of the load of its cell.
+_LOAD: Final = ("users", "use", "moves", "lost")
+# What links a base station of each type to the core; nothing for other elements.
+_LINKS: Final = {
+    ElementType.BTS: "Abis link",
+    ElementType.ENB: "S1 association",
+    ElementType.GNB: "N2 association",
+}
+_LINK: Final = pl.Series([_LINKS.get(element) for element in _TYPES], dtype=pl.String)
 # Links of transport; all others are reference points of the network.
 _WIRES: Final = ("Ethernet", "backhaul", "aggregation", "backbone")
 _TRANSPORT: Final = (ElementType.ROUTER, ElementType.SWITCH, ElementType.SITE_ROUTER)
 
 
 @lru_cache(maxsize=1)
-def _catalogue() -> tuple[list[Template], Choice]:
-    """Return all messages, and the choice among them with one row per type of element."""
+def _catalogue() -> tuple[list[Template], Choice, int]:
+    """Return all messages, the choice by type of element, and how many are of any day.
+
+    The choice among these has one row per type of element; behind them come those of faults.
+    """
     everything: list[Template] = []
     for element in _TYPES:
         everything.extend(t for t in templates(element) if t not in everything)
     weights = [
         [t.weight if t in templates(element) else 0.0 for t in everything] for element in _TYPES
     ]
-    return everything, Choice.of(weights)
+    return [*everything, *fault_templates()[0]], Choice.of(weights), len(everything)
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the log lines of a day and a part of the elements, sorted by event time."""
     day = inputs.day(date)
-    elements = inputs.frames["network_elements"][part.start : part.stop]
-    lines = _lines(day, elements, part)
-    if not len(lines):
+    if inputs.config.record_weights.network_logs == 0:
         return Rowset.empty(records.NETWORK_LOGS)
-    return Rowset.of(records.NETWORK_LOGS, {name: lines[name] for name in lines.columns})
+    elements = inputs.frames["network_elements"][part.start : part.stop]
+    quiet = silence(day)
+    special = fault_lines(day, part, quiet)
+    written = _written(day, elements, part, quiet, special)
+    if not len(written):
+        return Rowset.empty(records.NETWORK_LOGS)
+    structured = _structured(inputs, elements, part, special)
+    blocks = [
+        _lines(day, elements, structured, part, special, written.slice(start, _BLOCK))
+        for start in range(0, len(written), _BLOCK)
+    ]
+    lines = pl.concat(blocks)
+    row = written["row"].to_numpy()
+    return Rowset.of(
+        records.NETWORK_LOGS,
+        {
+            **{name: lines[name] for name in lines.columns},
+            **CodedText.several(row, element_id=elements["element_id"], hostname=elements["name"]),
+            "structured_data": CodedText.of(structured, _data_rows(part, written)).distinct(),
+        },
+    )
 
 
-def _lines(day: Day, elements: pl.DataFrame, part: Part) -> pl.DataFrame:
+def _written(
+    day: Day, elements: pl.DataFrame, part: Part, quiet: Silence, special: FaultLines
+) -> pl.DataFrame:
+    """Return which element writes when about what, in order of time.
+
+    Columns are `row` in the part, `key`, `time`, `number` of which the id is made, `template`,
+    `cell` (row of the cell that is named, -1 for none) and `special` (row of the line about a
+    fault, -1 for lines of any day).
+    """
+    usual = _usual(day, elements, part, quiet)
+    row = special.element - part.start
+    # Within an element and day, lines about faults are numbered in order.
+    order = np.argsort(row, kind="stable")
+    begins = np.flatnonzero(np.diff(row[order], prepend=-1))
+    rank = np.empty(len(row), dtype=np.int64)
+    rank[order] = np.arange(len(row)) - np.repeat(begins, np.diff(begins, append=len(row)))
+    faults = {
+        "row": row,
+        "key": special.key,
+        "time": special.time,
+        "number": pack(EVENT_KINDS["fault_line"], day.number, special.element, rank),
+        "template": special.template + _catalogue()[2],
+        "cell": special.cell,
+        "special": np.arange(len(special)),
+    }
+    both = {name: np.concatenate([usual[name], values]) for name, values in faults.items()}
+    order = time_order(both["time"])
+    return pl.DataFrame({name: values[order] for name, values in both.items()})
+
+
+def _usual(day: Day, elements: pl.DataFrame, part: Part, quiet: Silence) -> dict[str, np.ndarray]:
+    """Return the lines of any day (columns: `_written`), without those of silent elements."""
     inputs, config = day.inputs, day.inputs.config
-    catalogue, choice = _catalogue()
+    catalogue, choice, _ = _catalogue()
     kind = np.array(
         [_TYPES.index(ElementType(name)) for name in elements["element_type"].cast(pl.String)]
     )
@@ -76,27 +153,124 @@ def _lines(day: Day, elements: pl.DataFrame, part: Part) -> pl.DataFrame:
     index = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     key = draws.events(np.repeat(keys, counts), index)
     time = _times(day, key)
-    order = time_order(time)
-    row, index, key, time = row[order], index[order], key[order], time[order]
-    message = choice.sample(draws.bits(key, "message"), kind[row])
-    number = pack(EVENT_KINDS["log"], day.number, part.start + row, index * RECORDS_PER_EVENT)
-    named = _named(inputs)
-    lines = pl.DataFrame(
+    element = part.start + row
+    template = choice.sample(draws.bits(key, "message"), kind[row]).astype(np.int64)
+    cell = _named(inputs).cells.choose(element, draws.bits(key, "cell"))
+    about_cell = np.array(["{cell}" in one.text for one in catalogue])[template] & (cell >= 0)
+    kept = ~quiet.covers(element, time + day.start)
+    kept[about_cell] &= ~day.network.is_down(cell[about_cell], time[about_cell])
+    columns = {
+        "row": row,
+        "key": key,
+        "time": time,
+        "number": pack(EVENT_KINDS["log"], day.number, element, index * RECORDS_PER_EVENT),
+        "template": template,
+        "cell": cell,
+        "special": np.full(len(row), -1),
+    }
+    return {name: values[kept] for name, values in columns.items()}
+
+
+def _structured(
+    inputs: Inputs, elements: pl.DataFrame, part: Part, special: FaultLines
+) -> pl.Series:
+    """Return the structured data of each element's lines, and then of each line about a fault.
+
+    The alarm that goes with a line is told as in RFC 5674, under the private number 32473.
+    """
+    text = '[origin ip="{}" software="{}"][meta@32473 resource="{}"]'
+    own = elements.select(pl.format(text, "address", "software", "element_id")).to_series()
+    rows = np.maximum(special.cell, 0)
+    about = pl.DataFrame(
         {
-            "event_id": inputs.ids.event.of(number),
-            "event_time": moment(day, time),
-            "element_id": elements["element_id"].gather(row),
-            "hostname": elements["name"].gather(row),
-            "address": elements["address"].gather(row),
-            "software": elements["software"].gather(row),
-            "cell": named.cells.some(part.start + row, draws.bits(key, "cell")),
-            "peer": named.peers.some(part.start + row, draws.bits(key, "peer")),
-            "template": message,
-            "process": _processes(day, part.start + row, key, message),
-            "bits": (draws.bits(key, "numbers") >> np.uint64(1)).astype(np.int64),
+            "cell": inputs.frames["cells"]["cell_id"].gather(rows),
+            "element": inputs.frames["network_elements"]["element_id"].gather(special.about),
+            "named": special.cell >= 0,
+            "cause": special.cause,
+            "severity": pl.Series([str(one) for one in SEVERITIES]).gather(
+                np.maximum(special.severity, 0)
+            ),
+            "alarm": special.severity >= 0,
+            "own": own.gather(special.element - part.start),
         }
     )
-    return _composed(lines, catalogue)
+    alarm = pl.format(
+        '[alarm@32473 resource="{}" probableCause="{}" perceivedSeverity="{}"]{}',
+        pl.when("named").then("cell").otherwise("element"),
+        "cause",
+        "severity",
+        "own",
+    )
+    of_faults = about.select(data=pl.when("alarm").then(alarm).otherwise("own")).to_series()
+    return pl.concat([own, of_faults], rechunk=True)
+
+
+def _data_rows(part: Part, written: pl.DataFrame) -> np.ndarray:
+    """Return the place of each line's structured data among those of `_structured`."""
+    special = written["special"].to_numpy()
+    return np.where(special >= 0, part.size + special, written["row"].to_numpy())
+
+
+def _lines(
+    day: Day,
+    elements: pl.DataFrame,
+    structured: pl.Series,
+    part: Part,
+    special: FaultLines,
+    written: pl.DataFrame,
+) -> pl.DataFrame:
+    """Return the lines that some rows of `_written` are, without what is the element's own."""
+    inputs = day.inputs
+    row, key, time, template, cell, fault = (
+        written[name].to_numpy() for name in ("row", "key", "time", "template", "cell", "special")
+    )
+    of_fault = np.flatnonzero(fault >= 0)
+    fault = fault[of_fault]
+    level = np.full(len(row), -1)
+    level[of_fault] = special.syslog_severity[fault]
+    element = part.start + row
+    peer = _named(inputs).peers.choose(element, draws.bits(key, "peer"))
+    peer = np.where(peer < 0, element, peer)
+    about = element.copy()
+    about[of_fault] = special.about[fault]
+    peer[of_fault] = special.peer[fault]
+    own = elements["name"].gather(row)
+    named = inputs.frames["cells"]["cell_id"].gather(np.maximum(cell, 0))
+    lines = pl.DataFrame(
+        {
+            "event_id": inputs.ids.event.of(written["number"].to_numpy()),
+            "event_time": moment(day, time),
+            "hostname": own,
+            "structured_data": structured.gather(_data_rows(part, written)),
+            "cell": named.zip_with(pl.Series(cell >= 0), own),
+            "peer": inputs.frames["network_elements"]["address"].gather(peer),
+            "link": _LINK.gather(inputs.plant.kind[about].astype(np.int64)),
+            "template": pl.Series(template.astype(np.uint8)),
+            "level": level,
+            "process": _processes(day, element, key, template),
+            "bits": (draws.bits(key, "numbers") >> np.uint64(1)).astype(np.int64),
+            **_load(day, cell, time, key),
+        }
+    )
+    kept = [name for name in records.NETWORK_LOGS.columns if name not in _OF_ELEMENT]
+    return _composed(lines, _catalogue()[0]).select(kept)
+
+
+def _load(day: Day, cell: np.ndarray, time: np.ndarray, key: draws.Bits) -> dict[str, np.ndarray]:
+    """Return what lines say of the load of their cell in their hour; 0 where there is no cell."""
+    there = np.flatnonzero(cell >= 0)
+
+    def measured(name: str, decimals: int) -> np.ndarray:
+        values = np.zeros(len(cell))
+        found = day.network.at(name, cell[there], time[there]).astype(np.float64)
+        values[there] = np.round(found, decimals)
+        return values
+
+    users = measured("active_users", 1)
+    # Handovers of a quarter of an hour: most users stay in their cell.
+    moves = np.rint(users * (2 + draws.below(draws.bits(key, "moves"), 4))).astype(np.int64)
+    lost = np.rint(moves * measured("handover_failure", 5)).astype(np.int64)
+    return {"users": users, "use": measured("prb_use", 1), "moves": moves, "lost": lost}
 
 
 def _times(day: Day, key: np.ndarray) -> np.ndarray:
@@ -107,51 +281,44 @@ def _times(day: Day, key: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Texts:
-    """Texts of each element: those from `first` on, `count` of them.
+class _Some:
+    """What each element can name: rows of another list from `first` on, `count` of them.
 
     Attributes:
-        texts: All texts.
-        first: Position of each element's first text.
-        count: Number of its texts, at least 1.
+        rows: All rows, those of an element behind each other.
+        first: Position of each element's first row.
+        count: Number of its rows; 0 for none.
     """
 
-    texts: pl.Series
+    rows: np.ndarray
     first: np.ndarray
     count: np.ndarray
 
     @classmethod
-    def of(cls, elements: pl.DataFrame, pairs: pl.DataFrame, otherwise: str) -> "_Texts":
-        """Group pairs of `element_id` and `text`; elements without have their own `otherwise`."""
-        rows = elements.select("element_id", own=otherwise).with_row_index("row")
-        texts = (
-            rows.join(pairs, on="element_id", how="left")
-            .select("row", text=pl.coalesce("text", "own"))
-            .unique()
-            .sort("row", "text")
-        )
-        count = np.bincount(texts["row"].to_numpy(), minlength=elements.height)
-        return cls(texts["text"], np.cumsum(count) - count, count)
+    def of(cls, elements: int, element: np.ndarray, rows: np.ndarray) -> "_Some":
+        """Group pairs of an element and a row."""
+        order = np.lexsort((rows, element))
+        count = np.bincount(element, minlength=elements)
+        return cls(rows[order].astype(np.int64), np.cumsum(count) - count, count)
 
-    def some(self, element: np.ndarray, random_bits: draws.Bits) -> pl.Series:
-        """Return one of the texts of each element (by row)."""
-        return self.texts.gather(
-            self.first[element] + draws.below(random_bits, self.count[element])
-        )
+    def choose(self, element: np.ndarray, random_bits: draws.Bits) -> np.ndarray:
+        """Return one of the rows of each element, -1 where there is none."""
+        count = self.count[element]
+        place = self.first[element] + draws.below(random_bits, np.maximum(count, 1))
+        return np.where(count > 0, self.rows[np.minimum(place, len(self.rows) - 1)], -1)
 
 
 @dataclass(frozen=True)
 class _Named:
     """What the elements name in their messages: their cells, and whom they are linked to."""
 
-    cells: _Texts
-    peers: _Texts
+    cells: _Some
+    peers: _Some
 
 
 @lru_cache(maxsize=1)
 def _named(inputs: Inputs) -> _Named:
     elements, links = inputs.frames["network_elements"], inputs.frames["network_links"]
-    cells = inputs.frames["cells"].select("element_id", text="cell_id")
     ends = ("a_element_id", "b_element_id")
     both = pl.concat(
         [
@@ -159,21 +326,28 @@ def _named(inputs: Inputs) -> _Named:
             for one, other in (ends, ends[::-1])
         ]
     )
-    about = elements.select(
-        "element_id", wired=pl.col("element_type").cast(pl.String).is_in([*map(str, _TRANSPORT)])
+    about = elements.with_row_index("row").select(
+        "row",
+        "element_id",
+        wired=pl.col("element_type").cast(pl.String).is_in([*map(str, _TRANSPORT)]),
     )
-    peers = (
+    pairs = (
         both.join(about, on="element_id")
         .filter(pl.col("interface").is_in(_WIRES) == pl.col("wired"))
-        .join(elements.select(peer_id="element_id", text="address"), on="peer_id")
-        .select("element_id", "text")
+        .join(about.select(peer_id="element_id", peer="row"), on="peer_id")
+        .select("row", "peer")
+        .unique()
     )
-    return _Named(_Texts.of(elements, cells, "name"), _Texts.of(elements, peers, "address"))
+    station = inputs.plant.station
+    return _Named(
+        cells=_Some.of(elements.height, station, np.arange(len(station))),
+        peers=_Some.of(elements.height, pairs["row"].to_numpy(), pairs["peer"].to_numpy()),
+    )
 
 
 def _processes(day: Day, element: np.ndarray, key: draws.Bits, message: np.ndarray) -> np.ndarray:
     """Return process numbers: a daemon keeps its own, each login has a new one."""
-    catalogue, _ = _catalogue()
+    catalogue = _catalogue()[0]
     programs = sorted({template.app for template in catalogue})
     program = np.array([programs.index(template.app) for template in catalogue])[message]
     seed = day.inputs.config.seed
@@ -183,12 +357,8 @@ def _processes(day: Day, element: np.ndarray, key: draws.Bits, message: np.ndarr
 
 
 def _composed(lines: pl.DataFrame, catalogue: list[Template]) -> pl.DataFrame:
-    """Return the lines with message, structured data and the whole line as sent."""
+    """Return the lines with the message and the whole line as sent."""
     used = lines["template"].unique().sort().to_list()
-    by_template = pl.col("template")
-    message = pl.lit(None, dtype=pl.String)
-    for number in used:
-        message = pl.when(by_template == number).then(_text(catalogue[number])).otherwise(message)
     facts = pl.DataFrame(
         {
             "template": pl.Series(used, dtype=pl.UInt8),
@@ -199,15 +369,12 @@ def _composed(lines: pl.DataFrame, catalogue: list[Template]) -> pl.DataFrame:
         }
     )
     return (
-        lines.with_columns(message=message)
+        lines.with_columns(message=_messages(lines, catalogue))
         .join(facts, on="template", how="left", maintain_order="left")
         .with_columns(
-            structured_data=pl.format(
-                '[origin ip="{}" software="{}"][meta@32473 resource="{}"]',
-                pl.col("address"),
-                pl.col("software"),
-                pl.col("element_id"),
-            ),
+            severity=pl.when(pl.col("level") >= 0)
+            .then(pl.col("level").cast(pl.Int16))
+            .otherwise("severity")
         )
         .with_columns(
             line=pl.format(
@@ -225,6 +392,23 @@ def _composed(lines: pl.DataFrame, catalogue: list[Template]) -> pl.DataFrame:
     )
 
 
+def _messages(lines: pl.DataFrame, catalogue: list[Template]) -> pl.Series:
+    """Return the message of each line, put together template by template."""
+    template = lines["template"].to_numpy()
+    order = np.argsort(template, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    used, first = np.unique(template[order], return_index=True)
+    sorted_lines = lines.select("cell", "peer", "link", "bits", *_LOAD)[order]
+    texts = [
+        sorted_lines.slice(start, stop - start).with_columns(message=_text(catalogue[number]))
+        for number, start, stop in zip(
+            used.tolist(), first.tolist(), [*first[1:].tolist(), len(order)], strict=True
+        )
+    ]
+    return pl.concat([text["message"] for text in texts], rechunk=True).gather(place)
+
+
 def _text(template: Template) -> pl.Expr:
     """Return the message with its places filled."""
     pieces: list[pl.Expr] = []
@@ -234,6 +418,8 @@ def _text(template: Template) -> pl.Expr:
     for name, value in (
         ("{cell}", pl.col("cell")),
         ("{peer}", pl.col("peer")),
+        ("{link}", pl.col("link")),
+        *((f"{{{name}}}", pl.col(name)) for name in _LOAD),
         *((f"{{{n}}}", (pl.col("bits") // shifts[n]) % limits[n] + 1) for n in "abc"),
     ):
         if name in pattern:

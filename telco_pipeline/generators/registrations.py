@@ -8,7 +8,9 @@ time each day, when its IMS connection is set up anew. From then on it refreshes
 before it expires, each time by a margin of its own, so there is no clockwork: the next refresh
 counts from the last one. A registration from scratch is challenged first (401, RFC 3261 and
 TS 33.203) and leaves two records of one dialogue; a refresh is protected by the keys agreed then.
-Visitors register with the IMS of their home network, which has those records.
+Where the network fails a request, as the state of the cell has it, the phone tries again, waiting
+longer each time; without service it does not register at all. Visitors register with the IMS of
+their home network, which has those records.
 """
 
 from typing import Final
@@ -20,7 +22,6 @@ from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.identifiers import pack
-from telco_pipeline.engine.tables import Choice
 from telco_pipeline.generators.base import (
     EVENT_KINDS,
     RECORDS_PER_EVENT,
@@ -29,6 +30,7 @@ from telco_pipeline.generators.base import (
     Inputs,
     Rows,
 )
+from telco_pipeline.generators.cdrs.sides import NOWHERE, measured, taken_over
 from telco_pipeline.generators.switching import MOST_SWITCHES, switches
 
 # The network grants four hours (practice: one to some days); a phone refreshes ten minutes before
@@ -39,15 +41,21 @@ _EARLIER: Final = 1800 * SECOND
 # Between attach and registration lie a second attempt, if the first was rejected, and the set-up of
 # the connection.
 _SETUP: Final = (15 * SECOND, 6 * SECOND)
-# The answer to a challenge takes the SIM; after a failure a phone tries again (RFC 5626, 4.5).
+# The answer to a challenge takes the SIM; after a failure a phone tries again, and waits twice as
+# long each time (RFC 5626, 4.5: from half of the longest wait on). Then it gives up until the next
+# refresh.
 _CHALLENGE: Final = (90_000, 350_000)
 _AGAIN: Final = (30 * SECOND, 30 * SECOND)
-LONGEST_DIALOGUE: Final = sum(_AGAIN)
+_TRIES: Final = 4
+LONGEST_DIALOGUE: Final = sum(_AGAIN) * (2 ** (_TRIES - 1) - 1) + SECOND
 """The last record of a registration comes at most so many microseconds after the first."""
 _UNAUTHORISED: Final = 401
-_RESPONSE = Choice.of([98.9, 0.4, 0.7])
-_RESPONSES: Final = np.array([200, 403, 504], dtype=np.int16)
 _OK: Final = 200
+# What the home subscriber server refuses the first time (practice); what failing nodes answer:
+# service unavailable, server time-out.
+_REFUSED: Final = 0.004
+_FORBIDDEN: Final = 403
+_FAILURES: Final = np.array([503, 504], dtype=np.int16)
 
 # Registrations of one chain, which runs until the next one begins, within two days.
 _MOST_REFRESHES: Final = 2 * DAY // (_EXPIRY - _MARGIN - _EARLIER) + 2
@@ -60,7 +68,7 @@ _NO_CODEC: Final = -1
 def registrations(day: Day, entities: Rows) -> Columns:
     """Return the records of registrations of a day, in the columns of `cdrs.ims`.
 
-    Some records may lie a minute outside the day.
+    Some records may lie minutes outside the day.
 
     Args:
         day: The day.
@@ -75,13 +83,8 @@ def registrations(day: Day, entities: Rows) -> Columns:
     begun = {name: np.concatenate([one[name] for one in chains]) for name in chains[0]}
     points = _refreshes(day, begun)
     volte = inputs.identities.volte[day.identity(points["entity"], points["time"])]
-    # Who is about to go leaves no dialogue open.
-    kept = volte.copy()
-    for time in (points["time"], points["time"] + LONGEST_DIALOGUE):
-        kept &= day.in_service(points["entity"], time)
-        kept &= ~day.mobility.switched_off(points["entity"], time)
     weight = min(inputs.config.record_weights.ims, 1.0)
-    kept &= draws.chance(draws.bits(points["key"], "weight"), weight)
+    kept = volte & draws.chance(draws.bits(points["key"], "weight"), weight)
     rows = np.flatnonzero(kept)
     return _dialogues(day, {name: values[rows] for name, values in points.items()})
 
@@ -148,39 +151,57 @@ def _refreshes(day: Day, begun: Columns) -> Columns:
 
 
 def _dialogues(day: Day, points: Columns) -> Columns:
-    """Return the records of registrations: the final one, and what came before it."""
-    inputs, key = day.inputs, points["key"]
-    response = _RESPONSES[_RESPONSE.sample(draws.bits(key, "response"))]
-    failed = response != _OK
-    twice = np.flatnonzero(points["fresh"] | failed)
+    """Return the records of registrations: of each try that failed, a challenge, and the success.
+
+    A record's number within its event is the try's, then `_TRIES` and one more.
+    """
     number = points["index"] * RECORDS_PER_EVENT
     session = _packed(points["day"], points["entity"], number)
-    final = {
-        "time": points["time"] + _wait(key, failed),
-        "entity": points["entity"],
-        "response": np.full(len(key), _OK, dtype=np.int16),
-        "session": session,
-        "record": session + (points["fresh"] | failed),
-        "key": key,
-    }
-    earlier = {
-        "time": points["time"],
-        "entity": points["entity"],
-        "response": np.where(failed, response, np.int16(_UNAUTHORISED)),
-        "session": session,
-        "record": session,
-        "key": key,
-    }
-    challenge = np.where(points["fresh"] & ~failed, _challenge(key), 0)
-    final["time"] += challenge
-    rows = {name: np.concatenate([values, earlier[name][twice]]) for name, values in final.items()}
-    return _with_place(day, rows, inputs)
+    refused = draws.chance(draws.bits(points["key"], "response"), _REFUSED)
+    rows, time, found = np.arange(len(session)), points["time"], []
+    for number in range(_TRIES):
+        entity, key = points["entity"][rows], points["key"][rows]
+        place = _place(day, entity, time)
+        there = np.flatnonzero(place["there"] & _is_on(day, entity, time))
+        rows, time, key = rows[there], time[there], key[there]
+        place = {name: values[there] for name, values in place.items() if name != "there"}
+        tried = draws.events(key, np.full(len(key), number))
+        failed = draws.chance(draws.bits(tried, "signalling"), place.pop("failure"))
+        which = draws.below(draws.bits(tried, "failure"), len(_FAILURES))
+        response = np.where(failed, _FAILURES[which], np.int16(_OK))
+        if number == 0:
+            response = np.where(refused[rows], np.int16(_FORBIDDEN), response)
+        good = response == _OK
+        common = {**place, "entity": points["entity"][rows], "session": session[rows], "key": key}
+        fresh = points["fresh"][rows] & good
+        answered = np.where(good, _TRIES + fresh, number)
+        final = {**common, "time": time + np.where(fresh, _challenge(key), 0)}
+        found.append({**final, "response": response, "record": session[rows] + answered})
+        asked = {name: values[fresh] for name, values in common.items()}
+        challenge = np.full(int(fresh.sum()), _UNAUTHORISED, dtype=np.int16)
+        record = asked["session"] + _TRIES
+        found.append({**asked, "time": time[fresh], "response": challenge, "record": record})
+        again = np.flatnonzero(~good)
+        time = time[again] + (_wait(tried[again]) << number)
+        rows = rows[again]
+        if not rows.size:
+            break
+    return _complete({name: np.concatenate([one[name] for one in found]) for name in found[0]})
 
 
-def _wait(key: Bits, failed: np.ndarray) -> Rows:
-    """Return how long after a failure a phone registers again."""
+def _is_on(day: Day, entity: Rows, time: Rows) -> np.ndarray:
+    """Return whose phone is on, and whose subscription active, for as long as a request takes."""
+    on = np.ones(len(entity), dtype=np.bool_)
+    for when in (time, time + SECOND):
+        on &= day.in_service(entity, when)
+        on &= ~day.mobility.switched_off(entity, when)
+    return on
+
+
+def _wait(key: Bits) -> Rows:
+    """Return how long after its first failure a phone tries again."""
     least, spread = _AGAIN
-    return np.where(failed, least + draws.below(draws.bits(key, "again"), spread), 0)
+    return least + draws.below(draws.bits(key, "again"), spread)
 
 
 def _challenge(key: Bits) -> Rows:
@@ -198,10 +219,48 @@ def _packed(day_number: Rows, entity: Rows, index: Rows) -> Rows:
     return packed
 
 
-def _with_place(day: Day, rows: Columns, inputs: Inputs) -> Columns:
-    """Return the records with the cell and what registrations do not have."""
+def _place(day: Day, entity: Rows, time: Rows) -> Columns:
+    """Return where phones are at a time: `cell`, `country`, whether `there` is service; `failure`.
+
+    The last is the probability that signalling fails. What lies before the day is asked of the day
+    before, so that both days agree about it.
+    """
+    earlier = time < 0
+    if not earlier.any():
+        return _place_on(day, entity, time)
+    parts = [
+        (rows, _place_on(one, entity[rows], time[rows] + later))
+        for rows, one, later in (
+            (np.flatnonzero(earlier), day.before, DAY),
+            (np.flatnonzero(~earlier), day, 0),
+        )
+    ]
+    order = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
+    return {
+        name: np.concatenate([place[name] for _, place in parts])[order] for name in parts[0][1]
+    }
+
+
+def _place_on(day: Day, entity: Rows, time: Rows) -> Columns:
+    """Return `_place` of times that lie in the day or behind it."""
+    cells, where = day.inputs.cells, day.positions(entity, time)
+    cell = _packet_cell(day.inputs, where.cell)
+    home = ~where.abroad
+    down = np.flatnonzero(home & day.network.is_down(cell, time))
+    if down.size:
+        instead = taken_over(day, cell[down], where.cell[down], time[down])
+        cell[down] = np.where(cells.rat[instead] == GERAN, NOWHERE, instead)
+    return {
+        "cell": cell,
+        "country": where.country,
+        "there": cell >= 0,
+        "failure": measured(day, "signalling_failure", cell, time, home & (cell >= 0)),
+    }
+
+
+def _complete(rows: Columns) -> Columns:
+    """Return the records with what registrations do not have."""
     count = len(rows["time"])
-    where = day.positions(rows["entity"], rows["time"])
     return {
         **rows,
         "start": np.full(count, -1),
@@ -211,8 +270,6 @@ def _with_place(day: Day, rows: Columns, inputs: Inputs) -> Columns:
         "method": np.ones(count, dtype=np.int8),
         "node": np.full(count, _S_CSCF, dtype=np.int8),
         "codec": np.full(count, _NO_CODEC, dtype=np.int8),
-        "cell": _packet_cell(inputs, where.cell),
-        "country": where.country,
         "wifi": np.zeros(count, dtype=np.bool_),
         # Each request has a charging identifier of its own.
         "call": rows["record"],

@@ -1,4 +1,4 @@
-"""When phones go off and on during a day: nights, borders, visitors, the end of a subscription.
+"""When phones go off and on during a day: nights, borders, visitors, the life of a subscription.
 
 Belongs here: the moments of one day, in order, that detach, attach and registration share. Does
 not belong here: who is away when (`behaviour.mobility`), the records.
@@ -17,8 +17,9 @@ from telco_pipeline.generators.base import Day, Rows
 # moment itself.
 _MARGIN: Final = 2 * SECOND
 _MOST: Final = 12  # a flight through the night: off, on, off, on, ...
-END: Final = _MOST
-"""Number of the end of a subscription; its time is the last microsecond of service."""
+CHANGE: Final = _MOST
+"""Number of the moment at which a subscription ends or begins, or is suspended or resumed; its time
+is the last microsecond of service, or the first."""
 
 MOST_SWITCHES: Final = _MOST + 1
 """Above the number of any moment."""
@@ -54,7 +55,7 @@ def switches(day: Day, entities: Rows) -> Switches:
     entity = entities[mobility.may_go(entities)]
     time = np.full(len(entity), -_MARGIN)
     off = mobility.switched_off(entity, time)
-    found = [_ends(day, entities)]
+    found = [_changes(day, entities)]
     for number in range(_MOST):
         wait = np.empty_like(time)
         wait[off] = mobility.until_on(entity[off], time[off])
@@ -84,12 +85,16 @@ def switches(day: Day, entities: Rows) -> Switches:
     )
 
 
-def _ends(day: Day, entities: Rows) -> Switches:
-    """Return the ends of subscriptions during the day, where the phone was on until then."""
-    entity, ended = day.identities.leavers(entities)
-    today = (ended > 0) & (ended < DAY)
-    entity, served = entity[today], ended[today] - 1
-    on = ~day.mobility.switched_off(entity, served)
-    entity, served = entity[on], served[on]
-    abroad = day.mobility.at(entity, served).abroad
-    return Switches(entity, np.full(len(entity), END), served, np.zeros(len(entity), bool), abroad)
+def _changes(day: Day, entities: Rows) -> Switches:
+    """Return where subscriptions go out of service or come into it, while the phone is on."""
+    customers = day.customers
+    entity = entities[customers.change[entities] >= 0]
+    time = customers.change_time[entity]
+    before, after = day.in_service(entity, time - 1), day.in_service(entity, time)
+    rows = np.flatnonzero(before != after)
+    entity, on = entity[rows], after[rows]
+    time = np.where(on, time[rows], time[rows] - 1)
+    rows = np.flatnonzero(~day.mobility.switched_off(entity, time))
+    entity, time, on = entity[rows], time[rows], on[rows]
+    abroad = day.mobility.at(entity, time).abroad
+    return Switches(entity, np.full(len(entity), CHANGE), time, on, abroad)

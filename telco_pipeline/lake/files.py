@@ -66,16 +66,18 @@ def write_part(rows: pl.DataFrame | Rowset, path: Path, dataset: Dataset) -> Fil
     """
     rowset = rows if isinstance(rows, Rowset) else Rowset.from_frame(dataset, rows)
     _check_schema(rowset, dataset)
-    table = rowset.to_arrow()
     with (
         disk_errors("write", path),
         pq.ParquetWriter(
             path,
-            table.schema,
+            rowset.slice(0, 0).to_arrow().schema,
             **_options(dataset),
         ) as writer,
     ):
-        writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        # Arrow has texts in a form of its own: so a row group is there twice, not the part.
+        for start in range(0, max(rowset.height, 1), ROW_GROUP_ROWS):
+            group = rowset.slice(start, ROW_GROUP_ROWS).to_arrow()
+            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
         writer.add_key_value_metadata(_metadata(dataset))
     with disk_errors("read", path):
         digest, size = file_hash(path)

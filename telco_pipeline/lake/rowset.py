@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from telco_pipeline.contracts import Dataset
+from telco_pipeline.engine.numerals import Numerals
 
 Codes = npt.NDArray[np.int32]
 NULL = -1
@@ -37,7 +38,7 @@ class CodedText:
     @classmethod
     def of(
         cls,
-        texts: pl.Series,
+        texts: pl.Series | Numerals,
         rows: npt.NDArray[np.integer],
         missing: npt.NDArray[np.bool_] | None = None,
     ) -> "CodedText":
@@ -58,7 +59,9 @@ class CodedText:
         return cls.of(different, codes, codes == NULL)
 
     @classmethod
-    def several(cls, rows: npt.NDArray[np.integer], **texts: pl.Series) -> "dict[str, CodedText]":
+    def several(
+        cls, rows: npt.NDArray[np.integer], **texts: pl.Series | Numerals
+    ) -> "dict[str, CodedText]":
         """Return columns of several lists of texts at the same rows, which are coded only once."""
         used, codes = compact(rows, len(next(iter(texts.values()))))
         return {name: cls(column.gather(used), codes) for name, column in texts.items()}
@@ -74,6 +77,10 @@ class CodedText:
         )
         place = np.append(joined["place"].to_numpy(), NULL).astype(np.int32)
         return CodedText(different, place[self.codes])
+
+    def slice(self, start: int, length: int) -> "CodedText":
+        """Return some rows, with the texts of all."""
+        return CodedText(self.texts, self.codes[start : start + length])
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -147,6 +154,11 @@ class Rowset:
     def height(self) -> int:
         """Number of rows."""
         return len(next(iter(self.columns.values())))
+
+    def slice(self, start: int, length: int) -> "Rowset":
+        """Return some rows."""
+        columns = {name: column.slice(start, length) for name, column in self.columns.items()}
+        return Rowset(self.dataset, columns)
 
     def to_frame(self) -> pl.DataFrame:
         """Return the rows as a frame in the contract's types."""

@@ -19,6 +19,7 @@ GENERATIONS: Final = ("gsm", "lte", "nr")
 DAY: Final = "day"
 DAY_RHYTHMS: Final = ("calls", "messages", "data")
 
+MAX_SUBSCRIBERS: Final = 1 << 26  # engine.identifiers.MAX_ENTITIES, not imported: NumPy is slow
 # engine.tables.PoissonTable draws no counts of a larger mean (its MAX_MEAN).
 MAX_MEAN_PER_DAY: Final = 1024
 # Ids have room for 8,192 events of a holder in either window of a day (`generators.events`), where
@@ -237,21 +238,32 @@ def _size(config: "WorldConfig") -> Iterator[Problem]:
             "write fewer subscribers or a larger sample_of",
             related=("sample_of",),
         )
+    if config.all_subscribers > MAX_SUBSCRIBERS:
+        yield Problem(
+            ("growth",),
+            f"makes {config.all_subscribers:,} SIM cards in the end: write less, the limit is "
+            f"{MAX_SUBSCRIBERS:,}",
+            related=("subscribers",),
+        )
     own = [operator for operator in config.operators if operator.own]
     if len(own) != 1:
         return
     # A number is a permutation of the SIM's own number, machines included: no rank is taken.
-    needed = config.subscribers
+    needed = config.all_subscribers
     per_ndc = int(_NUMBERS_PER_NDC * _NUMBERS_USED)
     missing = math.ceil(needed / per_ndc) - len(own[0].ndcs)
     if missing > 0:
         yield Problem(
             ("subscribers",),
-            f"{config.subscribers:,} SIM cards need as many numbers, but "
+            f"{needed:,} SIM cards{_and_growth(config)} need as many numbers, but "
             f"{own[0].name} has {len(own[0].ndcs) * per_ndc:,} to give: write fewer subscribers "
             f"or add {missing} ndcs to it{_proposal(config, missing)}",
-            related=("operators",),
+            related=("operators", "growth"),
         )
+
+
+def _and_growth(config: "WorldConfig") -> str:
+    return ", those of the growth included," if config.prospects else ""
 
 
 def _proposal(config: "WorldConfig", missing: int) -> str:

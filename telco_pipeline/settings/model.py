@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
@@ -17,7 +18,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from telco_pipeline.settings import checks, values
 
 # The largest counts; those of events per day are narrowed down in `checks`.
-_MAX_SUBSCRIBERS: Final = 1 << 26  # engine.identifiers.MAX_ENTITIES, not imported: NumPy is slow
 _MAX_PER_DAY: Final = checks.MAX_MEAN_PER_DAY
 
 _Identifier = Annotated[str, BeforeValidator(values.IDENTIFIER)]
@@ -132,6 +132,7 @@ class Network(_Strict):
         generations: By radio generation: gsm, lte, nr.
         vendors: Shares of the sites by vendor; they sum to 1.
         log_lines_per_element_day: Mean log lines of a network element per day.
+        fault_rate: Factor on how often things break; 0: nothing ever does, nor is any work done.
     """
 
     sites: Annotated[Literal["auto"] | int, BeforeValidator(values.SITES)]
@@ -143,6 +144,19 @@ class Network(_Strict):
         Mapping[_Name, _PositiveShare], BeforeValidator(values.mapping("vendors", 20))
     ]
     log_lines_per_element_day: _PerDay
+    fault_rate: Annotated[float, BeforeValidator(values.number(0, 1_000))] = 1.0
+
+
+class Growth(_Strict):
+    """Who becomes a customer after the epoch.
+
+    Attributes:
+        joins_per_month: New SIMs a month, as a part of those on the epoch.
+        months: For how many months from the epoch on.
+    """
+
+    joins_per_month: Annotated[float, BeforeValidator(values.number(0, 1))]
+    months: Annotated[int, BeforeValidator(values.whole(0, 120))]
 
 
 _Hours = Annotated[tuple[_Weight, ...], BeforeValidator(values.HOURS)]
@@ -236,6 +250,7 @@ class WorldConfig(_Strict):
         record_weights: Factors of the number of records.
         charging: Limits of a record.
         network: Size and make of the radio network.
+        growth: Who becomes a customer later.
         rhythms: Hour profiles by name; calls, messages and data among them.
         personas: Kinds of SIM holders by name.
         services: Applications of data sessions by name.
@@ -246,7 +261,7 @@ class WorldConfig(_Strict):
     epoch: Annotated[dt.date, BeforeValidator(values.EPOCH)]
     time_zone: Annotated[str, BeforeValidator(values.TIME_ZONE)]
     country: Annotated[str, BeforeValidator(values.COUNTRY)]
-    subscribers: Annotated[int, BeforeValidator(values.whole(1, _MAX_SUBSCRIBERS))]
+    subscribers: Annotated[int, BeforeValidator(values.whole(1, checks.MAX_SUBSCRIBERS))]
     sample_of: Annotated[int, BeforeValidator(values.whole(1, 10_000_000_000))]
     part_size: Annotated[int, BeforeValidator(values.power_of_two(1 << 10, 1 << 20))]
     operators: Annotated[
@@ -257,6 +272,7 @@ class WorldConfig(_Strict):
     record_weights: RecordWeights
     charging: Charging
     network: Network
+    growth: Growth = Growth(joins_per_month=0.0, months=0)
     rhythms: Annotated[
         Mapping[_Identifier, Rhythm], BeforeValidator(values.mapping("rhythms", 100))
     ]
@@ -281,6 +297,36 @@ class WorldConfig(_Strict):
         """
         text = json.dumps(self.to_dict(), default=dt.date.isoformat, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def prospects(self) -> int:
+        """SIM cards that come into service after the epoch."""
+        joins = Decimal(str(self.growth.joins_per_month)) * self.growth.months
+        return int(self.subscribers * joins)
+
+    @property
+    def all_subscribers(self) -> int:
+        """SIM cards that are ever in service: those on the epoch, then the prospects."""
+        return self.subscribers + self.prospects
+
+    def joined_by(self, date: dt.date) -> int:
+        """Return how many SIM cards have come into service by the end of a UTC day.
+
+        They are the first of `all_subscribers`; prospects join evenly, in their order.
+        """
+        if not self.prospects:
+            return self.subscribers
+        days = max((date - self.epoch).days + 1, 0)
+        due = self.prospects * days * 12 // (365 * self.growth.months)
+        return self.subscribers + min(due, self.prospects)
+
+    def days_until_joining(self, prospect: Any) -> Any:
+        """Return how many days after the epoch prospects join (see `joined_by`).
+
+        Args:
+            prospect: Numbers of prospects from 0: whole numbers, or an array of them.
+        """
+        return -(-(prospect + 1) * 365 * self.growth.months // (12 * self.prospects)) - 1
 
     @property
     def own_operator(self) -> Operator:

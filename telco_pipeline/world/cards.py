@@ -18,7 +18,7 @@ from telco_pipeline.contracts.world import PERSON_KINDS
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.identifiers import Permutation
 from telco_pipeline.errors import TelcoError
-from telco_pipeline.settings import WorldConfig
+from telco_pipeline.settings import Operator, WorldConfig
 from telco_pipeline.world import numbering
 from telco_pipeline.world.numbering import VISITOR_COUNTRIES
 
@@ -71,10 +71,11 @@ def check_capacity(config: WorldConfig) -> None:
     """
     own, reserved = config.own_operator, reserved_positions(config)
     capacity = min(numbering.msisdn_capacity(own.ndcs, reserved), numbering.imsi_capacity(own.plmn))
-    if config.subscribers > capacity:
+    if config.all_subscribers > capacity:
         raise TelcoError(
-            f"subscribers: {config.subscribers:,} SIMs, but the number ranges of {own.name} hold "
-            f"{capacity:,}; write fewer subscribers or add ndcs to it"
+            f"subscribers: {config.all_subscribers:,} SIMs, those of the growth included, but the "
+            f"number ranges of {own.name} hold {capacity:,}; write fewer subscribers or add "
+            "ndcs to it"
         )
 
 
@@ -143,13 +144,14 @@ def _msisdn(config: WorldConfig, sims: Sims) -> tuple[Integers, Integers]:
 
 
 def ported_in(config: WorldConfig, entity: Integers) -> tuple[Integers, Integers]:
-    """Return the numbers that were ported to us before the epoch.
+    """Return the numbers that are ported to us with the subscription.
 
+    Of the SIMs of the registry a part brought a number before the epoch; of the prospects all do.
     A permutation of all SIMs chooses who brought a number and gives it a dense index at once. The
     indices are dealt to the other operators by their shares; index 0 of an operator is the last
-    number in the order in which it gives out its range. The directory of its customers takes
-    numbers from the first on (`numbering.other_range`), up to `numbering.DIRECTORY_FILL` of the
-    range: where the two would meet, none is ported.
+    number in the order in which it gives out its range, and prospects come behind the registry.
+    The directory of its customers takes numbers from the first on (`numbering.other_range`), up to
+    `numbering.DIRECTORY_FILL` of the range: where the two would meet, none is ported.
 
     Args:
         config: The world.
@@ -163,22 +165,46 @@ def ported_in(config: WorldConfig, entity: Integers) -> tuple[Integers, Integers
     others = [operator for operator in config.operators if not operator.own]
     number = np.zeros(len(entity), dtype=np.int64)
     holder = np.full(len(entity), -1)
-    index = Permutation(size, config.seed, "ported in")(entity)
-    bound, total = 0, sum(operator.share for operator in others) or 1.0
+    later = entity >= size
+    index = Permutation(size, config.seed, "ported in")(np.where(later, 0, entity))
+    if later.any():
+        brought = Permutation(config.prospects, config.seed, "brought along")
+        index[later] = brought(entity[later] - size)
+    bounds = {False: 0, True: 0}
     for position, operator in enumerate(others):
         order = numbering.other_range(config.seed, operator.ndcs)
         listed = numbering.directory_size(size, own.share, operator.share)
         room = order.size - min(listed, int(order.size * numbering.DIRECTORY_FILL))
-        quota = min(int(size * PORTED_IN * operator.share / total), room)
-        members = np.flatnonzero((index >= bound) & (index < bound + quota))
-        place = order(order.size - 1 - (index[members] - bound))
-        number[members] = numbering.msisdn(config.numbering.country_code, operator.ndcs, (), place)
-        holder[members] = position
-        bound += quota
+        before = 0
+        for new, wanted in zip((False, True), _brought(config, operator), strict=True):
+            quota = min(wanted, room - before)
+            bound = bounds[new]
+            inside = (later == new) & (index >= bound) & (index < bound + quota)
+            members = np.flatnonzero(inside)
+            place = order(order.size - 1 - before - (index[members] - bound))
+            country = config.numbering.country_code
+            number[members] = numbering.msisdn(country, operator.ndcs, (), place)
+            holder[members] = position
+            bounds[new] += quota
+            before += quota
     services = [config.numbering.voicemail_number, config.numbering.care_number]
     taken = np.isin(number, [int(service.removeprefix("+")) for service in services])
     holder[taken] = -1
     return number, holder
+
+
+def _brought(config: WorldConfig, operator: Operator) -> tuple[int, int]:
+    """Return how many numbers of another operator the registry and the prospects bring."""
+    total = sum(each.share for each in config.operators if not each.own)
+    part = operator.share / total
+    # One more for what rounding would leave over.
+    prospects = int(config.prospects * part) + 1 if config.prospects else 0
+    return int(config.subscribers * PORTED_IN * part), prospects
+
+
+def numbers_brought(config: WorldConfig, operator: Operator) -> int:
+    """Return how many numbers at the end of another operator's range are not its any more."""
+    return sum(_brought(config, operator))
 
 
 def _imei(config: WorldConfig, sims: Sims) -> Integers:
@@ -187,7 +213,7 @@ def _imei(config: WorldConfig, sims: Sims) -> Integers:
     The first SIM of a phone for two has the even one, the second SIM the next. A phone for one
     has either.
     """
-    blocks = numbering.tac_blocks(config.subscribers)
+    blocks = numbering.tac_blocks(config.all_subscribers)
     phones = blocks * numbering.SERIALS_PER_TAC // numbering.SERIALS_PER_PHONE
     serial = Permutation(phones, config.seed, "imei")(sims.phone)
     either = draws.keys(draws.stream(config.seed, "imei/either"), sims.phone) >> np.uint64(63)

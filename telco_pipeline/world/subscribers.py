@@ -320,7 +320,7 @@ def _tariff(plans: pl.DataFrame) -> Floats:
 
 def _country_weights(config: WorldConfig) -> list[float]:
     """Return the visitors' countries, without those whose range is too small for the world."""
-    return [c.weight if c.size >= config.subscribers else 0.0 for c in VISITOR_COUNTRIES]
+    return [c.weight if c.size >= config.all_subscribers else 0.0 for c in VISITOR_COUNTRIES]
 
 
 @dataclass(frozen=True)
@@ -378,7 +378,7 @@ def build_subscribers(config: WorldConfig, inputs: SubscriberInputs, part: Part)
         One row per SIM in the columns and types of the `subscribers` contract.
     """
     start = part.start // BLOCK * BLOCK
-    stop = min(-(-part.stop // BLOCK) * BLOCK, config.subscribers)
+    stop = min(-(-part.stop // BLOCK) * BLOCK, config.all_subscribers)
     holders = _holders(config, inputs, np.arange(start, max(start, stop), dtype=np.int64))
     entity, first = holders.entity, holders.first
     alone = pl.Series(holders.kind != _PERSON)
@@ -502,7 +502,7 @@ def _sims(config: WorldConfig, inputs: SubscriberInputs, holders: _Holders) -> c
     """Return what the numbers of the SIMs depend on."""
     first = inputs.devices["tac_first"].cast(pl.Int64).to_numpy()
     last = inputs.devices["tac_last"].cast(pl.Int64).to_numpy()
-    room = int((last - first).min() + 1) // numbering.tac_blocks(config.subscribers)
+    room = int((last - first).min() + 1) // numbering.tac_blocks(config.all_subscribers)
     return cards.Sims(
         entity=holders.entity,
         phone=holders.entity[holders.first],

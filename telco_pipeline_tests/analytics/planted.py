@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from telco_pipeline.contracts.codes import RecordType
+from telco_pipeline.contracts.codes import IdentityChange, RecordType, Resolution
 
 DAYS = tuple(dt.date(2026, 3, 2) + dt.timedelta(days=n) for n in range(14))
 """Two weeks from a Monday, in winter time and without a holiday."""
 
 PEOPLE, MACHINES, SITES = 300, 60, 60
+LATER, GSM = 5, 6
+"""People who join on the eighth day, and cells of GERAN: the last ones."""
 VOICEMAIL, CARE = "+32461999999", "+3280061000"
 
 
@@ -43,6 +45,11 @@ def plant(root: Path, seed: int = 1) -> Path:
         "subscriber_id": ids(np.arange(users)), "msisdn": number_of(np.arange(users)),
         "kind": kind, "plan_id": np.where(prepaid, "B", "A"),
     }))  # fmt: skip
+    later = np.arange(users, users + LATER)
+    write(root, "prospects", None, pl.DataFrame({
+        "subscriber_id": ids(later), "msisdn": number_of(later),
+        "kind": ["person"] * LATER, "plan_id": ["A"] * LATER,
+    }))  # fmt: skip
     site = [f"S{n:03d}" for n in range(SITES)]
     write(root, "sites", None, pl.DataFrame({
         "site_id": site, "latitude": 50.2 + 0.1 * (np.arange(SITES) % 8),
@@ -50,12 +57,15 @@ def plant(root: Path, seed: int = 1) -> Path:
     }))  # fmt: skip
     write(root, "cells", None, pl.DataFrame({
         "cell_id": [f"C{n:03d}" for n in range(SITES)], "site_id": site,
-        "rat_type": ["EUTRAN"] * SITES,
+        "rat_type": ["EUTRAN"] * (SITES - GSM) + ["GERAN"] * GSM,
     }))  # fmt: skip
     for day in DAYS:
         write(root, "cdrs_voice", day, _calls(day, rng))
         write(root, "cdrs_sms", day, _messages(day, rng))
         write(root, "cdrs_data", day, _sessions(day, rng))
+        write(root, "pm_counters", day, _counters(day))
+        write(root, "identity_changes", day, _changes(day))
+        write(root, "customer_service", day, _care(day))
     return root
 
 
@@ -132,7 +142,9 @@ def _leg(
         "cell_id": cells_of(served, seconds),
         "answer_time": start.set(~talked, None),
         "call_duration": np.where(diverted, 15, duration).astype(np.int32),
-        "cause_for_term": np.zeros(count, np.int16),
+        # One in 250 of the answered calls drops; every second call is none of the IMS.
+        "cause_for_term": np.where(np.arange(count) % 500 == 0, 4, 0).astype(np.int16),
+        "icid": pl.Series(np.arange(count)).set(pl.Series(np.arange(count) % 2 == 1), None),
     })  # fmt: skip
 
 
@@ -200,3 +212,65 @@ def _records(
         "data_volume_downlink": (volume * (1 - uplink)).astype(np.int64),
         "cell_id": cells_of(user, seconds),
     })  # fmt: skip
+
+
+def _counters(day: dt.date) -> pl.DataFrame:
+    """Every quarter is alike, but for an outage of the first cell on the first day, 10-12 h.
+
+    Of 1,000 setups 4 fail, of 500 bearers 1 is not set up and 2 drop; a handover in 80 fails, and
+    one in 20 out of GERAN.
+    """
+    quarter, cell = (each.ravel() for each in np.indices((96, SITES)))
+    out = (cell == 0) & (quarter >= 40) & (quarter < 48) & (day == DAYS[0])
+    many = np.full(len(cell), 1000)
+    lost = np.where(cell >= SITES - GSM, 50, 12.5)
+    return pl.DataFrame({
+        "cell_id": [f"C{n:03d}" for n in cell.tolist()],
+        "event_time": moments(day, quarter * 900.0),
+        "rrc_conn_estab_att": many, "rrc_conn_estab_succ": np.where(out, 0, many - 4),
+        "erab_estab_att": many // 2, "erab_estab_succ": np.where(out, 0, many // 2 - 1),
+        "erab_rel": many // 2, "erab_rel_abnormal": np.where(out, 500, 2),
+        "ho_exe_att": many * 2, "ho_exe_succ": np.where(out, 0, many * 2 - lost * 2).astype(int),
+        "cell_unavailable_time": np.where(out, 900, 0),
+    })  # fmt: skip
+
+
+def _changes(day: dt.date) -> pl.DataFrame:
+    """On the eighth day five people join, four who pay by the month leave and two in advance."""
+    users = PEOPLE + MACHINES
+    leaving = np.array([100, 101, 102, 103, 0, 1, PEOPLE + 3])
+    joining = np.arange(users, users + LATER)
+    out, end, new = (
+        kind.value
+        for kind in (
+            IdentityChange.PORT_OUT, IdentityChange.TERMINATION, IdentityChange.ACTIVATION,
+        )
+    )  # fmt: skip
+    kinds = [out, out, out, end, out, end, end, *[new] * LATER]
+    who = np.concatenate([leaving, joining])
+    frame = pl.DataFrame({
+        "event_time": moments(day, np.zeros(len(who))), "subscriber_id": ids(who),
+        "change_type": kinds,
+    })  # fmt: skip
+    return frame if day == DAYS[7] else frame.clear()
+
+
+def _care(day: dt.date) -> pl.DataFrame:
+    """Ten people with matters of their own on the first two days; three come back with one.
+
+    Person n brings one matter, the first has five more; nine are solved at the first contact.
+    """
+    who = np.array([*range(10), *[0] * 5])
+    case = np.arange(15)
+    number = DAYS.index(day)
+    if number == 1:
+        who, case = who[:3], case[:3]
+    solved, called = Resolution.SOLVED.value, Resolution.CALLBACK.value
+    settled = case < 12
+    frame = pl.DataFrame({
+        "event_time": moments(day, 36_000.0 + case * 60), "subscriber_id": ids(who),
+        "case_id": case + 77, "contact_number": np.full(len(who), number + 1, np.int16),
+        "handling_seconds": np.full(len(who), 360), "agent_id": ["A0001"] * len(who),
+        "resolution": [solved if each else called for each in settled.tolist()],
+    })  # fmt: skip
+    return frame if number < 2 else frame.clear()

@@ -3,7 +3,9 @@
 import dataclasses
 import datetime as dt
 import json
+import math
 import re
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -24,7 +26,7 @@ from telco_pipeline.analytics.realism.catalogue import SOURCES
 from telco_pipeline.analytics.realism.report import OF_SCENARIOS, SOCIAL, line
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
-from telco_pipeline_tests.analytics.planted import DAYS, MACHINES, PEOPLE, plant
+from telco_pipeline_tests.analytics.planted import DAYS, LATER, MACHINES, PEOPLE, SITES, plant
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +130,71 @@ def test_planted_facts_are_found(report: Report) -> None:
     # Home and work are both seen on the first day, and nothing after.
     assert value["mobility.exploration.exponent"] == pytest.approx(0, abs=0.01)
     assert value["calls.missed.lift"] == pytest.approx(1, abs=0.25)
-    assert value["quality.drop"] == 0
+
+
+def test_planted_quality_is_found(report: Report) -> None:
+    value = {row.key: row.value for row in report.rows}
+    # Answered calls of every second row: one row in 250 of those is a drop.
+    assert value["quality.drop"] == pytest.approx(0.4, abs=0.1)
+    assert value["quality.setup"] == pytest.approx(99.6 * 99.8 / 100)
+    assert value["quality.erab_drop"] == pytest.approx(0.4)
+    assert value["quality.handover"] == pytest.approx(98.75)
+    assert value["quality.handover_older"] == pytest.approx(4)
+    out = 2 / (SITES * 24 * len(DAYS))
+    assert value["quality.availability"] == pytest.approx(100 * (1 - out))
+    # The hours of the outage fail altogether, and are left out.
+    assert "2 left out" in report.row("quality.setup").note
+
+
+def test_planted_churn_is_found(report: Report) -> None:
+    value = {row.key: row.value for row in report.rows}
+    month = 365.25 / 12
+    prepaid, days = int(PEOPLE * 0.12), len(DAYS)
+    served = (PEOPLE - prepaid) * days - 4 * 7 + LATER * 7
+    assert value["churn.postpaid"] == pytest.approx(100 * 4 / (served / month))
+    assert value["churn.prepaid"] == pytest.approx(100 * 2 / ((prepaid * days - 2 * 7) / month))
+    years = (PEOPLE * days + (LATER - 6) * 7) / 365.25
+    assert value["market.change_of_operator"] == pytest.approx(100 * (6 + LATER) / 2 / years)
+
+
+def test_planted_contacts_are_found(report: Report) -> None:
+    value = {row.key: row.value for row in report.rows}
+    years = (PEOPLE * len(DAYS) + (LATER - 6) * 7) / 365.25
+    assert value["care.contacts"] == pytest.approx(18 / years)
+    assert value["care.handling"] == pytest.approx(6)
+    # 15 matters: three are not solved at once, and with three others people come back.
+    assert value["care.first_contact"] == pytest.approx(100 * 9 / 15)
+    customers = PEOPLE + LATER
+    mixing = 6 * 5 / customers / (15 / customers) ** 2
+    assert value["care.repeaters"] == pytest.approx(math.log(mixing) ** 0.5)
+
+
+def test_churn_needs_every_day_of_changes(tmp_path: Path) -> None:
+    lake = plant(tmp_path / "lake")
+    shutil.rmtree(lake / "identity_changes" / f"day={DAYS[3]}")
+    report = measure(Lake(lake), DAYS[5:])
+    assert report.row("churn.postpaid").verdict is Verdict.NO_DATA
+    assert report.row("market.change_of_operator").value is None
+    # Care goes on with the registry.
+    assert report.row("care.contacts").value == 0
+
+
+def test_counters_of_all_days_or_none(tmp_path: Path) -> None:
+    lake = plant(tmp_path / "lake")
+    shutil.rmtree(lake / "pm_counters" / f"day={DAYS[3]}")
+    report = measure(Lake(lake))
+    assert report.row("quality.setup").verdict is Verdict.NO_DATA
+    assert report.row("quality.drop").value is not None
+
+
+def test_a_world_that_does_not_grow(tmp_path: Path) -> None:
+    lake = plant(tmp_path / "lake")
+    shutil.rmtree(lake / "prospects")
+    for file in (lake / "identity_changes").glob("day=*/*.parquet"):
+        pl.read_parquet(file, hive_partitioning=False).head(0).write_parquet(file)
+    report = measure(Lake(lake))
+    assert report.row("churn.postpaid").value == 0
+    assert report.subscribers == PEOPLE + MACHINES
 
 
 def test_voicemail_is_no_answer(report: Report) -> None:
@@ -142,7 +208,10 @@ def test_verdicts_can_fail(report: Report) -> None:
     assert verdict["calls.answered"] is Verdict.IN_BAND
     assert verdict["bursts.calls.without_rhythm"] is Verdict.OUT_OF_BAND
     assert verdict["ties.clustering"] is Verdict.OUT_OF_BAND
-    assert verdict["market.change_of_operator"] is Verdict.NOT_COUNTED
+    assert verdict["quality.setup"] is Verdict.IN_BAND
+    assert verdict["churn.prepaid"] is Verdict.OUT_OF_BAND
+    assert verdict["care.first_contact"] is Verdict.OUT_OF_BAND
+    assert verdict["quality.flash_crowd"] is Verdict.NOT_COUNTED
     assert verdict["fraud.sim_box"] is Verdict.NOT_COUNTED
     assert 0 < report.score < 1
     assert len(report.failing()) == round((1 - report.score) * len(report.counted()))
@@ -220,12 +289,14 @@ def test_records_of_unknown_cells_are_refused(tmp_path: Path) -> None:
 
 def test_days_without_a_record_are_no_data(tmp_path: Path) -> None:
     lake = plant(tmp_path / "lake")
-    for name in ("cdrs_voice", "cdrs_sms", "cdrs_data"):
+    emptied = ("cdrs_voice", "cdrs_sms", "cdrs_data", "pm_counters", "customer_service")
+    for name in emptied:
         for file in (lake / name).glob("day=*/*.parquet"):
             pl.read_parquet(file, hive_partitioning=False).head(0).write_parquet(file)
     report = measure(Lake(lake))
     known = {row.key for row in report.counted() if row.verdict is not Verdict.NO_DATA}
-    assert known == {"market.prepaid", "market.m2m"}
+    churn = {"market.change_of_operator", "churn.postpaid", "churn.prepaid"}
+    assert known == {"market.prepaid", "market.m2m", "care.contacts", *churn}
     assert report.records == 0
     assert draw_figures(report) == {}
     assert "the records do not suffice" in render_markdown(report)

@@ -297,7 +297,7 @@ def test_businesses_call_their_customers() -> None:
 
 
 def test_numbers_are_unique_and_well_formed() -> None:
-    number = _world().directory.number
+    number = _world().directory.number.to_series()
     assert number.n_unique() == len(number)
     assert number.str.contains(r"^\+?\d{3,15}$").all()
     fixed = number.filter(number.str.contains(r"^\+32[1-35-9]") & ~number.str.contains(r"^\+3277"))
@@ -310,7 +310,7 @@ def test_a_fifth_of_the_others_brought_their_number_along() -> None:
     first = world.directory.first
     frame = pl.DataFrame(
         {
-            "number": world.directory.number[first[0] : first[1]],
+            "number": world.directory.number.gather(np.arange(first[0], first[1])),
             "plmn": world.directory.plmn[first[0] : first[1]],
         }
     ).with_columns(ndc=pl.col("number").str.slice(3, 3))
@@ -324,9 +324,23 @@ def test_a_fifth_of_the_others_brought_their_number_along() -> None:
     assert ours["number"].is_in(world.frame["msisdn"].implode()).sum() == 0
 
 
-@pytest.mark.parametrize("size", [1, 50_000, 1_000_000, 1_790_000])
-def test_outside_numbers_leave_room_for_those_that_are_given_later(size: int) -> None:
-    config = load_world(WORLD_FILE, subscribers=size)
+@pytest.mark.parametrize(
+    ("subscribers", "joins"),
+    [
+        (1, 0.0),
+        (50_000, 0.0),
+        (1_000_000, 0.0),
+        (1_790_000, 0.0),
+        (50_000, 0.013),
+        (1_500_000, 0.016),
+    ],
+)
+def test_outside_numbers_leave_room_for_those_that_are_given_later(
+    subscribers: int, joins: float
+) -> None:
+    growth = {"joins_per_month": joins, "months": 12}
+    config = load_world(WORLD_FILE, subscribers=subscribers, growth=growth)
+    size = config.all_subscribers
     numbers, networks = module._mobile_parties(config, size)
     assert numbers.n_unique() == len(numbers) == len(networks)
     # Positions in the order in which each range is given out.

@@ -14,20 +14,31 @@ from telco_pipeline.behaviour.changes import (
     KINDS,
     NUMBER_CHANGE,
     PORT_IN,
-    PORT_OUT,
     SIM_SWAP,
 )
 from telco_pipeline.behaviour.contacts import Directory
 from telco_pipeline.behaviour.identities import Identities
 from telco_pipeline.behaviour.population import BUSINESS, MACHINE, PERSON, RATS, VISITOR
+from telco_pipeline.behaviour.ports import operator_after_port_out
 from telco_pipeline.contracts.codes import Rat
 from telco_pipeline.engine.calendar import DAY, HOUR, day_start
+from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators import Inputs
+from telco_pipeline.state.lifecycle import Calendar
 from telco_pipeline.world import numbering
 from telco_pipeline_tests.generators.kit import LOCAL, inputs_of, make_day, small_world
 from telco_pipeline_tests.lake.small_lake import luhn_holds
 
 EPOCH = dt.date(2026, 1, 1)
+DAYS = [EPOCH + dt.timedelta(days=offset) for offset in range(60)]
+ENDS = ["port-out", "termination"]
+RECORDED = {
+    "port-out": "port_out",
+    "termination": "termination",
+    "win-back": "win_back",
+    "activation": "activation",
+}
+"""What identity changes call the changes of life with which an identity begins or ends."""
 RANK = {Rat.GERAN: 0, Rat.UTRAN: 1, Rat.EUTRAN: 2, Rat.NR: 3}
 
 
@@ -43,15 +54,25 @@ def long_run() -> Identities:
 
 
 def identities_until(inputs: Inputs, until: dt.date) -> Identities:
-    frames = inputs.frames
-    return Identities.of(
-        inputs.config,
-        inputs.population,
-        frames["subscribers"],
-        frames["devices"],
-        frames["plans"],
-        until,
-    )
+    return Identities.of(inputs.config, inputs.population, inputs.frames["devices"], until)
+
+
+@cache
+def sixty_days() -> pl.DataFrame:
+    """Return the records of the first sixty days, with the entity of each."""
+    found = [make_day(world(), "identity_changes", day) for day in DAYS]
+    entity = pl.Series("entity", range(world().population.size))
+    keys = pl.DataFrame([pl.Series("subscriber_id", world().population.subscriber_id), entity])
+    whole = pl.concat(found).with_columns(pl.col("change_type").cast(pl.String))
+    return whole.join(keys, on="subscriber_id", how="left", maintain_order="left")
+
+
+def state_of(day: dt.date) -> pl.DataFrame:
+    """Return what the state decides for a day."""
+    everybody = Part(0, 0, world().population.size)
+    frame = world().book.before(day + dt.timedelta(days=1), everybody)
+    assert frame is not None
+    return frame.with_row_index("entity").with_columns(pl.col("status", "change").cast(pl.String))
 
 
 def first_year(identities: Identities, kind: int) -> np.ndarray:
@@ -74,30 +95,49 @@ def test_rates_of_people_are_in_band(kind: int, low: float, high: float) -> None
     population = world().population
     people = (population.kind == PERSON) | (population.kind == BUSINESS)
     identities = long_run()
+    # Of the customers of the epoch: who joins changes nothing before.
+    people[world().config.subscribers :] = False
     rows = first_year(identities, kind)
     share = people[identities.entity[rows]].sum() / people.sum()
     assert low <= share <= high, share
 
 
-def test_port_outs_follow_the_churn_scores() -> None:
-    inputs, identities = world(), long_run()
-    population, frame = inputs.population, inputs.frames["subscribers"]
-    prepaid = (inputs.plans["payment"] == "prepaid").to_numpy()[population.plan]
-    people = (population.kind == PERSON) | (population.kind == BUSINESS)
-    able = people & ~prepaid
-    left = np.zeros(population.size, dtype=np.bool_)
-    left[identities.entity[first_year(identities, PORT_OUT)]] = True
-    assert not left[~able].any()
-    churn = frame["churn_score"].to_numpy()
-    expected = 1 - (1 - 0.6 * churn) ** 12
-    for chosen in (
-        able,
-        able & (churn < np.median(churn[able])),
-        able & (churn > np.median(churn[able])),
-    ):
-        mean, count = expected[chosen].mean(), chosen.sum()
-        error = (mean / count) ** 0.5
-        assert abs(left[chosen].mean() - mean) < 4 * error
+def test_who_leaves_follows_the_hazards_and_those_the_churn_scores() -> None:
+    """Over sixty days and as a whole: who ports out, who ends, and who of them has a high score."""
+    inputs = world()
+    config, population, frame = inputs.config, inputs.population, inputs.frames["subscribers"]
+    days = []
+    for day in DAYS:
+        state = state_of(day).filter(pl.col("entity") < config.subscribers)
+        weight = Calendar.of(config, day).weight
+        left = (pl.col("status") == "active") & pl.col("change").is_in(ENDS)
+        days.append(
+            state.select(
+                "entity",
+                expected=pl.col("churn_hazard") * weight,
+                left=left.fill_null(False),
+                ports=(pl.col("change") == "port-out").fill_null(False),
+            )
+        )
+    found = pl.concat(days).group_by("entity").agg(pl.all().sum()).sort("entity")
+    expected, left = found["expected"].to_numpy(), found["left"].to_numpy().astype(float)
+    size = config.subscribers
+    kind = population.kind[:size]
+    people = (kind == PERSON) | (kind == BUSINESS)
+    prepaid = (inputs.plans["payment"] == "prepaid").to_numpy()[population.plan[:size]]
+    churn = frame["churn_score"].to_numpy()[:size]
+    assert not left[kind == VISITOR].any()
+    for able in (people & prepaid, people & ~prepaid):
+        high = able & (churn > np.median(churn[able]))
+        for chosen in (able, high, able & ~high):
+            assert expected[chosen].sum() > 40
+            error = np.sqrt(expected[chosen].sum())
+            assert abs(left[chosen].sum() - expected[chosen].sum()) < 4 * error
+        assert left[high].sum() > 1.3 * left[able & ~high].sum()
+    # 60 % take the number along (BIPT), fewer of the prepaid ones.
+    ports = found["ports"].to_numpy()
+    assert 0.5 < ports[people & ~prepaid].sum() / left[people & ~prepaid].sum() < 0.7
+    assert 0.2 < ports[people & prepaid].sum() / left[people & prepaid].sum() < 0.4
 
 
 def test_machines_hardly_and_visitors_never_change() -> None:
@@ -130,7 +170,7 @@ def test_nothing_is_held_by_two_at_once() -> None:
     """Sweep through the changes: who gets something must find it free."""
     identities, size = long_run(), world().population.size
     for name in ("imsi", "iccid", "msisdn", "imei"):
-        code = getattr(identities, name).rank("dense").cast(pl.Int64).to_numpy() - 1
+        code = getattr(identities, name).to_series().rank("dense").cast(pl.Int64).to_numpy() - 1
         holder = np.full(code.max() + 1, -1)
         assert len(np.unique(code[:size])) == size, f"{name} of the registry"
         holder[code[:size]] = np.arange(size)
@@ -148,7 +188,7 @@ def test_numbers_rest_before_they_come_back() -> None:
     own = world().config.own_operator.plmn
     given_up: dict[str, tuple[int, int]] = {}
     recycled = 0
-    numbers = identities.msisdn.to_list()
+    numbers = identities.msisdn.to_series().to_list()
     holders = identities.number_holder.to_list()
     moving = np.flatnonzero(np.isin(identities.kind, [NUMBER_CHANGE, PORT_IN]))
     registry = set(numbers[:size])
@@ -179,8 +219,8 @@ def test_others_have_none_of_our_numbers() -> None:
     inputs, identities = world(), long_run()
     plmn = inputs.frames["subscribers"]["home_plmn"]
     directory = Directory.of(inputs.config, inputs.population, plmn)
-    outside = set(directory.number.slice(directory.own).to_list())
-    assert outside.isdisjoint(identities.msisdn.to_list())
+    outside = set(directory.number.to_series()[directory.own :])
+    assert outside.isdisjoint(identities.msisdn.to_series())
 
 
 def test_both_sims_of_a_phone_change_together() -> None:
@@ -208,15 +248,8 @@ def test_both_sims_of_a_phone_change_together() -> None:
     assert (body % 2 == 0).all()
     dual = inputs.frames["devices"]["dual_sim"].to_numpy()
     assert dual[pairs["device"].to_numpy()].all()
-    # A second SIM has an upgrade of its own only when the first one is gone.
-    gone = {
-        int(identities.entity[row]): int(identities.time[row])
-        for row in np.flatnonzero(identities.kind == PORT_OUT)
-    }
-    lonely = frame.filter("second").join(
-        frame.filter(~pl.col("second")), on=["leader", "time"], how="anti"
-    )
-    assert all(gone[leader] < time for leader, time in lonely.select("leader", "time").rows())
+    # A second SIM has no upgrade of its own: the phone is its leader's, also when that one is gone.
+    assert pairs.height == frame["second"].sum()
 
 
 def test_a_new_phone_is_never_worse() -> None:
@@ -257,17 +290,61 @@ def test_only_what_the_kind_says_changes() -> None:
         assert (differs == np.isin(identities.kind, kinds)).all(), name
 
 
-def test_nothing_follows_a_port_out() -> None:
-    identities = long_run()
-    last = np.zeros(world().population.size, dtype=np.int64)
-    last[identities.entity] = identities.time
-    out = identities.kind == PORT_OUT
-    assert (identities.time[out] == last[identities.entity[out]]).all()
-    config = world().config
-    own = config.operators.index(config.own_operator)
-    assert (identities.operator[~out] == own).all()
-    assert not (identities.operator[out] == own).any()
-    assert len(np.unique(identities.operator[out])) == len(config.operators) - 1
+def test_nothing_follows_the_end_of_a_subscription_but_its_return() -> None:
+    """In the records, which leave out what would have changed of somebody who is gone."""
+    inputs, rows = world(), sixty_days()
+    ends = rows["change_type"].is_in(["port_out", "termination"])
+    begins = rows["change_type"].is_in(["win_back", "activation"])
+    gone: set[int] = set(range(inputs.config.subscribers, inputs.population.size))
+    for entity, end, begin in zip(rows["entity"], ends, begins, strict=True):
+        assert (entity in gone) == begin
+        gone.discard(entity)
+        if end:
+            gone.add(entity)
+    counts = dict(rows["change_type"].value_counts().iter_rows())
+    assert set(counts) == {str(kind) for kind in KINDS}
+    # Of the known changes, those of customers are told, and no others.
+    known = inputs.identities_until(DAYS[-1])
+    swaps = np.concatenate([known.changes_of(day) for day in DAYS])
+    told = rows.filter(~(ends | begins)).select("entity", "event_time").rows()
+    micros = {(entity, round(moment.timestamp() * 1e6)) for entity, moment in told}
+    meant = set(zip(known.entity[swaps].tolist(), known.time[swaps].tolist(), strict=True))
+    assert micros < meant
+    assert len(meant) - len(micros) < 0.05 * len(meant)
+
+
+def test_the_serving_network_says_who_is_gone_and_where() -> None:
+    config, rows = world().config, sixty_days()
+    names = [operator.plmn for operator in config.operators]
+    home = world().home_plmn.to_series()
+    for kind, entity, serving in rows.select("change_type", "entity", "serving_plmn").rows():
+        if kind == "termination":
+            assert serving is None
+        elif kind == "port_out":
+            assert serving == names[int(operator_after_port_out(config, np.array([entity]))[0])]
+            assert serving != config.own_operator.plmn
+        else:
+            assert serving == home[entity]
+    out = rows.filter(pl.col("change_type") == "port_out")
+    assert out["serving_plmn"].n_unique() == len(config.operators) - 1
+
+
+def test_who_begins_had_nothing_before_and_nobody_elses_identity() -> None:
+    inputs, rows = world(), sixty_days()
+    before = [f"previous_{name}" for name in ("imsi", "msisdn", "imei")]
+    begins = pl.col("change_type").is_in(["win_back", "activation"])
+    new, old = rows.filter(begins), rows.filter(~begins)
+    assert new.select(pl.all_horizontal(pl.col(before).is_null().all())).item()
+    assert old.select(pl.all_horizontal(pl.col(before).is_not_null().all())).item()
+    # Prospects begin with what the registry has for them, each once and in their order.
+    joined = rows.filter(pl.col("change_type") == "activation")
+    config = inputs.config
+    expected = range(config.subscribers, config.joined_by(DAYS[-1]))
+    assert joined["entity"].sort().to_list() == list(expected)
+    prospects = inputs.frames["subscribers"][expected.start : expected.stop]
+    by_key = joined.sort("entity")
+    for name in ("subscriber_id", "imsi", "msisdn", "imei", "iccid", "device_id"):
+        assert by_key[name].to_list() == prospects[name].to_list(), name
 
 
 def test_a_later_horizon_only_adds_rows() -> None:
@@ -276,10 +353,12 @@ def test_a_later_horizon_only_adds_rows() -> None:
     for earlier, later in ((short, middle), (middle, long_run())):
         count, versions = len(earlier.entity), len(earlier.imsi)
         assert len(later.entity) > count
-        for name in ("entity", "time", "kind", "previous", "operator"):
+        for name in ("entity", "time", "kind", "previous"):
             assert (getattr(later, name)[:count] == getattr(earlier, name)).all(), name
-        for name in ("imsi", "msisdn", "imei", "iccid", "number_holder"):
-            assert getattr(later, name).head(versions).equals(getattr(earlier, name)), name
+        for name in ("imsi", "msisdn", "imei", "iccid"):
+            known = getattr(earlier, name).numbers
+            assert (getattr(later, name).numbers[:versions] == known).all(), name
+        assert later.number_holder.head(versions).equals(earlier.number_holder)
         for name in ("device", "rat", "volte"):
             assert (getattr(later, name)[:versions] == getattr(earlier, name)).all(), name
     assert (np.diff(long_run().time) >= 0).all()
@@ -295,15 +374,14 @@ def test_used_up_ranges_make_fewer_changes(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(allotment, "own_window", lambda config: (first, first + 10))
     monkeypatch.setattr(allotment, "ported_window", lambda config, operator: (900_000, 900_020))
     monkeypatch.setattr(allotment, "_PHONES_PER_TAC", 3)
-    monkeypatch.setattr(numbering, "ICCID_CAPACITY", 5040)
+    monkeypatch.setattr(numbering, "ICCID_CAPACITY", inputs.population.size + 40)
     tight = identities_until(inputs, dt.date(2028, 1, 1))
     counts = {kind: int((tight.kind == kind).sum()) for kind in range(len(KINDS))}
     assert counts[SIM_SWAP] == 40
     assert counts[PORT_IN] == 40
     assert 10 < counts[NUMBER_CHANGE] < (usual.kind == NUMBER_CHANGE).sum()
     assert 2000 < counts[DEVICE_UPGRADE] < (usual.kind == DEVICE_UPGRADE).sum()
-    assert counts[PORT_OUT] == (usual.kind == PORT_OUT).sum()
-    assert tight.imei.str.slice(5, 3).max() == "999"
+    assert tight.imei.to_series().str.slice(5, 3).max() == "999"
 
 
 @pytest.mark.parametrize("day", [EPOCH, dt.date(2026, 7, 14), dt.date(2027, 1, 1)])
@@ -319,25 +397,17 @@ def test_look_ups_agree_with_the_changes(day: dt.date) -> None:
     exact = identities.time[around] - day_start(day)
     asked = np.concatenate([asked, identities.entity[around], identities.entity[around]])
     time = np.concatenate([time, exact, exact - 1])
-    rows, serving = found.row(asked, time), found.in_service(asked, time)
+    rows = found.row(asked, time)
     changes: dict[int, list[int]] = {}
     for change, who in enumerate(identities.entity.tolist()):
         changes.setdefault(who, []).append(change)
-    for who, moment, row, serves in zip(
-        asked.tolist(), time.tolist(), rows.tolist(), serving.tolist(), strict=True
-    ):
+    for who, moment, row in zip(asked.tolist(), time.tolist(), rows.tolist(), strict=True):
         done = [
             change
             for change in changes.get(who, [])
             if identities.time[change] <= day_start(day) + moment
         ]
         assert row == (size + done[-1] if done else who)
-        assert serves == (PORT_OUT not in identities.kind[done])
-    leaving, left = found.leavers(np.arange(size))
-    out = np.flatnonzero(identities.kind[around] == PORT_OUT)
-    assert dict(zip(leaving.tolist(), left.tolist(), strict=True)) == dict(
-        zip(identities.entity[around][out].tolist(), exact[out].tolist(), strict=True)
-    )
     at_start = identities.version_at_start(day)
     assert (at_start == found.row(np.arange(size), np.full(size, -1))).all()
     assert (at_start == found.start_version).all()
@@ -346,26 +416,29 @@ def test_look_ups_agree_with_the_changes(day: dt.date) -> None:
 
 
 def test_the_records_are_the_changes_of_the_day() -> None:
-    inputs = world()
-    day = inputs.day(dt.date(2026, 5, 4))
-    frame = make_day(inputs, "identity_changes", day.date)
-    assert frame.height > 10
-    identities = inputs.identities
-    assert frame.height == len(identities.changes_of(day.date))
+    inputs, date = world(), DAYS[11]
+    day = inputs.day(date)
+    frame = sixty_days().filter(pl.col("event_time").dt.date() == date)
+    assert frame.height > 30
     assert frame["event_id"].n_unique() == frame.height
-    assert (frame["event_time"].dt.date() == day.date).all()
-    assert set(frame["change_type"].cast(pl.String)) <= {str(kind) for kind in KINDS}
-    rows = frame.select("subscriber_id", "event_time", "imsi", "msisdn", "imei").rows()
-    number = {key: n for n, key in enumerate(inputs.population.subscriber_id.tolist())}
-    for subscriber, moment, *identity in rows:
-        entity = np.array([number[subscriber]])
+    lives = state_of(date).filter(pl.col("change").is_in(list(RECORDED)))
+    recorded = frame.filter(pl.col("change_type").is_in(list(RECORDED.values())))
+    assert lives.height == recorded.height > 0
+    merged = lives.join(recorded, on="subscriber_id", validate="1:1")
+    assert merged.height == lives.height
+    assert (merged["change"].replace_strict(RECORDED) == merged["change_type"]).all()
+    assert (merged["change_time"] == merged["event_time"]).all()
+    identities = inputs.identities
+    for entity, moment, *identity in frame.select(
+        "entity", "event_time", "imsi", "msisdn", "imei"
+    ).rows():
         micros = round(moment.timestamp() * 1e6) - day.start
-        row = int(day.identity(entity, np.array([micros]))[0])
+        row = int(day.identity(np.array([entity]), np.array([micros]))[0])
         assert [identities.imsi[row], identities.msisdn[row], identities.imei[row]] == identity
 
 
 def test_parts_never_show() -> None:
-    day = dt.date(2026, 5, 4)
+    day = DAYS[4]
     coarse, fine = (
         make_day(inputs_of(small_world(subscribers=6000, part_size=size)), "identity_changes", day)
         for size in (8192, 1024)
@@ -376,14 +449,30 @@ def test_parts_never_show() -> None:
 
 def test_the_day_of_the_generators_knows_devices_and_grows_its_horizon() -> None:
     inputs = inputs_of(small_world(subscribers=3000))
+    size = inputs.population.size
     first = inputs.day(EPOCH)
     assert (first.rat == inputs.population.rat).all()
     assert (first.volte == inputs.population.volte).all()
     known = len(inputs.identities.imsi)
     later = inputs.day(dt.date(2026, 12, 31))
     assert (later.rat != inputs.population.rat).any()
-    everybody = np.arange(3000)
-    rows = later.identity(everybody, np.full(3000, DAY + 5 * HOUR))
+    everybody = np.arange(size)
+    rows = later.identity(everybody, np.full(size, DAY + 5 * HOUR))
     assert len(inputs.identities.imsi) > known
-    assert (rows >= 3000).sum() > 500
-    assert not later.in_service(everybody, np.zeros(3000, dtype=np.int64)).all()
+    assert (rows >= size).sum() > 500
+
+
+def test_the_day_of_the_generators_knows_who_is_in_service() -> None:
+    """From before a record of an end, or of a beginning, to after it; also over midnight."""
+    date = DAYS[12]
+    rows = sixty_days().filter(pl.col("event_time").dt.date() == date)
+    day, after = world().day(date), world().day(date + dt.timedelta(days=1))
+    for kinds, ends in ((["port_out", "termination"], True), (["activation", "win_back"], False)):
+        some = rows.filter(pl.col("change_type").is_in(kinds))
+        entity = some["entity"].to_numpy()
+        assert len(entity) > 5
+        time = some["event_time"].cast(pl.Int64).to_numpy() - day.start
+        for asked, shift in ((day, 0), (after, DAY)):
+            assert (asked.in_service(entity, time - shift - 1) == ends).all()
+            assert (asked.in_service(entity, time - shift) != ends).all()
+        assert (day.in_service(entity, np.full(len(entity), DAY + HOUR)) != ends).all()

@@ -27,7 +27,8 @@ from telco_pipeline.engine.calendar import DAY, HOUR, SECOND, day_number
 from telco_pipeline.generators import Inputs
 from telco_pipeline_tests.generators.kit import AUTUMN, SPRING, inputs_of, make_day, small_world
 
-_PEOPLE = 3000
+_SUBSCRIBERS = 3000
+_PEOPLE = 3468  # those who join later too: they are somewhere before they do
 _SITES = 1500
 _WEDNESDAY = dt.date(2026, 1, 14)
 _ONE = dt.timedelta(days=1)
@@ -37,7 +38,8 @@ Rows = npt.NDArray[np.int64]
 @cache
 def _inputs() -> Inputs:
     """Return a world with as many sites as make places apart visible."""
-    world = small_world(subscribers=_PEOPLE, part_size=1024)
+    world = small_world(subscribers=_SUBSCRIBERS, part_size=1024)
+    assert world.all_subscribers == _PEOPLE
     network = world.network.model_copy(update={"sites": _SITES})
     return inputs_of(world.model_copy(update={"network": network}))
 

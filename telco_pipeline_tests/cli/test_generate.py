@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from telco_pipeline import runs
+from telco_pipeline.assets import metadata
+from telco_pipeline.causality import CHAINS
 from telco_pipeline.cli import demo, options
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.integrity import Finding
@@ -19,7 +21,6 @@ from telco_pipeline_tests.cli.conftest import (
     Telco,
     assert_refused,
     provenances,
-    run_process,
     start_process,
 )
 
@@ -27,6 +28,7 @@ PASSED = Finding("contract", "plans", None, True, 0, 14, [], "all is well", "")
 FAILED = Finding(
     "foreign_keys", "cdrs_voice", None, False, 3, 90, [], "3 values are lost", "telco generate"
 )
+DAYS = 5
 MADE = DatasetSummary("plans", 1, 14, 5000, 0.5)
 
 
@@ -55,6 +57,14 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> dict:
     return box
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what Dagster shows of a partition but for its figures: drawing takes seconds."""
+    monkeypatch.setattr(
+        metadata, "impressions", lambda operation, _, report: metadata.figures(operation, report)
+    )
+
+
 class TestOutcomes:
     def test_success_shows_datasets_checks_and_place(
         self, telco: Telco, tmp_path: Path, outcome: dict
@@ -77,6 +87,28 @@ class TestOutcomes:
         assert "FAILED cdrs_voice, foreign_keys: 3 values are lost" in result.stdout
         assert "mend it: telco generate" in result.stdout
         assert "cdrs_voip" in result.stdout
+
+    def test_comparisons_have_a_line_each(self, telco: Telco, outcome: dict) -> None:
+        fine, doubtful, wrong = CHAINS
+        told = "rate ratio 2.10 (1.60 to 2.70): 90 in 1,000 person-days against 40 in 900"
+        close = "rate ratio 1.10 (0.90 to 1.30)"
+        outcome["summary"] = summary(
+            PASSED,
+            Finding(fine, "(all)", None, True, 0, 1900, [], told, ""),
+            Finding(doubtful, "(all)", None, False, 1, 1900, [], close, "look at it", doubt=True),
+            Finding(wrong, "(all)", None, False, 1, 1900, [], "rate ratio 0.50", "telco generate"),
+        )
+
+        lines = [" ".join(line.split()) for line in telco("generate").stdout.splitlines()]
+
+        assert f"{fine}: {told}" in lines
+        assert f"DOUBT {doubtful}: {close}" in lines
+        assert f"FAILED (all), {wrong}: rate ratio 0.50" in lines
+        assert not any(line.startswith(f"{wrong}:") for line in lines), "told once"
+        assert "2 checks passed, 1 failed, 1 in doubt." in lines
+        assert {line.split()[0]: " ".join(line.split()[4:]) for line in lines if "1,900" in line}[
+            doubtful
+        ] == "1 in doubt"
 
     def test_error_for_people_is_one_line(self, telco: Telco, outcome: dict) -> None:
         failure = RunFailure("plans", "the lake holds another world", expected=True)
@@ -163,24 +195,24 @@ class TestRealRun:
                 assert len(lake.days(name)) == small_lake.days
 
     def test_days_are_made_again_alike_and_the_world_is_kept(
-        self, small_lake: LakeOnDisk, tmp_path: Path
+        self, telco: Telco, small_lake: LakeOnDisk, tmp_path: Path, no_pictures: None
     ) -> None:
         copy = Path(shutil.copytree(small_lake.path, tmp_path / "lake"))
         world = (copy / "subscribers" / "_provenance.json").read_text()
-        before = {record["dataset"]: record for record in provenances(copy / "cdrs_voice")}
+        before = {record["day"]: record for record in provenances(copy / "cdrs_voice")}
 
-        result = run_process(
+        result = telco(
             *("generate", "--subscribers", small_lake.subscribers, "--lake", copy),
-            *("--days", small_lake.days, "--shards", 2),
-            cwd=tmp_path,
+            *("--days", small_lake.days, "--shards", 2, "--workers", 1),
         )
 
-        assert result.returncode == 0, result.stderr
+        assert result.exit_code == 0, result.stderr
         assert (copy / "subscribers" / "_provenance.json").read_text() == world
-        after = {record["dataset"]: record for record in provenances(copy / "cdrs_voice")}
-        for name, record in after.items():
-            assert record["content_hash"] == before[name]["content_hash"]
-            assert record["created_at"] > before[name]["created_at"]
+        after = {record["day"]: record for record in provenances(copy / "cdrs_voice")}
+        assert len(after) == small_lake.days
+        for day, record in after.items():
+            assert record["content_hash"] == before[day]["content_hash"]
+            assert record["created_at"] > before[day]["created_at"]
 
     def test_progress_without_a_terminal_is_a_few_plain_lines(self, small_lake: LakeOnDisk) -> None:
         lines = small_lake.stderr.splitlines()
@@ -203,7 +235,7 @@ class TestRealRun:
         assert_refused(telco("demo", "--lake", small_lake.path), "another world", "--lake")
         assert provenances(small_lake.path) == before
 
-    def test_inputs_are_made_too(self, telco: Telco, tmp_path: Path) -> None:
+    def test_inputs_are_made_too(self, telco: Telco, tmp_path: Path, no_pictures: None) -> None:
         result = telco(
             *("generate", "--subscribers", 50, "--lake", tmp_path / "lake", "--workers", 1),
             *("--datasets", "customer_service"),
@@ -213,13 +245,14 @@ class TestRealRun:
         lake = Lake(tmp_path / "lake")
         assert lake.exists("subscribers")
         assert lake.exists("customer_service")
+        assert lake.exists("subscriber_state")
         assert not lake.exists("cdrs_voice")
 
 
 def test_ctrl_c_leaves_only_whole_partitions(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     process = start_process(
-        *("generate", "--subscribers", 3000, "--days", 30, "--lake", lake, "--workers", 2),
+        *("generate", "--subscribers", 3000, "--days", DAYS, "--lake", lake, "--workers", 2),
         cwd=tmp_path,
     )
     deadline = time.monotonic() + 120
@@ -234,7 +267,7 @@ def test_ctrl_c_leaves_only_whole_partitions(tmp_path: Path) -> None:
     assert error.strip().splitlines()[-1].startswith("telco: stopped")
     assert "Traceback" not in out + error
     made = provenances(lake)
-    assert 0 < len(made) < sum(30 if one.daily else 1 for one in DATASETS.values())
+    assert 0 < len(made) < sum(DAYS if one.daily else 1 for one in DATASETS.values())
     for record in made:
         day = f"day={record['day']}" if record["day"] else ""
         for file in record["files"]:

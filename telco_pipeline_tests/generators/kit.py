@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from telco_pipeline.engine.parts import parts
+from telco_pipeline.contracts import DATASETS
+from telco_pipeline.engine.parts import Part, parts
 from telco_pipeline.generators import GENERATORS, Inputs
 from telco_pipeline.settings import WorldConfig, load_world
 from telco_pipeline.world.catalogue import build_devices, build_plans
@@ -24,6 +25,11 @@ SPRING = dt.date(2026, 3, 29)
 
 AUTUMN = dt.date(2026, 10, 25)
 """The day on which the clock goes from 03:00 back to 02:00 local time (01:00 UTC)."""
+
+EVE = dt.timedelta(days=1)
+
+BEFORE = dt.timedelta(days=8)
+"""From the epoch to the clock change: the state follows from all days since the epoch."""
 
 LOCAL = "Europe/Brussels"
 
@@ -59,7 +65,7 @@ def inputs_of(config: WorldConfig) -> Inputs:
     subscribers = pl.concat(
         [
             build_subscribers(config, registry, part)
-            for part in parts(config.subscribers, config.part_size)
+            for part in parts(config.all_subscribers, config.part_size)
         ]
     )
     return Inputs(
@@ -81,10 +87,17 @@ def inputs_of(config: WorldConfig) -> Inputs:
 def make_day(inputs: Inputs, name: str, day: dt.date) -> pl.DataFrame:
     """Return all records of a dataset on a day, part after part."""
     generator = GENERATORS[name]
-    count = inputs.frames[generator.entities].height
-    return pl.concat(
-        [generator.make(inputs, day, part) for part in parts(count, inputs.config.part_size)]
-    )
+    made = [generator.make(inputs, day, part) for part in parts_of(inputs, name, day)]
+    return pl.concat(made)
+
+
+def parts_of(inputs: Inputs, name: str, day: dt.date) -> list[Part]:
+    """Return the parts of a dataset's day, as production cuts them."""
+    if DATASETS[name].whole:
+        return [Part(0, 0, 0)]
+    elements = inputs.frames["network_elements"].height
+    of_people = GENERATORS[name].entities == "subscribers"
+    return parts(inputs.config.joined_by(day) if of_people else elements, inputs.config.part_size)
 
 
 class Operator:
@@ -123,10 +136,12 @@ class Operator:
         """Who has which identity when, from the registry and the records of its changes alone.
 
         The columns of `IDENTITY`, `valid_from` and `valid_to` (exclusive; null for the last one).
+        Who joins after the epoch has his first one when he does.
         """
         epoch, end = self.inputs.config.epoch, self.days[-1]
         moment = pl.Datetime("us", "UTC")
-        first = self.frame("subscribers").select(
+        ours = self.frame("subscribers").head(self.inputs.config.subscribers)
+        first = ours.select(
             *IDENTITY[:-1],
             serving_plmn="home_plmn",
             valid_from=pl.lit(dt.datetime.combine(epoch, dt.time(), dt.UTC)).cast(moment),
@@ -188,13 +203,13 @@ class Operator:
 @cache
 def spring_operator() -> Operator:
     """Return 3,000 subscribers over a Saturday, the Sunday of the clock change and a Monday."""
-    return Operator(SPRING - dt.timedelta(days=1), 3, subscribers=3000, part_size=1024)
+    return Operator(SPRING - EVE, 3, subscribers=3000, part_size=1024, epoch=SPRING - BEFORE)
 
 
 @cache
 def autumn_operator() -> Operator:
     """Return 1,500 subscribers over the days around the autumn's clock change."""
-    return Operator(AUTUMN - dt.timedelta(days=1), 3, subscribers=1500, part_size=1024)
+    return Operator(AUTUMN - EVE, 3, subscribers=1500, part_size=1024, epoch=AUTUMN - BEFORE)
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 from telco_pipeline.behaviour import machines
 from telco_pipeline.behaviour.rhythm import windows
 from telco_pipeline.engine.calendar import DAY, SECOND
-from telco_pipeline.generators.cdrs.data import TAIL
+from telco_pipeline.generators.cdrs.data_sessions import TAIL
 from telco_pipeline_tests.generators.kit import large_operator
 from telco_pipeline_tests.generators.test_semantics import holds
 

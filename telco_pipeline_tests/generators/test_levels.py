@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from telco_pipeline.contracts import DAILY_DATASETS
+from telco_pipeline.contracts import DATASETS
+from telco_pipeline.contracts.codes import LifeStatus
 from telco_pipeline.engine.calendar import days
+from telco_pipeline.generators import GENERATORS, Inputs
 from telco_pipeline_tests.generators.kit import LOCAL, inputs_of, make_day, small_world
 
 _WORLD = Path(__file__).parents[2] / "scenarios" / "world.yaml"
@@ -27,7 +29,7 @@ def _registry() -> pl.DataFrame:
 
 
 @cache
-def _inputs():
+def _inputs() -> Inputs:
     return inputs_of(small_world(_WORLD, subscribers=_SUBSCRIBERS))
 
 
@@ -38,12 +40,19 @@ def _records(name: str) -> pl.DataFrame:
     return made.with_columns(hour=local).join(_registry(), on="subscriber_id", how="left")
 
 
-def _humans() -> int:
-    return _registry().filter(pl.col("kind") != "machine").height
+@cache
+def _customers() -> float:
+    """Return how many people and firms are customers, in the mean of the days."""
+    human = (_registry()["kind"] != "machine").to_numpy()
+    active = list(LifeStatus).index(LifeStatus.ACTIVE)
+    served = [(_inputs().day(day).customers.status == active) & human for day in _DAYS]
+    # Prospects and who has left are none.
+    assert 0.9 < np.mean([each.sum() for each in served]) / human[:_SUBSCRIBERS].sum() < 1.02
+    return float(np.mean([each.sum() for each in served]))
 
 
 def _a_month(total: float) -> float:
-    return total / _humans() / len(_DAYS) * _MONTH
+    return total / _customers() / len(_DAYS) * _MONTH
 
 
 def _attempts() -> pl.DataFrame:
@@ -127,7 +136,7 @@ def test_uplink_share() -> None:
 
 def test_the_heaviest_tenth_carries_half_of_the_bytes() -> None:
     users = _peoples_data().group_by("subscriber_id").agg(volume=_VOLUME.sum())["volume"]
-    heaviest = users.sort(descending=True)[: _humans() // 10]
+    heaviest = users.sort(descending=True)[: round(_customers()) // 10]
     # 50-60 % in a month; two days scatter more.
     assert 0.45 < heaviest.sum() / users.sum() < 0.70
 
@@ -140,7 +149,11 @@ def test_busy_hour_of_data() -> None:
 
 
 def test_rows_a_day() -> None:
-    rows = sum(_records(name).height for name in DAILY_DATASETS if name != "network_logs")
+    # Of people and machines, and log lines; state and measurements go by the size of the network.
+    of_whom = {"event_id", "subscriber_id"}
+    names = [name for name in GENERATORS if of_whom <= set(DATASETS[name].columns)]
+    assert len(names) == 8
+    rows = sum(_records(name).height for name in names)
     rows += sum(make_day(_inputs(), "network_logs", day).height for day in _DAYS)
     assert 45 < rows / _SUBSCRIBERS / len(_DAYS) < 75
 

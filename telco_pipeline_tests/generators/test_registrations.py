@@ -41,14 +41,24 @@ def test_a_registration_is_refreshed_before_it_expires(made: pl.DataFrame) -> No
 def test_every_dialogue_ends_well_and_has_its_own_numbers(made: pl.DataFrame) -> None:
     inner = made.filter(pl.col("seconds").is_between(120, 3 * 86_400 - 120))
     dialogues = inner.group_by("session", maintain_order=True).agg("response", "seconds")
-    assert (dialogues["response"].list.last() == 200).all()
-    assert dialogues["response"].list.len().max() == 2
+    # But where the phone went off between two tries, or the network failed all four.
+    assert (dialogues["response"].list.last() == 200).mean() > 0.9995
+    assert dialogues["response"].list.len().max() <= 5
     twice = dialogues.filter(pl.col("response").list.len() == 2)
     challenged = twice.filter(pl.col("response").list.first() == 401)
     assert 0.1 < challenged.height / dialogues.height < 0.25
     wait = challenged["seconds"].list.diff().list.last()
     assert wait.is_between(0.09, 0.45).all()
     assert made["record"].n_unique() == made["call"].n_unique() == made.height
+
+
+def test_a_failed_registration_is_tried_again(made: pl.DataFrame) -> None:
+    inner = made.filter(pl.col("seconds").is_between(600, 3 * 86_400 - 600))
+    dialogues = inner.group_by("session", maintain_order=True).agg("response", "seconds")
+    failed = dialogues["response"].list.first().is_in([403, 503, 504])
+    assert 0.003 < failed.mean() < 0.02
+    wait = dialogues.filter(failed)["seconds"].list.diff().list.get(1, null_on_oob=True)
+    assert wait.drop_nulls().is_between(30, 60.1).all()
 
 
 def test_visitors_register_at_home() -> None:

@@ -86,6 +86,35 @@ def test_no_jump_at_midnight(stream: str, hour: int) -> None:
     assert abs(edge - 2 * rest) < 4.5 * np.sqrt(2 * rest) + 0.03 * rest, counts
 
 
+def test_the_network_goes_on_at_midnight() -> None:
+    """Load changes from 23 h to 0 h like from hour to hour; who is out of service stays so."""
+    operator = large_operator()
+    state = operator.all("network_state").sort("event_time", "cell_id")
+    hours = state["event_time"].n_unique()
+    assert hours == 24 * len(operator.days)
+    demand = state["demand"].to_numpy().astype(float).reshape(hours, -1)
+    step, lasting = np.diff(np.log(demand.sum(axis=1))), 0
+    for midnight in range(24, hours, 24):
+        around = step[[midnight - 3, midnight - 2, midnight, midnight + 1]]
+        assert around.min() - 0.1 < step[midnight - 1] < around.max() + 0.1
+        # Of each cell too: what it is offered follows from the hour before as it does elsewhere.
+        likeness = [
+            np.corrcoef(np.log1p(demand[hour - 1]), np.log1p(demand[hour]))[0, 1]
+            for hour in (midnight - 1, midnight, midnight + 1)
+        ]
+        assert likeness[1] > min(likeness[0], likeness[2]) - 0.02
+        eve, day = (
+            state.filter(pl.col("event_time") == start)
+            for start in state["event_time"].unique().sort()[[midnight - 1, midnight]]
+        )
+        both = eve.join(day, on="cell_id", suffix="_day")
+        lasts = pl.col("fault_id") == pl.col("fault_id_day")
+        out = both.filter(lasts & (pl.col("unavailable_until") == 60))
+        lasting += both.filter(lasts).height
+        assert (out["unavailable_from_day"] == 0).all()
+    assert lasting > 0
+
+
 @pytest.mark.parametrize("name", ["cdrs_voice", "cdrs_data", "cdrs_ims", "location_updates"])
 def test_no_pile_in_the_first_and_last_moment(name: str) -> None:
     operator = large_operator()
@@ -364,7 +393,9 @@ def test_no_session_is_lost_or_doubled_at_midnight() -> None:
     operator = spring_operator()
     config = operator.inputs.config
     charging = {**config.to_dict()["charging"], "data_time_limit_s": 7200}
-    whole = inputs_of(small_world(subscribers=3000, part_size=1024, charging=charging))
+    whole = inputs_of(
+        small_world(subscribers=3000, part_size=1024, charging=charging, epoch=config.epoch)
+    )
     singles = pl.concat([make_day(whole, "cdrs_data", day) for day in operator.days[:2]])
     # Only a change of the radio access cuts those.
     assert (singles["cause_for_rec_closing"] != 17).all()

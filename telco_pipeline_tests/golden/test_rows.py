@@ -3,6 +3,7 @@
 import pytest
 
 from telco_pipeline.contracts import DATASETS
+from telco_pipeline.workers import DERIVED
 from telco_pipeline_tests.golden import rows
 
 
@@ -19,7 +20,10 @@ def test_rows_are_as_they_were() -> None:
 
 def test_every_column_of_every_dataset_is_kept() -> None:
     columns = {key.split()[0]: set(hashes) for key, hashes in rows.kept().items()}
-    assert columns == {name: set(dataset.columns) for name, dataset in DATASETS.items()}
+    # Counters are sums of records in a lake: those are kept here, and that the sums are right is
+    # proved by tests of their own.
+    kept = [name for name in DATASETS if name not in DERIVED]
+    assert columns == {name: set(DATASETS[name].columns) for name in kept}
 
 
 def test_differences_name_datasets_and_columns() -> None:

@@ -18,7 +18,11 @@ LINKS = DATASETS["network_links"]
 CARE = DATASETS["customer_service"]
 """A daily dataset of few columns."""
 
-CONFIG = {"subscribers": 5000, "epoch": DAY}
+CONFIG = {
+    "subscribers": 5000,
+    "epoch": DAY,
+    "numbering": {"care_number": "+3280061000"},
+}
 
 
 def origin(seed: int = 42, name: str = "main") -> Origin:

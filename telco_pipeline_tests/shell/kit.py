@@ -14,8 +14,9 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from telco_pipeline import integrity, production
+from telco_pipeline import causality, integrity, production
 from telco_pipeline.assets import metadata
+from telco_pipeline.causality import Rates, Stratum
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.integrity import Finding
 from telco_pipeline.lake import Lake
@@ -80,6 +81,9 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
         metadata, "impressions", lambda operation, _, report: metadata.figures(operation, report)
     )
     fail_checks(monkeypatch, {})
+    nothing = (Stratum(0, 0, 0, 0),)
+    rates = [Rates(name, nothing) for name in causality.CHAINS]
+    monkeypatch.setattr(causality, "chain_rates", lambda lake: rates)
     return recorder
 
 

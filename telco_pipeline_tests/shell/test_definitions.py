@@ -87,7 +87,8 @@ def test_names_that_others_rely_on(defs: dg.Definitions) -> None:
         "places", "sites", "network_elements", "network_links", "cells", "devices", "plans",
         "subscribers", "cdrs_voice", "cdrs_sms", "cdrs_data", "cdrs_voip", "cdrs_ims",
         "location_updates", "network_logs", "customer_service", "social_ties", "identity_changes",
-        REPORT,
+        "prospects", "network_faults", "network_state", "subscriber_state", "alarms",
+        "element_metrics", "pm_counters", REPORT,
     }  # fmt: skip
     jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     assert jobs == {"operate", "build_world", "make_records", "what_if", "realism"}
@@ -99,6 +100,20 @@ def test_names_that_others_rely_on(defs: dg.Definitions) -> None:
         "fill_gaps": "45 */6 * * *",
     }
     assert repository.sensor_defs == []
+
+
+def test_groups(defs: dg.Definitions) -> None:
+    """A snapshot, as of names: the UI folds assets by them."""
+    groups: dict[str, set[str]] = {}
+    for spec in defs.resolve_all_asset_specs():
+        groups.setdefault(str(spec.group_name), set()).add(spec.key.to_user_string())
+    assert groups["state"] == {"prospects", "network_faults", "network_state", "subscriber_state"}
+    assert groups["oss"] == {"alarms", "element_metrics", "network_logs", "pm_counters"}
+    assert groups["subscribers"] == {"subscribers", "social_ties", "identity_changes"}
+    assert set(groups) == {
+        "places", "network", "catalogue", "subscribers", "cdrs", "mobility", "state", "oss", "care",
+        "analytics",
+    }  # fmt: skip
 
 
 def test_everything_is_described_and_off(defs: dg.Definitions) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from telco_pipeline import runs
+from telco_pipeline import causality, runs
 from telco_pipeline.assets import faults
+from telco_pipeline.causality import Rates, Stratum
 from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.errors import TelcoError
@@ -262,6 +263,10 @@ def test_run_operator_tells_what_came_of_it(tmp_path: Path, recorder: Recorder) 
     assert {each.dataset: each.rows for each in summary.datasets}["cdrs_voice"] == 306
     assert {finding.day for finding in summary.findings} == {None, *DAYS}
     assert all(finding.passed for finding in summary.findings)
+    # Comparisons over all days come once, and with their figures.
+    compared = [each for each in summary.findings if each.check in causality.CHAINS]
+    assert [each.check for each in compared] == list(causality.CHAINS)
+    assert all(each.message.startswith("not enough cases: 0 and 0") for each in compared)
     assert (summary.failures, summary.skipped) == ([], [])
 
 
@@ -284,6 +289,29 @@ def test_run_operator_tells_errors_and_failed_checks(
     assert "Traceback" in told["cdrs_data"].details or "Stack Trace" in told["cdrs_data"].details
 
 
+@pytest.mark.parametrize(
+    ("counted", "doubt"),
+    [(Stratum(40, 1000, 40, 1000), True), (Stratum(2, 10_000, 60, 10_000), False)],
+    ids=["chance alone", "wrong way round"],
+)
+def test_a_comparison_fails_a_run_only_if_it_is_surely_wrong(
+    tmp_path: Path,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    counted: Stratum,
+    doubt: bool,
+) -> None:
+    rates = [Rates(name, (counted,)) for name in causality.CHAINS]
+    monkeypatch.setattr(causality, "chain_rates", lambda lake: rates)
+    summary = run(tmp_path)
+    assert summary.success == doubt
+    assert summary.failures == [], "it is a check that failed"
+    compared = [each for each in summary.findings if each.check in causality.CHAINS]
+    assert [(each.passed, each.doubt, each.failed) for each in compared] == [
+        (False, doubt, not doubt)
+    ] * len(causality.CHAINS)
+
+
 def test_run_operator_tells_what_was_skipped(tmp_path: Path, recorder: Recorder) -> None:
     recorder.trouble["places"] = [TelcoError("no places")]
     summary = run(tmp_path)
@@ -295,7 +323,7 @@ def test_run_operator_makes_what_is_asked_and_what_it_lacks(
     tmp_path: Path, recorder: Recorder
 ) -> None:
     summary = run(tmp_path, datasets=["network_logs"])
-    made = {*STATIC_DATASETS, "network_logs"}
+    made = {*STATIC_DATASETS, "network_state", "network_logs"}
     assert {each.dataset for each in summary.datasets} == made
     assert {finding.dataset for finding in summary.findings} == made
     assert run(tmp_path, datasets=["plans"]).success, "no days are needed"

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
-from telco_pipeline import partitions
+from telco_pipeline import lineage, partitions
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.schedules import fill_gaps, missing_days, request_day
 from telco_pipeline_tests.shell.kit import (
@@ -24,7 +24,8 @@ from telco_pipeline_tests.shell.kit import (
 __all__ = ["recorder"]
 
 EPOCH = dt.date(2026, 1, 1)
-CHANGES = [dg.AssetKey("identity_changes")]
+HISTORY = [dg.AssetKey(name) for name in lineage.HISTORY]
+SMS = [dg.AssetKey("cdrs_sms")]
 TICK = dt.datetime(2026, 1, 11, 1, 30, tzinfo=dt.UTC)
 
 
@@ -82,7 +83,7 @@ def test_schedules_ask_for_their_days(defs: dg.Definitions, recorder: Recorder) 
         run_job(defs, "build_world", instance)
         filled = tick(defs, "fill_gaps", instance).run_requests or []
         run_job(
-            defs, "make_records", instance, ("2026-01-01", "2026-01-10"), asset_selection=CHANGES
+            defs, "make_records", instance, ("2026-01-01", "2026-01-10"), asset_selection=HISTORY
         )
         (night,) = tick(defs, "daily", instance).run_requests or []
         (midnight,) = tick(defs, "running_day", instance).run_requests or []
@@ -104,33 +105,33 @@ def test_all_days_are_a_gap_at_first(defs: dg.Definitions, recorder: Recorder) -
         assert spans(gaps(instance)) == [("2026-01-01", "2026-01-10")]
 
 
-def test_changes_of_identity_come_first_and_from_the_epoch(
+def test_state_and_identities_come_first_and_from_the_epoch(
     defs: dg.Definitions, recorder: Recorder
 ) -> None:
-    """Records of any day are checked against all changes before it."""
+    """State follows from day to day, and records are checked against all changes before them."""
     later = dt.datetime(2026, 6, 30, 0, 45, tzinfo=dt.UTC)
     with ephemeral() as instance:
         run_job(defs, "build_world", instance)
         (first,) = gaps(instance, later)
         assert isinstance(first, dg.RunRequest)
-        assert first.asset_selection == [dg.AssetKey("identity_changes")]
+        assert first.asset_selection == HISTORY
         assert spans([first]) == [("2026-01-01", "2026-05-30")]
         before = dt.datetime(2026, 1, 31, 0, 45, tzinfo=dt.UTC)
         assert spans(gaps(instance, before)) == [("2026-01-01", "2026-01-30")]
 
 
-def test_a_day_of_a_new_world_waits_for_changes_of_identity(
+def test_a_day_of_a_new_world_waits_for_state_and_identities(
     defs: dg.Definitions, recorder: Recorder
 ) -> None:
-    """Its records could not pass the check `identity`: no run may go red for that."""
+    """Its state could not be made, nor its records pass `identity`: no run may go red for that."""
     with dg.instance_for_test() as instance:
         run_job(defs, "build_world", instance)
         for name, eve in (("daily", "2026-01-09"), ("running_day", "2026-01-10")):
             (asked,) = tick(defs, name, instance).run_requests or []
-            assert asked.asset_selection == [dg.AssetKey("identity_changes")]
+            assert asked.asset_selection == HISTORY
             assert spans([asked]) == [("2026-01-01", eve)]
         run_job(
-            defs, "make_records", instance, ("2026-01-01", "2026-01-09"), asset_selection=CHANGES
+            defs, "make_records", instance, ("2026-01-01", "2026-01-09"), asset_selection=HISTORY
         )
         (night,) = tick(defs, "daily", instance).run_requests or []
         assert (night.partition_key, night.asset_selection) == ("2026-01-10", None)
@@ -139,18 +140,28 @@ def test_a_day_of_a_new_world_waits_for_changes_of_identity(
         assert spans(gaps(instance)) == [("2026-01-01", "2026-01-10")], "who makes the day then"
 
 
-def test_every_gap_in_the_changes_is_asked_for(defs: dg.Definitions, recorder: Recorder) -> None:
+@pytest.mark.parametrize("name", lineage.HISTORY)
+def test_every_gap_in_the_past_is_asked_for_in_one_run(
+    defs: dg.Definitions, recorder: Recorder, name: str
+) -> None:
+    """One run makes its days in order of time: two at once would wait for each other's state."""
+    others = [key for key in HISTORY if key != dg.AssetKey(name)]
     with ephemeral() as instance:
         run_job(defs, "build_world", instance)
         run_job(
-            defs, "make_records", instance, ("2026-01-03", "2026-01-04"), asset_selection=CHANGES
+            defs, "make_records", instance, ("2026-01-01", "2026-01-08"), asset_selection=others
         )
-        asked = day(instance, dt.date(2026, 1, 8))
-        assert spans(asked) == [("2026-01-01", "2026-01-02"), ("2026-01-05", "2026-01-07")]
-        assert len({each.run_key for each in asked if isinstance(each, dg.RunRequest)}) == 2
+        for made in ("2026-01-01", "2026-01-04"):
+            run_job(
+                defs, "make_records", instance, (made, made), asset_selection=[dg.AssetKey(name)]
+            )
+        (asked,) = day(instance, dt.date(2026, 1, 8))
+        assert isinstance(asked, dg.RunRequest)
+        assert spans([asked]) == [("2026-01-02", "2026-01-07")]
+        assert asked.asset_selection == HISTORY
 
 
-def test_the_first_day_needs_no_changes_before_it(defs: dg.Definitions, recorder: Recorder) -> None:
+def test_the_first_day_needs_nothing_before_it(defs: dg.Definitions, recorder: Recorder) -> None:
     with ephemeral() as instance:
         run_job(defs, "build_world", instance)
         (only,) = day(instance, EPOCH)
@@ -158,20 +169,45 @@ def test_the_first_day_needs_no_changes_before_it(defs: dg.Definitions, recorder
         assert only.partition_key == "2026-01-01"
 
 
-def test_changes_that_are_being_made_are_waited_for(
+def be_making(
+    monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance, first: str, last: str
+) -> None:
+    """Let an instance say that all datasets of some days are being made."""
+    known = instance.get_status_by_partition
+
+    def status(
+        key: dg.AssetKey, keys: Sequence[str], daily: dg.PartitionsDefinition
+    ) -> dict[str, dg.AssetPartitionStatus | None]:
+        coming = {each for each in keys if first <= each <= last}
+        found = dict(known(key, keys, daily) or {})
+        return found | dict.fromkeys(coming, dg.AssetPartitionStatus.IN_PROGRESS)
+
+    monkeypatch.setattr(instance, "get_status_by_partition", status)
+
+
+def test_a_past_that_is_being_made_is_waited_for(
+    defs: dg.Definitions, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = dt.datetime(2026, 6, 30, 0, 45, tzinfo=dt.UTC)
+    with ephemeral() as instance:
+        run_job(defs, "build_world", instance)
+        be_making(monkeypatch, instance, "2026-01-01", "2026-01-02")
+        told = "of 2026-01-01 to 2026-01-02 are being made"
+        assert told in reason(day(instance, dt.date(2026, 1, 3)))
+        assert told in reason(day(instance, dt.date(2026, 1, 8))), "days 3 to 7 follow from them"
+        assert told in reason(gaps(instance)), "as do all gaps after them"
+        assert told in reason(gaps(instance, later))
+
+
+def test_gaps_before_what_is_being_made_are_filled(
     defs: dg.Definitions, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ephemeral() as instance:
-        run_job(defs, "build_world", instance)
-        coming = dg.AssetPartitionStatus.IN_PROGRESS
-        monkeypatch.setattr(
-            instance,
-            "get_status_by_partition",
-            lambda key, keys, daily: dict.fromkeys(keys, coming),
-        )
-        assert "being made" in reason(day(instance, dt.date(2026, 1, 3)))
-        later = dt.datetime(2026, 6, 30, 0, 45, tzinfo=dt.UTC)
-        assert "being made" in reason(gaps(instance, later))
+        run_job(defs, "operate", instance, ("2026-01-01", "2026-01-05"))
+        recorder.trouble["cdrs_sms"] = [ValueError("bug")]
+        run_job(defs, "make_records", instance, ("2026-01-02", "2026-01-02"), asset_selection=SMS)
+        be_making(monkeypatch, instance, "2026-01-06", "2026-01-08")
+        assert spans(gaps(instance)) == [("2026-01-02", "2026-01-02")]
 
 
 def test_no_gap_is_no_run(defs: dg.Definitions, recorder: Recorder) -> None:
@@ -182,6 +218,9 @@ def test_no_gap_is_no_run(defs: dg.Definitions, recorder: Recorder) -> None:
 
 def test_gaps_are_found_between_what_is_there(defs: dg.Definitions, recorder: Recorder) -> None:
     with ephemeral() as instance:
+        run_job(
+            defs, "make_records", instance, ("2026-01-01", "2026-01-10"), asset_selection=HISTORY
+        )
         run_job(defs, "operate", instance, ("2026-01-03", "2026-01-05"))
         run_job(defs, "operate", instance, ("2026-01-08", "2026-01-08"))
         asked = gaps(instance)
@@ -190,6 +229,20 @@ def test_gaps_are_found_between_what_is_there(defs: dg.Definitions, recorder: Re
         ("2026-01-01", "2026-01-02"), ("2026-01-06", "2026-01-07"), ("2026-01-09", "2026-01-10"),
     ]  # fmt: skip
     assert len(set(keys)) == 3
+
+
+def test_what_follows_a_day_without_state_is_one_run(
+    defs: dg.Definitions, recorder: Recorder
+) -> None:
+    with ephemeral() as instance:
+        run_job(defs, "operate", instance, ("2026-01-01", "2026-01-08"))
+        recorder.trouble["cdrs_sms"] = [ValueError("bug")]
+        run_job(defs, "make_records", instance, ("2026-01-02", "2026-01-02"), asset_selection=SMS)
+        recorder.trouble["subscriber_state"] = [ValueError("bug")]
+        run_job(defs, "make_records", instance, ("2026-01-05", "2026-01-06"))
+        assert spans(gaps(instance)) == [
+            ("2026-01-02", "2026-01-02"), ("2026-01-05", "2026-01-10"),
+        ]  # fmt: skip
 
 
 def test_a_failed_day_is_a_gap(defs: dg.Definitions, recorder: Recorder) -> None:

@@ -1,11 +1,13 @@
-"""Stages: who asks for a later day gets the changes of identity of all days before it too."""
+"""Stages: who asks for a later day gets state and identities of all days before it too."""
 
 import datetime as dt
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from telco_pipeline import planning, runs
+from telco_pipeline import lineage, planning, runs
 from telco_pipeline.cli import options
 from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DAILY_DATASETS, DATASETS, STATIC_DATASETS
@@ -17,7 +19,8 @@ from telco_pipeline_tests.shell.kit import Recorder, ephemeral, fail_checks, rec
 __all__ = ["recorder"]
 
 EPOCH = dt.date(2026, 1, 1)
-RECORDS = [name for name in DAILY_DATASETS if name != "identity_changes"]
+PAST = list(lineage.HISTORY)
+RECORDS = [name for name in DAILY_DATASETS if name not in PAST]
 
 
 def days(first: int, last: int) -> list[dt.date]:
@@ -28,12 +31,14 @@ def stages(lake: Lake, names: list[str] | None, first: int, count: int) -> list[
     return stages_of(tiny_world(), lake, names, days(first, first)[0], count)
 
 
-def make_changes(lake: Lake, made: list[dt.date], code: str | None = None) -> None:
-    """Put changes of some days into a lake."""
-    config, dataset = tiny_world(), DATASETS["identity_changes"]
+def make_past(
+    lake: Lake, made: list[dt.date], code: str | None = None, names: Sequence[str] = PAST
+) -> None:
+    """Put state and changes of some days into a lake."""
+    config = tiny_world()
     origin = Origin(config.seed, config.world_hash, "main", {}, code or code_version(daily=True))
     lake.bind(origin, config.to_dict())
-    for day in made:
+    for dataset, day in product((DATASETS[name] for name in names), made):
         with lake.begin(dataset.name, day, origin) as pending:
             stats = [write_part(small_frame(dataset, day), pending.path(0), dataset)]
             pending.commit(stats, seconds=0.1, contract=dataset)
@@ -43,43 +48,51 @@ def test_from_the_epoch_on_it_is_one_run(tmp_path: Path) -> None:
     assert stages(Lake(tmp_path), None, 1, 3) == [Stage(list(DATASETS), days(1, 3))]
 
 
-def test_a_later_start_makes_the_changes_before_first(tmp_path: Path) -> None:
+def test_a_later_start_makes_the_past_first(tmp_path: Path) -> None:
     assert stages(Lake(tmp_path), None, 11, 2) == [
-        Stage([*STATIC_DATASETS, "identity_changes"], days(1, 12)),
+        Stage([*STATIC_DATASETS, *PAST], days(1, 12)),
         Stage(RECORDS, days(11, 12)),
     ]
     assert stages(Lake(tmp_path), ["identity_changes"], 11, 2) == [
-        Stage([*STATIC_DATASETS, "identity_changes"], days(1, 12))
+        Stage([*STATIC_DATASETS, *PAST], days(1, 12))
     ]
 
 
 def test_only_what_lacks_is_made(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    make_changes(lake, [*days(1, 4), *days(6, 9)])
+    make_past(lake, [*days(1, 4), *days(6, 9)])
     world = list(STATIC_DATASETS)
     assert stages(lake, ["cdrs_sms"], 3, 2) == [Stage([*world, "cdrs_sms"], days(3, 4))]
     assert stages(lake, ["cdrs_sms"], 8, 4) == [
-        Stage([*world, "identity_changes"], days(5, 11)),
+        Stage([*world, *PAST], days(5, 11)),
         Stage(["cdrs_sms"], days(8, 11)),
     ]
-    assert stages(lake, ["identity_changes", "cdrs_sms"], 2, 2) == [
-        Stage([*world, "identity_changes", "cdrs_sms"], days(2, 3))
+
+
+def test_what_is_there_of_the_past_is_not_made_again(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    make_past(lake, days(1, 9), names=["network_state"])
+    assert stages(lake, ["cdrs_sms"], 9, 1) == [
+        Stage([*STATIC_DATASETS, *PAST[1:]], days(1, 9)),
+        Stage(["cdrs_sms"], days(9, 9)),
     ]
 
 
 def test_changes_of_older_code_or_another_world_are_made_again(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    make_changes(lake, days(1, 4), code="old")
+    make_past(lake, days(1, 4), code="old")
     assert stages(lake, ["cdrs_sms"], 4, 1)[0].days == days(1, 4)
     other = tiny_world(seed=43)
     assert stages_of(other, lake, ["cdrs_sms"], days(4, 4)[0], 1)[0].days == days(1, 4)
 
 
-def test_what_bears_no_identity_needs_no_changes(tmp_path: Path) -> None:
+def test_what_looks_at_the_network_alone_needs_no_past_but_the_eve(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     assert stages(lake, ["network_logs"], 9, 1) == [
-        Stage([*STATIC_DATASETS, "network_logs"], days(9, 9))
+        Stage([*STATIC_DATASETS, "network_state"], days(8, 9)),
+        Stage(["network_logs"], days(9, 9)),
     ]
+    assert stages(lake, ["network_faults"], 9, 1)[0].days == days(9, 9)
     assert stages(lake, ["plans"], 9, 1)[0].datasets == ["plans"]
 
 
@@ -106,7 +119,7 @@ def test_a_first_run_that_fails_stops_the_second(
             tiny_world(), tmp_path, first=days(5, 5)[0], days=2, instance=instance
         )
     assert not summary.success
-    assert set(recorder.made) == {*STATIC_DATASETS, "identity_changes"}
+    assert set(recorder.made) == {*STATIC_DATASETS, *PAST}
     assert summary.skipped == RECORDS
 
 

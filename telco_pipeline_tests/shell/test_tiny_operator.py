@@ -3,74 +3,107 @@
 import datetime as dt
 import shutil
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from telco_pipeline import lineage, pictures, runs
+from telco_pipeline.assets.metadata import PREVIEW_ROWS
+from telco_pipeline.causality import CHAINS
 from telco_pipeline.contracts import DAILY_DATASETS, DATASETS, STATIC_DATASETS
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.integrity import WHOLE_LAKE
 from telco_pipeline.lake import Lake
+from telco_pipeline.production import produce
 from telco_pipeline_tests.shell.kit import ephemeral, tiny_world
 
-BRUSSELS = ZoneInfo("Europe/Brussels")
 DAYS = [dt.date(2026, 1, 1), dt.date(2026, 1, 2)]
+
+Book = dict[str, dict[str, dict[str, Any]]]
+"""What Dagster shows of each partition of each dataset; of a static one, the key is ''."""
+Made = tuple[Path, runs.RunSummary, Book]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, runs.RunSummary, dict[str, int]]:
-    """Run the operator once, and keep what Dagster's book says of one dataset."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Run the operator once, and keep what Dagster's book says."""
     root = tmp_path_factory.mktemp("operator")
+    book: Book = {}
     with ephemeral() as instance:
         summary = runs.run_operator(tiny_world(), root, days=2, instance=instance)
-        records = instance.fetch_materializations(dg.AssetKey("cdrs_data"), limit=9).records
-        book = {
-            str(record.partition_key): record.asset_materialization.metadata[
-                "dagster/row_count"
-            ].value
-            for record in records
-            if record.asset_materialization
-        }
+        for name in DATASETS:
+            records = instance.fetch_materializations(dg.AssetKey(name), limit=9).records
+            book[name] = {
+                record.partition_key or "": {
+                    key: told.value for key, told in record.asset_materialization.metadata.items()
+                }
+                for record in records
+                if record.asset_materialization
+            }
     return root, summary, book
 
 
-def test_all_is_made_and_passes(made: tuple[Path, runs.RunSummary, dict[str, int]]) -> None:
+def test_all_is_made_and_passes(made: Made) -> None:
     _, summary, _ = made
     assert summary.success, (summary.failures, summary.findings)
     assert [each.dataset for each in summary.datasets] == list(DATASETS)
     checked = {(finding.dataset, finding.day) for finding in summary.findings}
-    assert checked == {(name, None) for name in STATIC_DATASETS} | {
+    assert checked == {(name, None) for name in (*STATIC_DATASETS, WHOLE_LAKE)} | {
         (name, day) for name in DAILY_DATASETS for day in DAYS
     }
+    compared = [each.check for each in summary.findings if each.dataset == WHOLE_LAKE]
+    assert compared == list(CHAINS)
     references = {each.dataset for each in summary.findings if each.check == "foreign_keys"}
     assert references == {name for name, dataset in DATASETS.items() if dataset.foreign_keys}
 
 
-def test_the_book_and_the_lake_agree(made: tuple[Path, runs.RunSummary, dict[str, int]]) -> None:
+def test_the_book_and_the_lake_agree(made: Made) -> None:
     root, _, book = made
     lake = Lake(root)
-    assert book == {str(day): lake.read("cdrs_data", day, day).height for day in DAYS}
-    assert len(set(book.values())) == 2
+    for name, dataset in DATASETS.items():
+        days = DAYS if dataset.daily else [None]
+        told = {key: shown["dagster/row_count"] for key, shown in book[name].items()}
+        assert told == {str(day or ""): lake.rows(name, day) for day in days}, name
+    assert len({shown["dagster/row_count"] for shown in book["cdrs_data"].values()}) == 2
 
 
-def test_every_dataset_has_a_picture(made: tuple[Path, runs.RunSummary, dict[str, int]]) -> None:
-    root, _, _ = made
+def test_every_dataset_has_a_picture(made: Made) -> None:
+    """Of the newest day, as it shows in the UI."""
+    root, _, book = made
     assert set(pictures.PANELS) == set(DATASETS)
     lake = Lake(root)
     for name, dataset in DATASETS.items():
-        day = DAYS[0] if dataset.daily else None
-        picture = pictures.draw(lake, name, day, BRUSSELS)
+        day = DAYS[-1] if dataset.daily else None
+        shown = book[name][str(day or "")]
+        assert len(shown["preview"].records) == min(lake.rows(name, day), PREVIEW_ROWS)
         if lake.rows(name, day):
-            assert picture is not None
-            assert picture.startswith(f"![{name}")
-            assert len(picture) < 200_000, "metadata must stay small"
+            assert shown["picture"].startswith(f"![{name}")
+            assert len(shown["picture"]) < 200_000, "metadata must stay small"
         else:
-            assert picture is None
+            assert "picture" not in shown
 
 
-def test_broken_rows_stop_what_is_made_from_them(
-    made: tuple[Path, runs.RunSummary, dict[str, int]], tmp_path: Path
-) -> None:
+def test_state_is_made_in_order_of_time(made: Made, tmp_path: Path) -> None:
+    """Whatever the order in which its days are asked for; none without the one before."""
+    root = tmp_path / "lake"
+    shutil.copytree(made[0], root)
+    config, lake, told = tiny_world(), Lake(root), []
+    before = {day: lake.provenance("subscriber_state", day) for day in DAYS}
+    for day in DAYS:
+        shutil.rmtree(lake.directory("subscriber_state", day))
+    with pytest.raises(TelcoError, match=f"no subscriber_state of {DAYS[0]} yet"):
+        produce(config, lake, "subscriber_state", [DAYS[1]])
+    again = produce(
+        config, lake, "subscriber_state", DAYS[::-1], progress=lambda one: told.append(one.day)
+    )
+    assert told == DAYS
+    assert {one.day: one.content_hash for one in again} == {
+        day: record.content_hash for day, record in before.items() if record
+    }
+
+
+def test_broken_rows_stop_what_is_made_from_them(made: Made, tmp_path: Path) -> None:
     """A file that changed after its commit is found by the checks of its dataset alone."""
     root = tmp_path / "lake"
     shutil.copytree(made[0], root)

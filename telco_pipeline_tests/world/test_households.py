@@ -192,10 +192,16 @@ def test_number_holders_fit_the_ranges(registry: pl.DataFrame, config: WorldConf
     assert (rest["number_holder"] == rest["home_plmn"]).all()
 
 
-@pytest.mark.parametrize("subscribers", [1, 200, 30_000, 1_300_000, 1_800_000])
-def test_ported_numbers_are_nobody_elses(subscribers: int) -> None:
-    config = load_world(subscribers=subscribers)
-    number, holder = cards.ported_in(config, np.arange(subscribers))
+@pytest.mark.parametrize(
+    ("subscribers", "joins"),
+    [
+        (1, 0.0), (200, 0.0), (30_000, 0.0), (1_300_000, 0.0), (1_800_000, 0.0),
+        (1, 1.0), (200, 0.013), (30_000, 0.013), (30_000, 0.5), (1_200_000, 0.04),
+    ],
+)  # fmt: skip
+def test_ported_numbers_are_nobody_elses(subscribers: int, joins: float) -> None:
+    config = load_world(subscribers=subscribers, growth={"joins_per_month": joins, "months": 12})
+    number, holder = cards.ported_in(config, np.arange(config.all_subscribers))
     ported = number[holder >= 0]
     assert len(np.unique(ported)) == len(ported)
     others = [operator for operator in config.operators if not operator.own]
@@ -207,9 +213,17 @@ def test_ported_numbers_are_nobody_elses(subscribers: int) -> None:
         listed = order(np.arange(size)) + int(f"32{operator.ndcs[0]}") * 10**6
         mine = number[holder == position]
         assert not np.isin(mine, listed).any()
-        # Where the range is short of numbers fewer are ported.
+        # Where the range is short of numbers fewer are ported, and none to who comes later.
         wanted = int(subscribers * cards.PORTED_IN * operator.share / total)
-        assert len(mine) == max(min(wanted, order.size - size), 0)
+        before = int((holder[:subscribers] == position).sum())
+        assert before == max(min(wanted, order.size - size), 0)
+        later, room = len(mine) - before, max(order.size - size - before, 0)
+        due = config.prospects * operator.share / total
+        # One more or less, for what rounding leaves to the first or to the last of them.
+        assert min(due, room) - 1 - len(others) <= later <= min(due + 1, room)
+        assert len(mine) <= cards.numbers_brought(config, operator)
+    if config.prospects and subscribers < 100_000:
+        assert (holder[subscribers:] >= 0).all()
 
 
 @pytest.mark.parametrize("cut", [(0, 1), (63, 65), (100, 4_000), (29_950, 30_000)])

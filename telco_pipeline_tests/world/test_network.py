@@ -96,7 +96,7 @@ def test_identities(either: Network) -> None:
     assert gsm["tac"].max() < 1 << 16
 
 
-@pytest.mark.parametrize("sites", [7_000, 14_000])
+@pytest.mark.parametrize("sites", [7_000, pytest.param(14_000, marks=pytest.mark.long)])
 def test_identities_of_many_sites(places: pl.DataFrame, sites: int) -> None:
     built = build_network(with_network(load_world(), sites=sites), places)
     assert built.cells["cell_id"].n_unique() == len(built.cells)

@@ -32,6 +32,9 @@ SAMPLE: Final = 5_000
 SESSION_SAMPLE: Final = 1_500
 """People whose data sessions are, and three times as many as machines."""
 
+JOINING: Final = "prospects"
+"""Static dataset of those who join after the epoch."""
+
 _CODE: Final = pl.Int32
 
 
@@ -43,7 +46,8 @@ class Source:
         lake: The lake.
         world: Its world.
         days: Days to read, in order.
-        users: Registry sorted by `subscriber_id`: `subscriber_id`, `kind`, `payment`.
+        users: Registry, those who join later included, sorted by `subscriber_id`:
+            `subscriber_id`, `msisdn`, `kind`, `payment`, `registered` (in service on the epoch).
         cells: Cells in the order of their keys: `cell_id`, `site`, `rat_type`.
         sites: Kilometres east and north of each site, [sites, 2].
         sampled: Which users belong to the sample of people.
@@ -73,7 +77,7 @@ class Source:
             )
         plans = lake.read("plans", columns=["plan_id", "payment"])
         users = (
-            lake.read("subscribers", columns=["subscriber_id", "msisdn", "kind", "plan_id"])
+            _registry(lake)
             .join(plans, on="plan_id", how="left")
             .with_columns(pl.col("kind", "payment").cast(pl.String))
             .sort("subscriber_id")
@@ -85,6 +89,7 @@ class Source:
         ids = users["subscriber_id"].to_numpy()
         people = (users["kind"] == "person").to_numpy()
         machines = (users["kind"] == "machine").to_numpy()
+        there = users["registered"].to_numpy()
         return cls(
             lake=lake,
             world=world,
@@ -92,9 +97,9 @@ class Source:
             users=users,
             cells=cells.with_columns(pl.col("rat_type").cast(pl.String)),
             sites=plane(sites["latitude"].to_numpy(), sites["longitude"].to_numpy()),
-            sampled=_sample(ids, people, SAMPLE),
-            followed=_sample(ids, people, SESSION_SAMPLE)
-            | _sample(ids, machines, SESSION_SAMPLE // 3),
+            sampled=_sample(ids, people & there, SAMPLE),
+            followed=_sample(ids, people & there, SESSION_SAMPLE)
+            | _sample(ids, machines & there, SESSION_SAMPLE // 3),
         )
 
     @property
@@ -104,8 +109,13 @@ class Source:
 
     @property
     def count(self) -> int:
-        """How many users there are."""
+        """How many users there are, those who join later included."""
         return self.users.height
+
+    @cached_property
+    def registered(self) -> Flags:
+        """Which users stand in the registry: those in service on the epoch."""
+        return self.users["registered"].to_numpy()
 
     def of_kind(self, *kinds: str) -> Flags:
         """Return which users are of some kinds."""
@@ -125,6 +135,11 @@ class Source:
     def machines(self) -> Flags:
         """Which users are machines."""
         return self.of_kind("machine")
+
+    @cached_property
+    def prepaid(self) -> Flags:
+        """Which users pay in advance, by the plan of the registry."""
+        return (self.users["payment"] == "prepaid").fill_null(value=False).to_numpy()
 
     @cached_property
     def months(self) -> float:
@@ -193,6 +208,16 @@ class Source:
         """Return the row of a record's cell; -1 abroad."""
         number = pl.col("cell_id").cast(self.cell_names).to_physical().cast(_CODE)
         return number.fill_null(-1).alias("cell")
+
+
+def _registry(lake: Lake) -> pl.DataFrame:
+    """Return the registry, and behind it who joins after the epoch, if the world grows."""
+    columns = ["subscriber_id", "msisdn", "kind", "plan_id"]
+    parts = [lake.read("subscribers", columns=columns).with_columns(registered=pl.lit(True))]
+    if lake.exists(JOINING):
+        later = lake.read(JOINING, columns=columns)
+        parts.append(later.with_columns(registered=pl.lit(False)))
+    return pl.concat(parts)
 
 
 def _sample(ids: npt.NDArray[np.int64], wanted: Flags, size: int) -> Flags:

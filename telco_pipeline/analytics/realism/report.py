@@ -24,11 +24,7 @@ FRAUD: Final = "fraud"
 GROUPS: Final = (SOCIAL, RHYTHM, MOBILITY, DATA, MACHINES, QUALITY, FRAUD)
 """Groups of rows, in the order of the report."""
 
-OF_NETWORK: Final = "comes with the network's state"
-OF_STATE: Final = "comes with the subscribers' daily state: who churns"
 OF_SCENARIOS: Final = "comes with the scenarios"
-OF_BACK_OFFICE: Final = "comes with the back office"
-TOO_SHORT: Final = "not measurable in some weeks of records"
 """Why a row is listed but not counted."""
 
 

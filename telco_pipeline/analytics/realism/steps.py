@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from telco_pipeline.analytics.realism import bursts, market, mobility, rhythm, ties, traffic, voice
+from telco_pipeline.analytics.realism import (
+    bursts,
+    customers,
+    market,
+    mobility,
+    quality,
+    rhythm,
+    ties,
+    traffic,
+    voice,
+)
 from telco_pipeline.analytics.realism.catalogue import ROWS
 from telco_pipeline.analytics.realism.findings import Findings
 from telco_pipeline.analytics.realism.reading import (
@@ -40,7 +50,7 @@ def run(lake: Lake, days: Sequence[dt.date] | None, progress: Callable[[str], No
     return Report(
         world_hash=source.world.world_hash,
         seed=source.world.seed,
-        subscribers=source.count,
+        subscribers=int(source.registered.sum()),
         days=source.days,
         seconds=time.perf_counter() - started,
         records=records,
@@ -68,8 +78,12 @@ def _measure(source: Source, progress: Callable[[str], None]) -> tuple[Findings,
     mobility.measure(source, sightings(source, calls, messages, data), found)
     progress("data sessions and machines")
     traffic.measure(source, data, found)
-    progress("market and care")
+    progress("market")
     market.measure(source, calls, messages, data, found)
+    progress("quality of the network")
+    quality.measure(source, found)
+    progress("churn and care")
+    customers.measure(source, found)
     return found, len(calls) + len(messages) + data.records
 
 

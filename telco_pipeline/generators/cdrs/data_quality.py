@@ -1,12 +1,12 @@
 """What a data session has of the network: the rate, the round trip, lost packets.
 
 Belongs here: rates by radio access, throughput, latency and loss of the records of `cdrs_data`.
-Does not belong here: volumes and durations (`data`), the load of cells, which comes with the
-network's state.
+Does not belong here: volumes and durations (`data_usage`), the load of cells (`state.load`).
 
 While data flows it flows at the rate that the radio access gives the device: on LTE and NR the more
-the wider the carrier is. A transfer also waits
-for some round trips before it is up to speed, so that a small one is slower (TCP's slow start).
+the wider the carrier is, of which the load of the cell leaves a part. A transfer also waits for
+some round trips before it is up to speed, so that a small one is slower (TCP's slow start). What
+queues in a loaded cell waits longer, and some of it is lost.
 """
 
 from dataclasses import dataclass
@@ -21,15 +21,21 @@ from telco_pipeline.contracts.codes import Rat
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.tables import QuantileTable
-from telco_pipeline.generators.base import Inputs, Rows
+from telco_pipeline.generators.base import Day, Inputs, Rows
 from telco_pipeline.generators.cdrs.applications import middles
+from telco_pipeline.state.network import HOURS
 
 Floats = npt.NDArray[np.float64]
 
-# Downlink rate that one device sees: median in kbit/s and the most that the radio access gives
-# (EDGE with 4 slots, NB-IoT Cat NB2, LTE-M Cat M1, LTE Cat 6, NR on 100 MHz; medians: practice)
-# on a carrier of full width,
-# and how many times the downlink's rate is the uplink's.
+USUAL_FACTOR: Final = 0.7
+"""Part of the rate of an empty cell that others leave, as it usually is: abroad, where the state of
+our network does not count."""
+LEAST_FACTOR: Final = 0.02
+"""What a scheduler still gives in a cell that is full."""
+# Downlink rate that one device sees in a cell of usual load: median in kbit/s and the most that the
+# radio access gives (EDGE with 4 slots, NB-IoT Cat NB2, LTE-M Cat M1, LTE Cat 6, NR on 100 MHz;
+# medians: practice) on a carrier of full width, and how many times the downlink's rate is the
+# uplink's.
 _RATES: Final = {
     Rat.GERAN: (110.0, 220.0, 2.0),
     Rat.UTRAN: (3_000.0, 20_000.0, 3.0),
@@ -40,6 +46,8 @@ _RATES: Final = {
     Rat.NR: (110_000.0, 900_000.0, 6.0),
 }
 _MEDIAN_RATE, _HIGHEST_RATE, UPLINK_FACTOR = np.array([_RATES[rat] for rat in RATS]).T
+# In an empty cell.
+_MEDIAN_RATE = _MEDIAN_RATE / USUAL_FACTOR
 _LOWEST_RATE: Final = 0.3 * _MEDIAN_RATE
 KBIT_PER_MICROSECOND: Final = 8000.0
 """One byte a microsecond in kbit/s."""
@@ -133,6 +141,51 @@ class Quality:
     loss: npt.NDArray[np.int32]
 
 
+def state_rows(cell: npt.NDArray[np.integer], hour: Rows) -> Rows:
+    """Return where the state of each cell in an hour lies in a measure of the network's day.
+
+    Args:
+        cell: Rows of cells.
+        hour: UTC hour of the day; what lies behind midnight has the state of the last hour.
+    """
+    row = cell * np.int64(HOURS)
+    row += np.clip(hour, 0, HOURS - 1)
+    return row
+
+
+def part_of_rate(
+    day: Day,
+    cell: npt.NDArray[np.integer],
+    rat: npt.NDArray[np.int8],
+    state: Rows,
+    away: Rows,
+) -> Floats:
+    """Return the part of the rates of its radio access that a device gets in a cell.
+
+    Args:
+        day: The day.
+        cell: Rows of cells.
+        rat: Radio access (position in `RATS`).
+        state: Their `state_rows`.
+        away: Rows of who is abroad.
+    """
+    bandwidth = day.inputs.bandwidth[cell]
+    factor = day.network.measures["throughput_factor"].reshape(-1)[state]
+    if away.size:
+        bandwidth[away] = 0
+        factor[away] = USUAL_FACTOR
+    np.maximum(factor, np.float32(LEAST_FACTOR), out=factor)
+    share = share_of_rate(bandwidth, rat)
+    share *= factor
+    return share
+
+
+def least_factor(day: Day) -> float:
+    """Return the least part of an empty cell's rate that is left anywhere on a day."""
+    least = float(day.network.measures["throughput_factor"].min())
+    return max(min(least, USUAL_FACTOR), LEAST_FACTOR)
+
+
 def share_of_rate(bandwidth: Rows, rat: npt.NDArray[np.int8]) -> Floats:
     """Return the part of the rates of a radio access that a carrier gives, up to 1.
 
@@ -153,13 +206,13 @@ def time_per_byte(
     Args:
         place: How fast each session is among those of its radio access, below 2**`RATE_BITS`.
         rat: Radio access (position in `RATS`).
-        share: Part of its rates that the carrier gives (`share_of_rate`).
+        share: Part of its rates that a device gets (`part_of_rate`).
     """
     return _PER_BYTE[(rat.astype(np.int64) << RATE_BITS) + place] / share
 
 
 def highest_rate(rat: npt.NDArray[np.int8], share: Floats | float = 1.0) -> Floats:
-    """Return the most that each radio access gives one device on a carrier, in kbit/s."""
+    """Return the most that each radio access gives one device in a cell, in kbit/s."""
     return _HIGHEST_RATE[rat] * share
 
 
@@ -181,9 +234,11 @@ def ways_to_gateways(inputs: Inputs) -> Floats:
 
 
 def quality(
+    day: Day,
     key: Bits,
     rat: npt.NDArray[np.int8],
     country: npt.NDArray[np.integer],
+    state: Rows,
     way: Floats,
     per_byte: Floats,
     up: Rows,
@@ -193,9 +248,11 @@ def quality(
     """Return the quality of some records.
 
     Args:
+        day: The day on which their sessions start.
         key: Hash of each record.
         rat: Radio access (position in `RATS`).
         country: Row of the country visited, -1 at home.
+        state: `state_rows` of cell and hour at their start.
         way: Milliseconds to the gateway and back.
         per_byte: Microseconds that the radio access takes for a byte down.
         up: Bytes from the device.
@@ -206,12 +263,21 @@ def quality(
     trip *= _coarse(_TRIP_SCATTER, key)
     trip += way
     abroad = np.flatnonzero(country >= 0)
-    trip[abroad] += _ABROAD[country[abroad]]
+    network = day.network
+    late = network.measures["latency_added"].reshape(-1)[state]
+    part_lost = network.measures["loss_added"].reshape(-1)[state]
+    part_lost *= np.float32(0.01)
+    if abroad.size:
+        late[abroad] = part_lost[abroad] = 0.0
+        trip[abroad] += _ABROAD[country[abroad]]
+    trip += late
     # Packets are lost whole: of a few, none or a good part of them.
     packets = (up + down) * (1.0 / _PACKET)
     packets += _FEWEST_PACKETS
-    lost = packets * _PART_LOST[rat]
-    lost *= _coarse(_LOSS_SCATTER, key << _SHIFT)
+    part = _PART_LOST[rat]
+    part *= _coarse(_LOSS_SCATTER, key << _SHIFT)
+    part += part_lost
+    lost = packets * part
     lost += draws.uniform(key << _REST)
     some = np.flatnonzero(lost >= 1.0)
     loss = np.zeros(len(key), dtype=np.int32)

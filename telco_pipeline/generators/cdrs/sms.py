@@ -4,6 +4,12 @@ Belongs here: conversations, segments, delivery, and the fields of `cdrs_sms`. D
 whom people know (`behaviour.contacts`), how a train goes on (`behaviour.bursts`).
 
 A conversation is drawn with the subscriber who, or whose contact in another network, begins it.
+
+A message is submitted in the cell that serves the sender at that time, over IMS or the MSC: where
+there is no service it is not sent, and it fails with the probability that the core fails there. It
+is delivered in the cell that serves the recipient: later where the phone is off or has no service,
+and once more some minutes later where the core fails. Messages travel on signalling channels, which
+the admission control of a full cell leaves alone.
 """
 
 import datetime as dt
@@ -48,6 +54,13 @@ from telco_pipeline.generators.base import (
     within_day,
 )
 from telco_pipeline.generators.cdrs.voice import other_network
+from telco_pipeline.generators.serving import (
+    NO_CELL,
+    may_be_lost,
+    served_cell,
+    service_back,
+    taken_over,
+)
 from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [
@@ -72,9 +85,16 @@ _LONGEST_DELAY: Final = 4 * HOUR
 _LONGEST_WAIT: Final = 12 * HOUR
 TAIL: Final = LONGEST_TRAIN + _LONGEST_DELAY + _LONGEST_WAIT + 60 * SECOND
 # Result of submission and of delivery: TP-FCS of TS 23.040: 0 none, 0xD0 (208) SIM storage full,
-# 0xC0 (192) SC busy, 0xC3 (195) invalid SME address.
-_SUBMIT = Choice.of([99.2, 0.5, 0.3])
-_SUBMIT_RESULTS: Final = np.array([0, 192, 195], dtype=np.int16)
+# 0xC0 (192) SC busy: the core fails; 0xC3 (195) invalid SME address: a mistaken number.
+_NOT_SENT: Final = -1
+_ACCEPTED: Final = 0
+_BUSY: Final = 192
+_INVALID: Final = 195
+_MISTAKEN: Final = 0.003
+# What fails abroad, where the state of our network does not count (practice).
+_FAILS_ABROAD: Final = 0.002
+# The service centre delivers once more after so long (practice).
+_ONCE_MORE: Final = (60 * SECOND, 240 * SECOND)
 _DELIVER = Choice.of([99.6, 0.4])
 _DELIVER_RESULTS: Final = np.array([0, 208], dtype=np.int16)
 # Messages from other networks and from services (codes, delivery notices) per one sent.
@@ -85,6 +105,9 @@ _TRAIN = Train.of(exponent=1.15, positions=16, shortest=8.0, longest=1800.0)
 _REPLIES: Final = 0.85
 # Mean messages of a conversation, measured: the personas' rates count messages.
 _MESSAGES_PER_CONVERSATION: Final = 2.6
+_ORIGINATING: Final = "side/originating"
+_TERMINATING: Final = "side/terminating"
+_REST: Final = np.uint64(32)
 
 
 @dataclass(frozen=True)
@@ -152,8 +175,8 @@ def _openings(kind: str, incoming: float) -> Callable[[Day, Rows, Window], Event
     return draw
 
 
-def _conversation(events: Events) -> list[Messages]:
-    """Return the messages of the conversations that events begin, in batches."""
+def _conversation(events: Events) -> Messages:
+    """Return the messages of the conversations that events begin."""
     day, contacts, directory = events.day, events.day.inputs.contacts, events.day.inputs.directory
     outward = np.full(len(events), events.kind == "sms_out")
     choose = contacts.outgoing if events.kind == "sms_out" else contacts.incoming
@@ -178,23 +201,125 @@ def _conversation(events: Events) -> list[Messages]:
         if not rows.size:
             break
         train, time, outward = train[rows], later[rows], outward[rows]
-    return batches
+    return Messages(
+        *(
+            np.concatenate([getattr(batch, column.name) for batch in batches])
+            for column in fields(Messages)
+        )
+    )
 
 
-def _records(day: Day, batches: list[Messages], shift: int) -> Iterator[Columns]:
+def _records(day: Day, messages: Messages, shift: int) -> Iterator[Columns]:
     """Return the records of messages: at senders, and at recipients, of ours."""
-    own = day.inputs.directory.own
-    for messages in batches:
-        if shift:
-            # Of the day before, only what may come after midnight is worked out.
-            messages = messages.select(np.flatnonzero(messages.delivered >= DAY - _LONGEST_WAIT))
-        accepted = _SUBMIT_RESULTS[_SUBMIT.sample(draws.bits(messages.key, "submit"))]
-        content = _content(day, messages)
-        sent = np.flatnonzero(messages.sender < own)
-        reached = np.flatnonzero((messages.recipient < own) & (accepted == 0))
-        for rows, terminating in ((sent, False), (reached, True)):
-            if rows.size:
-                yield _side(day, messages, shift, content, accepted, rows, terminating)
+    if shift:
+        # Of the day before, only what may come after midnight is worked out.
+        messages = messages.select(np.flatnonzero(messages.delivered >= DAY - _LONGEST_WAIT))
+    taken = _arrivals(day, messages, shift)
+    now = (messages.time + shift >= 0) & (messages.time + shift < DAY)
+    # Who sends to somebody whose record is made must be known to have sent.
+    asked = now.copy()
+    asked[taken.row] = True
+    sent = np.flatnonzero(asked & (messages.sender < day.inputs.directory.own))
+    submitted = _Ends.of(day, False, sent, messages.sender[sent], messages.time[sent])
+    result = _results(day, messages, submitted)
+    content = _content(day, messages)
+    submitted = submitted.select(now[submitted.row] & (result[submitted.row] != _NOT_SENT))
+    taken = taken.select(result[taken.row] == _ACCEPTED)
+    if len(submitted.row):
+        outcome = result[submitted.row]
+        yield _side(messages, submitted, shift, content, outcome, messages.recipient)
+    if len(taken.row):
+        key = draws.bits(messages.key[taken.row], _TERMINATING)
+        outcome = _DELIVER_RESULTS[_DELIVER.sample(draws.bits(key, "result"))]
+        yield _side(messages, taken, shift, content, outcome, messages.sender)
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Where the subscribers at one end of some messages are.
+
+    Attributes:
+        terminating: Whether they are the recipients.
+        row: Numbers of the messages.
+        entity: Who.
+        time: When the message is sent or taken, microseconds of the events' day.
+        cell: The cell that serves, `NO_CELL` without service.
+        rat: Radio access (position in `RATS`).
+        country: Row of the country visited, -1 at home.
+    """
+
+    terminating: bool
+    row: Rows
+    entity: Rows
+    time: Rows
+    cell: Rows
+    rat: np.ndarray
+    country: Rows
+
+    @classmethod
+    def of(cls, day: Day, terminating: bool, row: Rows, entity: Rows, time: Rows) -> "_Ends":
+        """Find out where they are."""
+        where = day.positions(entity, time)
+        cell, rat = _access(day, entity, time, where.cell, where.abroad)
+        return cls(terminating, row, entity, time, cell, rat, where.country)
+
+    def select(self, chosen: np.ndarray) -> "_Ends":
+        """Return some of them."""
+        values = (getattr(self, column.name) for column in fields(self)[1:])
+        return _Ends(self.terminating, *(value[chosen] for value in values))
+
+    def put_off(self, day: Day, chosen: Rows, time: Rows) -> None:
+        """Let some of them (in place) take the message at another time."""
+        later = _Ends.of(day, self.terminating, self.row[chosen], self.entity[chosen], time)
+        for column in fields(self)[1:]:
+            getattr(self, column.name)[chosen] = getattr(later, column.name)
+
+    def fails(self, day: Day, key: Bits) -> np.ndarray:
+        """Return where the core fails, by the state of the cell at the time (True with no cell)."""
+        network, cell = day.network, np.maximum(self.cell, 0)
+        chance = network.at("voice_failure", cell, self.time).astype(np.float64)
+        chance += network.at("signalling_failure", cell, self.time)
+        chance[self.country >= 0] = _FAILS_ABROAD
+        return draws.chance(key, np.where(self.cell < 0, 1.0, chance))
+
+
+def _results(day: Day, messages: Messages, submitted: _Ends) -> np.ndarray:
+    """Return how the submission of each message went; of others' senders only mistakes count."""
+    result = np.zeros(len(messages.key), dtype=np.int16)
+    fails = submitted.fails(day, draws.bits(messages.key[submitted.row], "submit/core"))
+    result[submitted.row[fails]] = _BUSY
+    result[draws.chance(draws.bits(messages.key, "submit"), _MISTAKEN)] = _INVALID
+    result[submitted.row[submitted.cell == NO_CELL]] = _NOT_SENT
+    return result
+
+
+def _arrivals(day: Day, messages: Messages, shift: int) -> _Ends:
+    """Return when and where recipients of ours take messages on the day of the records.
+
+    What is delivered after midnight is the next day's, which draws it as its tail; what finds no
+    phone within the validity period is lost.
+    """
+    rows = np.flatnonzero(messages.recipient < day.inputs.directory.own)
+    entity = messages.recipient[rows]
+    when = _when_on(day, entity, messages.delivered[rows])
+    latest = _LONGEST_WAIT if may_be_lost(day) else sum(_ONCE_MORE)
+    near = (when + shift >= -latest) & (when + shift < DAY)
+    rows, entity, when = rows[near], entity[near], when[near]
+    ends = _Ends.of(day, True, rows, entity, when)
+    lost = np.flatnonzero(ends.cell == NO_CELL)
+    if lost.size:
+        back = service_back(day.network, _camped(day, entity[lost], when[lost]), when[lost])
+        # Delivery follows within half a minute; by then the phone may be off.
+        ends.put_off(day, lost, _when_on(day, entity[lost], _soon(back, when[lost])))
+    key = draws.bits(messages.key[rows], "delivery/core")
+    failed = np.flatnonzero(ends.fails(day, key) & (ends.cell >= 0))
+    least, spread = _ONCE_MORE
+    again = ends.time[failed] + least + draws.below(key[failed] << _REST, spread)
+    ends.put_off(day, failed, _when_on(day, entity[failed], again))
+    kept = (ends.time + shift >= 0) & (ends.time + shift < DAY) & (ends.cell >= 0)
+    kept &= ends.time - messages.delivered[ends.row] <= _LONGEST_WAIT
+    kept[kept] = day.in_service(ends.entity[kept], ends.time[kept])
+    return ends.select(kept)
 
 
 def _delay(key: Bits) -> Rows:
@@ -223,47 +348,36 @@ def _content(day: Day, messages: Messages) -> Columns:
 
 
 def _side(
-    day: Day,
     messages: Messages,
+    ends: _Ends,
     shift: int,
     content: Columns,
-    accepted: np.ndarray,
-    rows: Rows,
-    terminating: bool,
+    result: np.ndarray,
+    others: Rows,
 ) -> Columns:
-    """Return the records of one side of some messages."""
-    here, there = messages.sender, messages.recipient
-    when = messages.time[rows]
-    if terminating:
-        here, there = there, here
-        when = _when_on(day, here[rows], messages.delivered[rows])
-    # What is delivered after midnight is the next day's, which draws it as its tail; what finds no
-    # phone within the validity period is lost.
-    kept = (when + shift >= 0) & (when + shift < DAY)
-    kept &= when - messages.delivered[rows] <= _LONGEST_WAIT
-    kept[kept] = day.in_service(here[rows[kept]], when[kept])
-    rows, when = rows[kept], when[kept]
-    entity = here[rows]
-    where = day.positions(entity, when)
-    side = "side/terminating" if terminating else "side/originating"
-    key = draws.bits(messages.key[rows], side)
-    result = (
-        _DELIVER_RESULTS[_DELIVER.sample(draws.bits(key, "result"))]
-        if terminating
-        else accepted[rows]
-    )
-    cell, rat = _access(day, entity, when, where.cell, where.abroad)
+    """Return the records of one end of some messages.
+
+    Args:
+        messages: All messages.
+        ends: The subscribers at that end.
+        shift: What to add to their times to count from the start of the day of the records.
+        content: Kind, segments and size of all messages.
+        result: How it went, for each of `ends`.
+        others: The other party of each message.
+    """
+    rows, terminating = ends.row, ends.terminating
+    side = _TERMINATING if terminating else _ORIGINATING
     return {
-        "time": when + shift,
+        "time": ends.time + shift,
         # Narrow types: the rows of a part are sorted by gathering each column.
-        "entity": entity.astype(np.int32),
-        "party": there[rows].astype(np.int32),
+        "entity": ends.entity.astype(np.int32),
+        "party": others[rows].astype(np.int32),
         "terminating": np.full(len(rows), terminating),
-        "cell": cell.astype(np.int32),
-        "country": where.country.astype(np.int8),
-        "rat": rat,
+        "cell": ends.cell.astype(np.int32),
+        "country": ends.country.astype(np.int8),
+        "rat": ends.rat,
         "result": result,
-        "key": key,
+        "key": draws.bits(messages.key[rows], side),
         "message": messages.number[rows],
         "record": messages.number[rows] + int(terminating),
         **{name: values[rows] for name, values in content.items()},
@@ -274,21 +388,43 @@ def _when_on(day: Day, entity: Rows, time: Rows) -> Rows:
     """Return when the recipients take the messages: when the phone is on again if it is off."""
     off = np.flatnonzero(day.mobility.switched_off(entity, time))
     later = time.copy()
-    wait = day.mobility.until_on(entity[off], time[off])
-    # Delivery follows the attach within half a minute.
-    later[off] += wait + SECOND + (time[off] % (30 * SECOND))
+    back = time[off] + day.mobility.until_on(entity[off], time[off])
+    later[off] = _soon(back, time[off])
     return later
+
+
+def _soon(back: Rows, time: Rows) -> Rows:
+    """Return when messages that came at a time follow on a phone that is back, in half a minute."""
+    return back + SECOND + (time % (30 * SECOND))
+
+
+def _camped(day: Day, entity: Rows, time: Rows) -> Rows:
+    """Return the cell that would serve messages if it were in service."""
+    where = day.positions(entity, time)
+    return _channel(day, entity, time, where.cell, where.abroad)[0]
 
 
 def _access(
     day: Day, entity: Rows, time: Rows, camped: Rows, abroad: np.ndarray
 ) -> tuple[Rows, np.ndarray]:
-    """Return the cell and radio access: over IMS where the phone camps, else over GERAN."""
-    population, cells = day.inputs.population, day.inputs.cells
-    packet = speaks_over_ims(day, entity, time) | (population.kind[entity] == MACHINE)
-    cell = np.where(packet, camped, cells.gsm_sibling[camped]).astype(np.int64)
+    """Return the cell that serves and the radio access; `NO_CELL` without service."""
+    cell, packet = _channel(day, entity, time, camped, abroad)
+    out = np.flatnonzero(day.network.has_outage[cell] & ~abroad)
+    if out.size:
+        cell[out] = taken_over(day, entity[out], time[out], cell[out])
     rat = packet_access(day, entity, time, cell, abroad)
     return cell, np.where(abroad & ~packet, GERAN, rat).astype(np.int8)
+
+
+def _channel(
+    day: Day, entity: Rows, time: Rows, camped: Rows, abroad: np.ndarray
+) -> tuple[Rows, np.ndarray]:
+    """Return the cell of messages: over IMS the one that serves the phone, else one of GERAN."""
+    inputs = day.inputs
+    packet = speaks_over_ims(day, entity, time) | (inputs.population.kind[entity] == MACHINE)
+    cell = inputs.cells.gsm_sibling[camped].astype(np.int64)
+    cell[packet] = served_cell(inputs, entity[packet], camped[packet], abroad[packet])
+    return cell, packet
 
 
 def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:

@@ -8,6 +8,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
+from telco_pipeline.behaviour.ports import operator_after_port_out
 from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import (
     CallStatus,
@@ -35,21 +36,24 @@ from telco_pipeline.generators.base import (
     where_columns,
     within_day,
 )
-from telco_pipeline.generators.cdrs.calls import (
+from telco_pipeline.generators.cdrs.attempts import (
     CW,
+    OUTCOMES,
+)
+from telco_pipeline.generators.cdrs.calls import (
     FORWARDING,
     ORIGINATING,
-    OUTCOMES,
     TERMINATING,
     VOICE_RECORD,
     call_legs,
     record_number,
 )
 from telco_pipeline.lake import CodedText, Rowset
+from telco_pipeline.state.lifecycle import PORTED_OUT, PROSPECT, TERMINATED
 
 _RECORD_TYPES = [str(RecordType.MO_CALL), str(RecordType.MT_CALL)]
 _CAUSES = np.array([int(cause) for cause in OUTCOMES], dtype=np.int16)
-_DROPPED_CAUSE = np.int16(41)  # temporary failure: the radio link was lost
+_CUT_CAUSE = np.int16(41)  # temporary failure: a radio link was lost; either side is told
 _SERVICES = [str(service) for service in SupplementaryService]
 _STATUSES = [str(status) for status in CallStatus]
 # Status by outcome (position in OUTCOMES).
@@ -62,9 +66,7 @@ _STATUS = np.array(
             CallStatus.BUSY,
             CallStatus.UNREACHABLE,
             CallStatus.REJECTED,
-            CallStatus.FAILED,
-            CallStatus.FAILED,
-            CallStatus.FAILED,
+            *[CallStatus.FAILED] * (len(OUTCOMES) - 5),
         )
     ],
     dtype=np.int8,
@@ -105,13 +107,12 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
             "recording_entity": _recording_entity(inputs, legs),
             "rat_type": rat_of(legs["rat"]),
             "supplementary_service": enum_or_null(_SERVICES, legs["service"] - 1),
+            "blocked": pl.Series(legs["blocked"]),
             "answer_time": moment_or_null(day, legs["answer"], ~answered),
             "release_time": moment(day, legs["release"]),
             "call_duration": pl.Series(duration(legs)),
             "cause_for_term": pl.Series(_cause_for_term(legs)),
-            "diagnostics": pl.Series(
-                np.where(legs["dropped"], _DROPPED_CAUSE, _CAUSES[legs["outcome"]])
-            ),
+            "diagnostics": pl.Series(np.where(legs["cut"], _CUT_CAUSE, _CAUSES[legs["outcome"]])),
         },
     )
 
@@ -131,6 +132,9 @@ def _connected(inputs: Inputs, diverted: np.ndarray) -> CodedText:
 def other_network(day: Day, party: Rows, time: Rows) -> CodedText:
     """Return the network that serves each other party; null for fixed lines and services.
 
+    Null too for numbers of ours that nobody holds any more. Who joins later has the number, and is
+    called, in the network that it comes from.
+
     Args:
         day: The day of the records.
         party: The other party in the directory.
@@ -139,13 +143,16 @@ def other_network(day: Day, party: Rows, time: Rows) -> CodedText:
     inputs = day.inputs
     known = inputs.directory.network_of(party)
     own = np.flatnonzero(party < inputs.directory.own)
-    gone = own[~day.in_service(party[own], time[own])]
-    if not gone.size:
+    status = day.customers.status_at(party[own], time[own])
+    gone, ended = own[status == PORTED_OUT], own[status == TERMINATED]
+    future = own[status == PROSPECT]
+    if not gone.size and not ended.size and not future.size:
         return known
-    version = day.identity(party[gone], time[gone])
     networks = pl.Series([operator.plmn for operator in inputs.config.operators])
-    codes = known.codes.copy()
-    codes[gone] = inputs.identities.operator[version - inputs.identities.size] + len(known.texts)
+    codes = known.codes.astype(np.int32)
+    codes[gone] = operator_after_port_out(inputs.config, party[gone]) + len(known.texts)
+    codes[ended] = -1
+    codes[future] = inputs.number_operator[party[future]] + len(known.texts)
     return CodedText.of(pl.concat([known.texts, networks]), codes, codes < 0).distinct()
 
 
@@ -167,6 +174,7 @@ def _ends(day: Day, legs: Columns, terminating: np.ndarray) -> dict[str, Column]
         "other_imei": CodedText.of(inputs.identities.imei, version, lost).distinct(),
         "last_cell_id": CodedText.of(texts.cell_id, last, last < 0),
         "handovers": pl.Series(legs["handovers"]),
+        "handovers_failed": pl.Series(legs["handovers_failed"]),
         "other_cell_id": CodedText.of(texts.cell_id, other, other < 0),
         **antennas.columns(cell),
         **antennas.columns(other, "other_"),
@@ -181,6 +189,7 @@ def duration(legs: Columns) -> np.ndarray:
 
 
 def _cause_for_term(legs: Columns) -> np.ndarray:
+    """Return the cause for termination; only the side that lost its link ended abnormally."""
     return np.select(
         [legs["dropped"], legs["answered"]],
         [

@@ -7,6 +7,9 @@ The MOS follows ITU-T G.107 with the wideband scale left out: R = 93.2 - Id - Ie
 Id = 0.024 d + 0.11 (d - 177.3) for d above 177.3 ms, and Ie,eff = Ie + (95 - Ie) P / (P + Bpl)
 for packet loss P in percent (G.113 for Ie and Bpl of a codec), and
 MOS = 1 + 0.035 R + 7e-6 R (R - 60) (100 - R).
+
+Over a cell of ours come what its queues add at that time: half of the round trip to the delay, a
+quarter to the jitter, as waits of packets in a row are alike, and the loss.
 """
 
 import datetime as dt
@@ -45,17 +48,21 @@ from telco_pipeline.generators.base import (
     served_columns,
     within_day,
 )
-from telco_pipeline.generators.cdrs.calls import (
+from telco_pipeline.generators.cdrs.attempts import (
     ANSWERED,
-    FORWARDING,
     OUTCOMES,
+    call_times,
+    core_failure,
+    draw_outcome,
+)
+from telco_pipeline.generators.cdrs.calls import (
+    FORWARDING,
     TERMINATING,
     VOIP_RECORD,
     call_legs,
-    call_times,
-    draw_outcome,
     record_number,
 )
+from telco_pipeline.generators.cdrs.sides import measured
 from telco_pipeline.generators.cdrs.voice import duration
 from telco_pipeline.lake import CodedText, Rowset
 
@@ -82,6 +89,11 @@ _JITTER = QuantileTable.log_normal(4.5, 0.6)  # milliseconds
 _LATENCY = QuantileTable.log_normal(1.0, 0.22)
 _MEDIAN_LATENCY: Final = np.array([105.0, 85.0, 120.0, 65.0])
 _LOSS_FACTOR: Final = np.array([1.0, 0.7, 2.2, 0.6])
+
+_MOST_LOSS: Final = 50.0  # percent: worse than that nobody goes on speaking
+# Of the round-trip time that a cell's queues add.
+_ONE_WAY: Final = 0.5
+_JITTER_OF_WAIT: Final = 0.25
 
 # Trunk calls of a business subscriber, as a share of its mobile calls.
 _TRUNK_SHARE: Final = 0.35
@@ -147,7 +159,8 @@ def _trunk_calls(day: Day, entities: Rows) -> Events:
 def _trunk_legs(events: Events) -> Columns:
     inputs = events.day.inputs
     outcome = draw_outcome(events.key)
-    answer, release, _ = call_times(events.day, events.key, events.time, outcome)
+    outcome = _carried(events, outcome)
+    answer, release = call_times(events.day, events.key, events.time, outcome)
     count = len(events)
     return {
         "time": events.time,
@@ -166,6 +179,16 @@ def _trunk_legs(events: Events) -> Columns:
         "access": np.full(count, _TRUNK, dtype=np.int8),
         "record": events.packed(VOIP_RECORD),
     }
+
+
+def _carried(events: Events, outcome: np.ndarray) -> np.ndarray:
+    """Return the outcomes of trunk calls, put right for those that the core behind fails."""
+    day = events.day
+    home = day.inputs.population.home[events.entity]
+    failure = day.network.at("voice_failure", home, events.time)
+    failed = np.flatnonzero(draws.chance(events.bits("core"), failure))
+    outcome[failed] = core_failure(events.key[failed])
+    return outcome
 
 
 def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, Column]:
@@ -197,17 +220,23 @@ def _columns(inputs: Inputs, day: Day, legs: Columns) -> dict[str, Column]:
         "release_time": moment(day, legs["release"]),
         "call_duration": pl.Series(duration(legs)),
         "sip_response": pl.Series(SIP_RESPONSES[legs["outcome"]]),
-        **_quality(legs["key"], legs["access"], codec, ~legs["answered"]),
+        **_quality(day, legs, codec),
     }
 
 
-def _quality(
-    key: Bits, access: np.ndarray, codec: np.ndarray, silent: np.ndarray
-) -> dict[str, Column]:
+def _quality(day: Day, legs: Columns, codec: np.ndarray) -> dict[str, Column]:
     """Return loss, jitter, latency and MOS; null where nobody spoke."""
-    loss = np.minimum(_LOSS.sample(draws.bits(key, "loss")) * _LOSS_FACTOR[access], 30.0)
-    jitter = np.minimum(_JITTER.sample(draws.bits(key, "jitter")), 200.0)
+    key, access, silent = legs["key"], legs["access"], ~legs["answered"]
+    on_air = (legs["country"] < 0) & ((access == _VOLTE) | (access == _VONR))
+    cell, time = legs["cell"], legs["time"]
+    wait = measured(day, "latency_added", cell, time, on_air)
+    lost = measured(day, "loss_added", cell, time, on_air)
+    loss = _LOSS.sample(draws.bits(key, "loss")) * _LOSS_FACTOR[access] + lost
+    loss = np.minimum(loss, _MOST_LOSS)
+    jitter = _JITTER.sample(draws.bits(key, "jitter")) + wait * _JITTER_OF_WAIT
+    jitter = np.minimum(jitter, 200.0)
     latency = _LATENCY.sample(draws.bits(key, "latency")) * _MEDIAN_LATENCY[access] + jitter
+    latency += wait * _ONE_WAY
     loss, jitter, latency = np.round(loss, 2), np.round(jitter, 1), np.round(latency, 1)
     values = {
         "packet_loss": loss,

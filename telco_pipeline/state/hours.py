@@ -1,0 +1,250 @@
+"""Hours: the rows of `network_state`, from demand, faults and the model of load.
+
+Belongs here: which minutes a cell is out of service, who takes over, what load and faults together
+do to each cell in each hour. Does not belong here: reading the rows (`network`), the formulas of
+load (`load`), what breaks (`faults`).
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from telco_pipeline.behaviour.population import GERAN
+from telco_pipeline.contracts.codes import CellStatus
+from telco_pipeline.contracts.state import NETWORK_STATE
+from telco_pipeline.engine import draws
+from telco_pipeline.engine.calendar import HOUR, MINUTE, day_start
+from telco_pipeline.engine.tables import QuantileTable
+from telco_pipeline.state.demand import Demand
+from telco_pipeline.state.faults import Faults, cells_hit, core_hit
+from telco_pipeline.state.load import quality
+from telco_pipeline.state.network import HOURS
+from telco_pipeline.state.plant import Floats, Plant, Rows
+
+Flags = npt.NDArray[np.bool_]
+
+_STATUSES: Final = [str(status) for status in CellStatus]
+_IN_SERVICE, _DEGRADED, _OUT = range(3)
+# Part of the traffic of a cell without service that its neighbours can carry; the rest is out of
+# their reach. Part of what a full cell cannot carry that goes over to them (load balancing).
+_TAKEN_OVER: Final = 0.85
+_BALANCED: Final = 0.5
+# Cells differ in radio: at some, more goes wrong than at others. GERAN drops more, and a handover
+# of it or to it fails several times as often (practice).
+_RADIO: Final = QuantileTable.level(0.40)
+_GERAN_DROPS: Final = 2.0
+_GERAN_HANDOVERS: Final = 3.0
+# What fails in a healthy core (practice: a few in 10,000).
+_CORE: Final = {"voice_failure": 0.0006, "data_failure": 0.0005, "signalling_failure": 0.0015}
+_DOMAINS: Final = tuple(_CORE)
+
+
+@dataclass(frozen=True)
+class _Suffering:
+    """What faults leave of each cell in each hour; arrays of shape (cells, 24).
+
+    Attributes:
+        first, until: Minutes between which it is out of service; -1 where it is not.
+        capacity: Part of the capacity that is left while it is in service.
+        failure: Additional probability that a procedure fails.
+        fault: Id of the fault that hits it hardest, -1 for none.
+        core: Additional probability that the core fails, by domain: voice, data, signalling.
+    """
+
+    first: Rows
+    until: Rows
+    capacity: Floats
+    failure: Floats
+    fault: Rows
+    core: Floats
+
+    @classmethod
+    def of(cls, plant: Plant, faults: Faults, date: dt.date) -> Self:
+        """Lay faults over the hours of a day."""
+        shape = (len(plant.rat), HOURS)
+        made = cls(
+            first=np.full(shape, -1),
+            until=np.full(shape, -1),
+            capacity=np.ones(shape),
+            failure=np.zeros(shape),
+            fault=np.full(shape, -1),
+            core=np.zeros((len(_DOMAINS), *shape)),
+        )
+        if len(faults.number):
+            made._lay_radio(plant, faults, date)
+            made._lay_core(plant, faults, date)
+        return made
+
+    def _lay_radio(self, plant: Plant, faults: Faults, date: dt.date) -> None:
+        row, cell = cells_hit(plant, faults)
+        each, hour, first, until = _hours_of(faults, row, date)
+        row, cell = row[each], cell[each]
+        out = faults.capacity[row] == 0.0
+        part = (until - first) / 60.0
+        left = np.round(1.0 - (1.0 - faults.capacity[row]) * part, 4)
+        np.minimum.at(self.capacity, (cell[~out], hour[~out]), left[~out])
+        # Grave ones last, so that their id stays.
+        order = np.argsort(out, kind="stable")
+        self.fault[cell[order], hour[order]] = faults.fault_id[row[order]]
+        np.maximum.at(self.failure, (cell, hour), np.round(faults.failure[row] * part, 5) * ~out)
+        where = (cell[out], hour[out])
+        earliest = np.full(self.first.shape, 60)
+        np.minimum.at(earliest, where, first[out])
+        np.maximum.at(self.until, where, until[out])
+        hit = self.until >= 0
+        self.first[hit] = earliest[hit]
+
+    def _lay_core(self, plant: Plant, faults: Faults, date: dt.date) -> None:
+        row, cell, domain = core_hit(plant, faults)
+        each, hour, first, until = _hours_of(faults, row, date)
+        part = np.round(faults.failure[row[each]] * (until - first) / 60.0, 5)
+        np.maximum.at(self.core, (domain[each], cell[each], hour), part)
+        bare = self.fault[cell[each], hour] < 0
+        self.fault[cell[each][bare], hour[bare]] = faults.fault_id[row[each][bare]]
+
+
+def _hours_of(faults: Faults, row: Rows, date: dt.date) -> tuple[Rows, Rows, Rows, Rows]:
+    """Return the hours of a day in which faults have their impact.
+
+    Returns:
+        Position in `row`, hour, first minute and the minute in which it is over (up to 60), for
+        each hour that a fault touches; minutes are rounded outwards.
+    """
+    start = day_start(date)
+    begin = np.clip(faults.impact[row] - start, 0, HOURS * HOUR) // MINUTE
+    end = -(-np.clip(faults.end[row] - start, 0, HOURS * HOUR) // MINUTE)
+    hours = np.where(end > begin, -(-end // 60) - begin // 60, 0)
+    each = np.repeat(np.arange(len(row)), hours)
+    hour = np.arange(len(each)) - np.repeat(np.cumsum(hours) - hours, hours) + begin[each] // 60
+    first = np.maximum(begin[each] - hour * 60, 0)
+    until = np.minimum(end[each] - hour * 60, 60)
+    return each, hour, first, until
+
+
+def network_hours(plant: Plant, demand: Demand, faults: Faults, date: dt.date) -> pl.DataFrame:
+    """Return the rows of `network_state` of a UTC day, by hour and cell.
+
+    Args:
+        plant: The network.
+        demand: What its cells are offered.
+        faults: The faults that touch the day (`faults.faults_on`).
+        date: The day.
+    """
+    suffering = _Suffering.of(plant, faults, date)
+    down = np.where(suffering.first >= 0, (suffering.until - suffering.first) / 60.0, 0.0)
+    dead = down >= 1.0
+    capacity = demand.capacity[:, None] * suffering.capacity
+    offered = demand.offered(date)
+    offered = offered + _taken_over(plant, offered * down * _TAKEN_OVER, dead)
+    offered = _balanced(plant, np.where(dead, 0.0, offered), capacity, dead)
+    load = np.where(dead, 0.0, np.round(offered / capacity, 3))
+    return _frame(plant, date, suffering, _measures(plant, demand, suffering, offered, load, dead))
+
+
+def _taken_over(plant: Plant, lost: Floats, dead: Flags) -> Floats:
+    """Return what each cell gets of the traffic that others lose, in equal parts.
+
+    Args:
+        plant: The network.
+        lost: Traffic that each cell loses in each hour.
+        dead: Which cells are out of service for the whole hour.
+    """
+    cells, hours = np.nonzero(lost > 0.0)
+    gained = np.zeros_like(lost)
+    if not cells.size:
+        return gained
+    takers = plant.takers[cells]
+    able = (takers >= 0) & ~dead[np.maximum(takers, 0), hours[:, None]]
+    share = np.round(lost[cells, hours] / np.maximum(able.sum(axis=1), 1), 6)
+    each, number = np.nonzero(able)
+    np.add.at(gained, (takers[each, number], hours[each]), share[each])
+    return gained
+
+
+def _balanced(plant: Plant, offered: Floats, capacity: Floats, dead: Flags) -> Floats:
+    """Return the traffic after full cells have handed a part of their excess to neighbours."""
+    excess = np.where(dead, 0.0, np.maximum(offered - capacity, 0.0)) * _BALANCED
+    full = dead | (offered >= capacity)
+    gained = _taken_over(plant, excess, full)
+    cells, hours = np.nonzero(excess)
+    takers = plant.takers[cells]
+    able = ((takers >= 0) & ~full[np.maximum(takers, 0), hours[:, None]]).any(axis=1)
+    moved = np.zeros_like(excess)
+    moved[cells[able], hours[able]] = excess[cells[able], hours[able]]
+    return offered - moved + gained
+
+
+def _measures(
+    plant: Plant,
+    demand: Demand,
+    suffering: _Suffering,
+    offered: Floats,
+    load: Floats,
+    dead: Flags,
+) -> dict[str, Floats]:
+    """Return the measures of each cell and hour, rounded as they are written."""
+    found = quality(load)
+    keys = draws.keys(draws.stream(plant.config.seed, "cell/radio"), np.arange(len(load)))
+    radio = _RADIO.sample(keys)[:, None]
+    old = (plant.rat == GERAN)[:, None]
+    drops = radio * np.where(old, _GERAN_DROPS, 1.0)
+    handovers = radio * np.where(old, _GERAN_HANDOVERS, 1.0)
+    failure = suffering.failure
+    chances = {
+        "block_probability": found.block + failure,
+        "drop_probability": found.drop * drops + failure * 0.5,
+        "handover_failure": found.handover * handovers + failure,
+        **{name: base + suffering.core[row] for row, (name, base) in enumerate(_CORE.items())},
+    }
+    measures = {
+        "active_users": np.round(demand.users(np.minimum(offered, demand.capacity[:, None])), 3),
+        "demand": np.rint(offered),
+        "capacity": np.rint(demand.capacity[:, None] * suffering.capacity),
+        "load": load,
+        "prb_use": np.round(found.prb_use, 1),
+        "throughput_factor": np.round(found.throughput_factor, 3),
+        "latency_added": np.round(found.latency, 1),
+        "loss_added": np.round(found.loss + failure * 5.0, 3),
+        **{name: np.round(np.minimum(values, 1.0), 5) for name, values in chances.items()},
+    }
+    # Of a cell out of service for the whole hour nothing is heard.
+    silent = {"capacity", "prb_use", "active_users", "throughput_factor"}
+    return {
+        name: np.where(dead, 0.0, values) if name in silent else values
+        for name, values in measures.items()
+    }
+
+
+def _frame(
+    plant: Plant, date: dt.date, suffering: _Suffering, measures: dict[str, Floats]
+) -> pl.DataFrame:
+    """Return the rows, by hour and then by cell."""
+    cells = len(plant.rat)
+    out = suffering.first >= 0
+    degraded = (suffering.capacity < 1.0) | (suffering.failure > 0.0)
+    status = np.where(out, _OUT, np.where(degraded, _DEGRADED, _IN_SERVICE))
+    time = day_start(date) + np.repeat(np.arange(HOURS) * HOUR, cells)
+    cell_id = plant.cells["cell_id"]
+
+    def turned(values: npt.NDArray) -> npt.NDArray:
+        return np.ascontiguousarray(values.T).reshape(-1)
+
+    def nullable(values: Rows) -> pl.Series:
+        flat = turned(values)
+        return pl.Series(flat).set(pl.Series(flat < 0), None)
+
+    columns = {
+        "cell_id": cell_id.gather(np.tile(np.arange(cells), HOURS)),
+        "event_time": pl.Series(time).cast(pl.Datetime("us", "UTC")),
+        "status": pl.Series(turned(status).astype(np.uint8)).cat.to(pl.Enum(_STATUSES)),
+        "unavailable_from": nullable(suffering.first),
+        "unavailable_until": nullable(suffering.until),
+        "fault_id": nullable(suffering.fault),
+        **{name: pl.Series(turned(values)) for name, values in measures.items()},
+    }
+    frame = pl.DataFrame(columns)
+    return frame.select(NETWORK_STATE.columns).cast(NETWORK_STATE.polars_schema)
