@@ -52,6 +52,7 @@ LUHN_COLUMNS: Final = ("imei", "iccid")
 
 _EVENT_ID: Final = "event_id"
 _BUCKET_ROWS: Final = 16_000_000  # keys counted at once: 128 MB of 64-bit ids
+_TEXT_ROWS: Final = 1_000_000  # the same where texts are among them
 
 Row = dict[str, Any]
 Scalar = str | int | float | bool | None
@@ -207,22 +208,27 @@ def _height(path: Path) -> int:
 
 @_check(CHECK_CONTRACT)
 def check_contract(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
-    """Check columns, types and every rule of the contract, file by file."""
+    """Check columns, types and every rule of the contract, file by file, in stretches of rows.
+
+    That a key is unique over them all is another check's matter.
+    """
     result = _Result(sample=[])
     broken: Counter[str] = Counter()
     for file in lake.files(dataset.name, day):
-        frame = pl.read_parquet(file, glob=False, hive_partitioning=False)
-        result.rows += frame.height
-        differences = schema_differences(frame.schema, dataset.polars_schema)
+        scan = pl.scan_parquet(file, glob=False, hive_partitioning=False)
+        height = scan.select(pl.len()).collect().item()
+        result.rows += height
+        differences = schema_differences(scan.collect_schema(), dataset.polars_schema)
         if differences:
-            result.offenders += max(frame.height, 1)
-            broken.update({f"{file.name}: {words}": frame.height for words in differences})
+            result.offenders += max(height, 1)
+            broken.update({f"{file.name}: {words}": height for words in differences})
             continue
-        _, failure = dataset.schema.filter(frame)
-        result.offenders += len(failure)
-        broken.update(failure.counts())
-        if len(failure) and result.sample is not None:
-            result.sample += _offending_rows(dataset, failure.invalid(), list(failure.counts()))
+        for start in range(0, max(height, 1), _TEXT_ROWS):
+            _, failure = dataset.schema.filter(scan.slice(start, _TEXT_ROWS).collect())
+            result.offenders += len(failure)
+            broken.update(failure.counts())
+            if len(failure) and result.sample is not None:
+                result.sample += _offending_rows(dataset, failure.invalid(), list(failure.counts()))
     result.message = "; ".join(f"{rule} ({count} rows)" for rule, count in broken.most_common())
     return result
 
@@ -249,7 +255,7 @@ def check_unique(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
 def _duplicates(frame: pl.LazyFrame, keys: list[str]) -> tuple[int, int, list[Row]]:
     """Return the rows, those that repeat an earlier key, and a sample of repeated keys."""
     rows = frame.select(pl.len()).collect().item()
-    buckets = 1 + rows // _BUCKET_ROWS
+    buckets = 1 + rows // (_BUCKET_ROWS if len(keys) == 1 else _TEXT_ROWS)
     repeated = 0
     sample: list[Row] = []
     for bucket in range(buckets):
@@ -286,16 +292,19 @@ def check_order(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
     if not dataset.sort:
         return _Result(message="the contract has no order")
     for file in lake.files(dataset.name, day):
-        frame = pl.read_parquet(
-            file, columns=list(dataset.sort), glob=False, hive_partitioning=False
-        )
-        after = frame.select(_before_its_predecessor(dataset.sort).fill_null(False)).to_series()
-        offenders = int(after.sum())
-        result.rows += frame.height
-        result.offenders += offenders
-        if offenders and result.sample is not None:
-            rows = frame.with_row_index("row").filter(after).head(SAMPLE_ROWS)
-            result.sample += [{"file": file.name, **row} for row in rows.to_dicts()]
+        rows = pl.scan_parquet(file, glob=False, hive_partitioning=False).select(dataset.sort)
+        height = rows.select(pl.len()).collect().item()
+        result.rows += height
+        for start in range(0, height, _TEXT_ROWS):
+            # With the last row of the stretch before: it comes first and is not judged again.
+            first = max(start - 1, 0)
+            frame = rows.slice(first, start + _TEXT_ROWS - first).collect()
+            after = frame.select(_before_its_predecessor(dataset.sort).fill_null(False)).to_series()
+            offenders = int(after.sum())
+            result.offenders += offenders
+            if offenders and result.sample is not None:
+                some = frame.with_row_index("row", first).filter(after).head(SAMPLE_ROWS)
+                result.sample += [{"file": file.name, **row} for row in some.to_dicts()]
     if result.offenders:
         order = ", ".join(dataset.sort)
         result.message = f"{result.offenders} rows come after one with a later {order}"

@@ -29,10 +29,11 @@ COVERAGE: Final = 2.0
 """A cell's range is where the neighbours take over; it may be heard so many times as far."""
 
 MAST_KM: Final = 5.0
-"""A macro cell is heard that far in any case: low bands from a mast overshoot their neighbours."""
+"""A macro cell is heard that far in any case."""
 
+LOW_BAND_MAST_KM: Final = 8.0
 LOW_BAND_COVERAGE: Final = 3.0
-"""Below 1 GHz it carries further; such cells serve beyond when a neighbour is out of service."""
+"""Below 1 GHz a mast overshoots its neighbours, and serves where one of them is out of service."""
 
 _LOW_BAND_MHZ: Final = 1000
 
@@ -105,7 +106,8 @@ def jumps(observed: pl.LazyFrame, cells: pl.DataFrame) -> Jumps:
     buckets = 1 + rows // _BUCKET_ROWS
     low = pl.col("frequency") < _LOW_BAND_MHZ
     heard = pl.when(low).then(LOW_BAND_COVERAGE).otherwise(COVERAGE)
-    mast = pl.when(pl.col("cell_class").cast(pl.String) == CellClass.MACRO).then(MAST_KM)
+    farthest = pl.when(low).then(LOW_BAND_MAST_KM).otherwise(MAST_KM)
+    mast = pl.when(pl.col("cell_class").cast(pl.String) == CellClass.MACRO).then(farthest)
     places = cells.select(
         pl.col(_CELL).cast(pl.String),
         pl.col("latitude").radians(),

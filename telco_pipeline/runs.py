@@ -33,7 +33,7 @@ from telco_pipeline.jobs import BUILD_WORLD, OPERATE, REALISM, WHAT_IF
 from telco_pipeline.lake import Lake
 from telco_pipeline.resources import MAIN_WORLD, Operation
 from telco_pipeline.settings import WorldConfig, check_day
-from telco_pipeline.workers import shared_crews
+from telco_pipeline.workers import DERIVED, shared_crews
 
 if TYPE_CHECKING:
     from telco_pipeline.production import PartitionReport
@@ -124,7 +124,7 @@ class _Tally:
 
     Attributes:
         tell: Told of each partition.
-        left: Partitions that are still to be made.
+        left: Partitions for which workers keep the world that are still to be made.
         when_made: Called after the last of them.
         datasets: What was made, by dataset.
         findings: Results of checks.
@@ -141,9 +141,10 @@ class _Tally:
         self.datasets[report.dataset] = so_far.plus(report)
         if self.tell:
             self.tell(report)
-        self.left -= 1
+        self.left -= report.dataset not in DERIVED
         if not self.left and self.when_made:
             self.when_made()
+            self.when_made = None
 
 
 def run_operator(
@@ -189,8 +190,11 @@ def run_operator(
     span = _span(config, first, days)
     stages = stages_of(config, lake, datasets, span[0], days)
     names = [name for name in DATASETS if any(name in stage.datasets for stage in stages)]
-    partitions_in_all = sum(planning.partitions(one.datasets, len(one.days)) for one in stages)
-    tally = _Tally(on_progress, partitions_in_all)
+    of_world = sum(
+        planning.partitions([name for name in one.datasets if name not in DERIVED], len(one.days))
+        for one in stages
+    )
+    tally = _Tally(on_progress, of_world)
     operation = Operation(
         config=config,
         lake=lake,
@@ -205,7 +209,8 @@ def run_operator(
     # Every dataset's step would otherwise hire and dismiss processes of its own.
     results: list[dg.ExecuteInProcessResult] = []
     with _book(instance) as book, shared_crews() as dismiss:
-        # Checks come last: the memory of who makes records is theirs then.
+        # Checks come last: the memory of who makes records is theirs then. What is made of records
+        # comes after the checks of those, by workers who need no world.
         tally.when_made = dismiss
         for stage in stages:
             results.append(_execute(operation, stage, book))

@@ -42,7 +42,7 @@ from telco_pipeline.world.ties import build_ties
 # Tasks that wait for each worker: enough to keep it busy while a partition is committed.
 _AHEAD: Final = 3
 # Seconds of a task after which freed memory is given back: it costs a tenth of one.
-_LONG_WORK: Final = 4.0
+_LONG_WORK: Final = 1.5
 _POLARS_THREADS: Final = "POLARS_MAX_THREADS"
 
 

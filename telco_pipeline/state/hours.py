@@ -37,7 +37,7 @@ _BALANCED: Final = 0.5
 # of it or to it fails several times as often (practice).
 _RADIO: Final = QuantileTable.level(0.40)
 _GERAN_DROPS: Final = 2.0
-_GERAN_HANDOVERS: Final = 3.0
+_GERAN_HANDOVERS: Final = 4.0
 # What fails in a healthy core (practice: a few in 10,000).
 _CORE: Final = {"voice_failure": 0.0006, "data_failure": 0.0005, "signalling_failure": 0.0015}
 _DOMAINS: Final = tuple(_CORE)

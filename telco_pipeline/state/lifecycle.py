@@ -55,7 +55,7 @@ DAYS_A_MONTH: Final = 30.4
 
 # Level that puts a healthy network as a whole into the bands, postpaid and prepaid; machines and
 # their fleets keep the score itself.
-_LEVEL: Final = (0.88, 0.82)
+_LEVEL: Final = (0.98, 0.88)
 # Each 0.1 of satisfaction below what is usual for somebody more than doubles the hazard.
 _DISCONTENT: Final = 6.0
 _LARGEST_LACK: Final = 0.45
