@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from telco_pipeline import asof
 from telco_pipeline.consistency import SAMPLE_ROWS, Faults
 from telco_pipeline.contracts.codes import (
     CellStatus,
@@ -61,7 +62,7 @@ _BAD_BLOCK: Final = 0.005
 _BAD_CORE: Final = 0.005
 _BAD_THROUGHPUT: Final = 0.35
 _COMPLAINTS: Final = (Reason.NETWORK, Reason.BILLING, Reason.ROAMING)
-_LONGEST_FAULT: Final = 5  # days
+_LONGEST_FAULT: Final = 5  # days: four, and its cause may lie on the last of them
 _NEVER: Final = -(10**6)
 
 Flags = npt.NDArray[np.bool_]
@@ -110,7 +111,8 @@ def cause_faults(lake: Lake, day: dt.date) -> Faults:
 def _judge_faults(lake: Lake, contacts: pl.DataFrame, day: dt.date, faults: Faults) -> None:
     """Note the contacts whose fault does not exist, or did not last in the hour of their cause."""
     about = contacts.filter(pl.col("cause_fault_id").is_not_null())
-    if about.is_empty() or not lake.exists(FAULTS):
+    there = [each for each in lake.days(FAULTS) if each <= day]
+    if about.is_empty() or not there:
         return
     ids = about["cause_fault_id"].unique()
     known = (
@@ -120,8 +122,7 @@ def _judge_faults(lake: Lake, contacts: pl.DataFrame, day: dt.date, faults: Faul
     )
     judged = about.join(known, left_on="cause_fault_id", right_on="fault_id", how="left")
     # Where the days on which it may have begun are not in the lake, nobody can tell.
-    there = lake.days(FAULTS)
-    epoch = min(there)
+    epoch = asof.epoch_of(lake)
     began = pl.col("cause_time").dt.date()
     days = [
         began.dt.offset_by(f"-{before}d").is_in(there) | (began.dt.offset_by(f"-{before}d") < epoch)
@@ -316,7 +317,7 @@ class Rates:
         )
         if self.enough:
             return told
-        if not math.isfinite(high):
+        if not math.isfinite(high) or not (whole.events and whole.other_events):
             told = f"in {whole.days:,} and {whole.other_days:,} person-days"
         return f"not enough cases: {whole.events:,} and {whole.other_events:,}; {told}"
 

@@ -236,7 +236,8 @@ def missing_days(
 
 
 def _wait_for(coming: list[dt.date]) -> str:
-    told = " and ".join(lineage.HISTORY[1:])
+    *first, last = lineage.HISTORY
+    told = f"{', '.join(first)} and {last}"
     return f"{told} of {partitions.label_of(coming)} are being made, and come first"
 
 

@@ -112,10 +112,11 @@ def _hours_of(faults: Faults, row: Rows, date: dt.date) -> tuple[Rows, Rows, Row
 
     Returns:
         Position in `row`, hour, first minute and the minute in which it is over (up to 60), for
-        each hour that a fault touches; minutes are rounded outwards.
+        each hour that a fault touches; both are rounded up, so that nothing suffers before its cause
+        or is well before the repair.
     """
     start = day_start(date)
-    begin = np.clip(faults.impact[row] - start, 0, HOURS * HOUR) // MINUTE
+    begin = -(-np.clip(faults.impact[row] - start, 0, HOURS * HOUR) // MINUTE)
     end = -(-np.clip(faults.end[row] - start, 0, HOURS * HOUR) // MINUTE)
     hours = np.where(end > begin, -(-end // 60) - begin // 60, 0)
     each = np.repeat(np.arange(len(row)), hours)
