@@ -129,9 +129,12 @@ def _crossings(
     """
     found = _hysteresis(threshold, values)
     unit = found.unit
-    lag = delay(alarm_keys(day, entity), "report", _REPORT_DELAY)[unit]
+    keys = draws.events(alarm_keys(day, entity)[unit], np.full(len(unit), threshold.kind))
 
     def when(hour: Rows) -> Rows:
+        # Counted from the start of all days, so that the next day says the same of it.
+        since = day.number * 24 + hour - _BEFORE
+        lag = delay(draws.events(keys, np.maximum(since, 0)), "report", _REPORT_DELAY)
         time = day.start + (hour + 1 - _BEFORE) * HOUR + lag
         return np.where(hour < 0, NEVER, time)
 

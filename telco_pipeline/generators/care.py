@@ -226,7 +226,7 @@ class _Facts:
         models = frames["devices"].select(pl.concat_str("brand", "model", separator=" "))
         self._devices = models.to_series().gather(inputs.identities.device[version]).to_list()
         plans = frames["plans"]
-        self._plans = plans.select("name", "payment", "monthly_fee", "data_bytes", "voice_price")
+        self._plans = plans.select("name", "payment", "monthly_fee", "data_bytes")
         self._plan = day.customers.plan_at(entity, contacts.time).tolist()
         self._when = _local_times(day, contacts.cause)
         self._country = _countries(inputs, contacts)
@@ -260,7 +260,6 @@ class _Facts:
         facts = {
             "device": self._devices[row],
             "plan": plan["name"],
-            "price": money(plan["voice_price"]),
             "number": str(contacts.number[row]),
             "wait": f"{waited} s" if waited < 60 else f"{(waited + 30) // 60} min",
             "menu": tongue.menu[REASONS[contacts.reason[row]]],

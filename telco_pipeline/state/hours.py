@@ -112,8 +112,8 @@ def _hours_of(faults: Faults, row: Rows, date: dt.date) -> tuple[Rows, Rows, Row
 
     Returns:
         Position in `row`, hour, first minute and the minute in which it is over (up to 60), for
-        each hour that a fault touches; both are rounded up, so that nothing suffers before its cause
-        or is well before the repair.
+        each hour that a fault touches; both are rounded up, so that nothing suffers before its
+        cause or is well before the repair.
     """
     start = day_start(date)
     begin = -(-np.clip(faults.impact[row] - start, 0, HOURS * HOUR) // MINUTE)
