@@ -260,11 +260,6 @@ def _lacking(lake: Lake, day: dt.date) -> list[tuple[str, dt.date | None]]:
     wanted: list[tuple[str, dt.date | None]] = [("cells", None)]
     sources = ("network_state", "cdrs_voice", "cdrs_sms", "cdrs_data", "location_updates")
     wanted += [(name, day) for name in sources]
-    eve = day - _ONE_DAY
-    for name in ("cdrs_voice", "cdrs_data"):
-        # Where records begin with the day nothing reaches into it; a hole in them is another thing.
-        if any(each < eve for each in lake.days(name)):
-            wanted.append((name, eve))
     return [(name, each) for name, each in wanted if not lake.files(name, each)]
 
 

@@ -131,14 +131,9 @@ def make(config: WorldConfig, lake: Lake, day: dt.date) -> pl.DataFrame:
     ):
         for back in range(source.days_before, -1, -1):
             date = day - dt.timedelta(days=back)
-            if not back or lake.files(source.name, date) or _is_hole(lake, source.name, date):
+            if not back or lake.files(source.name, date):
                 source.add_up(lake, tally, date)
     return _frame(tally, cells, _radio(tally, cells, _state(lake, day)))
-
-
-def _is_hole(lake: Lake, name: str, day: dt.date) -> bool:
-    """Whether a day without records lies behind days that have some: it was lost, not left out."""
-    return any(each < day for each in lake.days(name))
 
 
 def _days_of_calls(config: WorldConfig) -> int:
