@@ -62,7 +62,6 @@ _BAD_BLOCK: Final = 0.005
 _BAD_CORE: Final = 0.005
 _BAD_THROUGHPUT: Final = 0.35
 _COMPLAINTS: Final = (Reason.NETWORK, Reason.BILLING, Reason.ROAMING)
-_LONGEST_FAULT: Final = 5  # days: four, and its cause may lie on the last of them
 _NEVER: Final = -(10**6)
 
 Flags = npt.NDArray[np.bool_]
@@ -121,14 +120,11 @@ def _judge_faults(lake: Lake, contacts: pl.DataFrame, day: dt.date, faults: Faul
         .collect()
     )
     judged = about.join(known, left_on="cause_fault_id", right_on="fault_id", how="left")
-    # Where the days on which it may have begun are not in the lake, nobody can tell.
-    epoch = asof.epoch_of(lake)
-    began = pl.col("cause_time").dt.date()
-    days = [
-        began.dt.offset_by(f"-{before}d").is_in(there) | (began.dt.offset_by(f"-{before}d") < epoch)
-        for before in range(_LONGEST_FAULT + 1)
-    ]
-    lost = judged.filter(pl.col("end_time").is_null() & pl.all_horizontal(days))
+    # It may have begun on any day since the epoch: where one is not in the lake, nobody can tell.
+    first, known = asof.epoch_of(lake), set(there)
+    since = (first + dt.timedelta(days=number) for number in range((day - first).days + 1))
+    gap = next((each for each in since if each not in known), day + dt.timedelta(days=1))
+    lost = judged.filter(pl.col("end_time").is_null() & (pl.col("cause_time").dt.date() < gap))
     _add(faults, lost, f"contacts are about a fault that is not in {FAULTS}")
     # The cause is an hour, within which the fault may begin or end.
     hour = pl.col("cause_time").dt.truncate("1h")

@@ -17,7 +17,7 @@ from telco_pipeline import __version__
 
 _ROOT: Final = Path(__file__).parent
 _ROOMS: Final = ("engine", "world", "contracts")
-_DAILY_ROOMS: Final = (*_ROOMS, "behaviour", "generators")
+_DAILY_ROOMS: Final = (*_ROOMS, "scenarios", "behaviour", "state", "generators", "oss")
 
 
 @cache

@@ -289,11 +289,24 @@ def _note_changes(chain: pl.DataFrame, wrong: pl.Expr, words: str, faults: Fault
 
 
 def _note_shared(lake: Lake, day: dt.date, chain: pl.DataFrame, name: str, faults: Faults) -> None:
-    """Note what somebody gets on the day, while it is, or was lately, another subscriber's."""
-    new = chain.filter(pl.col(name).ne_missing(pl.col(f"before_{name}"))).select(name).unique()
+    """Note what somebody gets on the day, while it is, or was lately, another subscriber's.
+
+    A SIM may be put into the device of another subscriber: that is a change of the device, or a
+    return, to one that was in use when the day began, of the same model.
+    """
+    brought = chain.filter(pl.col(name).ne_missing(pl.col(f"before_{name}")))
+    start = asof.identities_before(lake, day)
+    if name == "imei":
+        moved = (
+            brought.lazy()
+            .filter(_is(IdentityChange.DEVICE_UPGRADE) | _is(IdentityChange.WIN_BACK))
+            .join(start, on=[name, "device_id"], how="semi")
+            .collect(engine="streaming")
+        )
+        brought = brought.join(moved, on="event_id", how="anti")
+    new = brought.select(name).unique()
     if new.is_empty():
         return
-    start = asof.identities_before(lake, day)
     if name == "msisdn":
         rested = _midnight(day) + dt.timedelta(days=1) - _REST
         start = start.filter(pl.col("in_service") | (pl.col("valid_from") >= rested))

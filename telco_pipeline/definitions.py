@@ -1,7 +1,7 @@
 """What Dagster loads: the assets, checks, jobs, schedules and resources of the operator.
 
 Belongs here: putting the parts together. Does not belong here: any part. Loading reads world.yaml
-(for the epoch and the world's hash) and no data.
+and the layers beside it (for the epoch and the world's hash) and no data.
 """
 
 import os
@@ -11,13 +11,21 @@ from functools import cache
 import dagster as dg
 
 from telco_pipeline import partitions
-from telco_pipeline.assets import build_asset, build_report, policy
-from telco_pipeline.checks import build_causality_checks, build_checks, build_realism_checks
+from telco_pipeline.assets import build_asset, build_layers, build_report, policy
+from telco_pipeline.checks import (
+    build_causality_checks,
+    build_checks,
+    build_leakage_checks,
+    build_realism_checks,
+    build_signature_checks,
+)
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.jobs import build_jobs
 from telco_pipeline.resources import operator
+from telco_pipeline.scenarios.loading import load_operator
+from telco_pipeline.scenarios.story import layers_of
 from telco_pipeline.schedules import build_schedules
-from telco_pipeline.settings import Settings, WorldConfig, load_world
+from telco_pipeline.settings import Settings, WorldConfig
 
 SCHEDULES_VARIABLE = "TELCO_SCHEDULES"
 
@@ -42,15 +50,17 @@ def build_defs(
         checks: Whether the asset checks are there too.
     """
     settings = settings or Settings.from_env()
-    config = config or load_world(settings.world_file)
+    config = config or load_operator(settings.world_file)
     daily = daily or partitions.daily_partitions(config.epoch)
     on = os.environ.get(SCHEDULES_VARIABLE, "").lower() == "on"
     resources: dict[str, object] = {"operator": operator}
+    layers = layers_of(config)
     assets = [build_asset(dataset, config, daily, pool) for dataset in DATASETS.values()]
     guards = [build_checks(dataset, pool) for dataset in DATASETS.values()]
     across = [build_causality_checks(pool), build_realism_checks(pool)]
+    across += [*build_signature_checks(layers, pool), *build_leakage_checks(layers, pool)]
     return dg.Definitions(
-        assets=[*assets, build_report(pool)],
+        assets=[*assets, *build_layers(layers, pool), build_report(pool)],
         asset_checks=[*guards, *across] if checks else [],
         jobs=build_jobs(),
         schedules=build_schedules(daily, config.epoch, on=on),

@@ -1,8 +1,8 @@
-"""Integrity: whether a lake keeps what its contracts promise.
+"""Integrity: whether a partition keeps what its contract promises.
 
 Belongs here: the checks that `telco check` and Dagster's asset checks share, each for one
-partition, and the loop over a lake. Does not belong here: whether the data is realistic
-(`analytics`), how a result is shown.
+partition, and what a finding is. Does not belong here: what holds over a whole lake, and the loop
+over it (`whole_lake`), whether the data is realistic (`analytics`), how a result is shown.
 
 The checks share no code with what makes the rows: the Luhn sum, for one, is written again.
 """
@@ -11,7 +11,7 @@ import datetime as dt
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +19,7 @@ import numpy as np
 import polars as pl
 
 from telco_pipeline import causality, consistency, plausibility, reconciliation
-from telco_pipeline.causality import Rates
-from telco_pipeline.contracts import DATASETS, STATIC_DATASETS, Dataset, ForeignKey
+from telco_pipeline.contracts import DATASETS, Dataset, ForeignKey
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake, Provenance
 from telco_pipeline.lake.files import is_readable, schema_differences
@@ -39,18 +38,14 @@ CHECK_CAUSES: Final = "causes"
 CHECK_CARE_CALLS: Final = "care_calls"
 CHECK_STATE: Final = "state"
 CHECK_COUNTERS: Final = "counters"
-CHECK_EVENT_IDS: Final = "event_ids"
-CHECK_STRAYS: Final = "strays"
-CHECK_GAPS: Final = "gaps"
+CHECK_FILES: Final = "files"
 
 WHOLE_LAKE: Final = "(all)"
 """Stands for the dataset in findings about the whole lake."""
 
 SAMPLE_ROWS: Final = 5
-COMMANDS_SHOWN: Final = 3
 LUHN_COLUMNS: Final = ("imei", "iccid")
 
-_EVENT_ID: Final = "event_id"
 _BUCKET_ROWS: Final = 16_000_000  # keys counted at once: 128 MB of 64-bit ids
 _TEXT_ROWS: Final = 1_000_000  # the same where texts are among them
 
@@ -93,8 +88,6 @@ class Finding:
 
 
 Check = Callable[[Lake, str, dt.date | None], Finding]
-Progress = Callable[[Finding, int, int], None]
-"""Called after each check with the finding, the number of checks done and of all."""
 
 
 @dataclass
@@ -131,7 +124,7 @@ def _check(name: str) -> Callable[[Callable[[Lake, Dataset, dt.date | None], _Re
                 passed,
                 result.offenders,
                 result.rows,
-                [_plain(row) for row in (result.sample or [])[:SAMPLE_ROWS]],
+                [plain(row) for row in (result.sample or [])[:SAMPLE_ROWS]],
                 result.message or ("all is well" if passed else f"{result.offenders} offenders"),
                 recover,
             )
@@ -247,12 +240,12 @@ def check_unique(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
     if not keys:
         return _Result(message="the contract has no key")
     frame = lake.scan(dataset.name, day, day, keys)
-    rows, repeated, sample = _duplicates(frame, keys)
+    rows, repeated, sample = duplicates(frame, keys)
     message = f"{repeated} rows repeat {', '.join(keys)}" if repeated else ""
     return _Result(rows, repeated, sample, message)
 
 
-def _duplicates(frame: pl.LazyFrame, keys: list[str]) -> tuple[int, int, list[Row]]:
+def duplicates(frame: pl.LazyFrame, keys: list[str]) -> tuple[int, int, list[Row]]:
     """Return the rows, those that repeat an earlier key, and a sample of repeated keys."""
     rows = frame.select(pl.len()).collect().item()
     buckets = 1 + rows // (_BUCKET_ROWS if len(keys) == 1 else _TEXT_ROWS)
@@ -333,7 +326,7 @@ def check_foreign_keys(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Re
                 lost = _unresolved(lake, dataset, day, key)
             except (pl.exceptions.PolarsError, OSError, TelcoError):
                 trouble = "cannot be read"
-                bad = [target for target in targets if not _can_be_checked(lake, target, None)]
+                bad = [target for target in targets if not can_be_checked(lake, target, None)]
                 if not bad:
                     raise
         if lost is None:
@@ -429,7 +422,7 @@ def check_positions(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Resul
     """Check that no subscriber is in two places: each record can be reached from the one before."""
     if not plausibility.has_positions(dataset.columns):
         return _Result(message="the records bear no position")
-    if not lake.exists("cells") or not _can_be_checked(lake, "cells", None):
+    if not lake.exists("cells") or not can_be_checked(lake, "cells", None):
         return _Result(message="there are no cells to compare with")
     observed = plausibility.positions(lake.scan(dataset.name, day, day))
     found = plausibility.jumps(observed, lake.read("cells", columns=plausibility.CELL_COLUMNS))
@@ -441,8 +434,7 @@ def check_causes(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
     """Check that what contacts are about is there, came before, and is what state says."""
     if day is None or dataset.name != causality.CARE:
         return _Result(message="the records have no cause")
-    found = causality.cause_faults(lake, day)
-    return _Result(found.rows, found.offenders, found.sample, "; ".join(found.words), found.recover)
+    return _told(causality.cause_faults(lake, day))
 
 
 @_check(CHECK_CARE_CALLS)
@@ -471,6 +463,14 @@ def check_counters(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result
     return _told(reconciliation.counter_faults(lake, day))
 
 
+@_check(CHECK_FILES)
+def check_files(lake: Lake, dataset: Dataset, day: dt.date | None) -> _Result:
+    """Check that files are numbered as they closed, and that copies of a file are alike."""
+    if day is None or dataset.name != reconciliation.FILES:
+        return _Result(message="the rows are no files")
+    return _told(reconciliation.file_faults(lake, day))
+
+
 def _told(found: consistency.Faults) -> _Result:
     return _Result(found.rows, found.offenders, found.sample, "; ".join(found.words), found.recover)
 
@@ -489,6 +489,7 @@ CHECKS: dict[str, Check] = {
     CHECK_CARE_CALLS: check_care_calls,
     CHECK_STATE: check_state,
     CHECK_COUNTERS: check_counters,
+    CHECK_FILES: check_files,
 }
 """The checks of one partition by name, in the order in which they run."""
 
@@ -506,102 +507,14 @@ def checks_of(dataset: str) -> list[str]:
         CHECK_POSITIONS: not plausibility.has_positions(contract.columns),
         CHECK_STATE: not reconciliation.follows_state(contract),
         CHECK_COUNTERS: dataset != reconciliation.COUNTERS,
+        CHECK_FILES: dataset != reconciliation.FILES,
         CHECK_CAUSES: contract.name != causality.CARE,
         CHECK_CARE_CALLS: contract.name != causality.CARE,
     }
     return [name for name in CHECKS if not meaningless.get(name, False)]
 
 
-def check(
-    lake: Lake,
-    names: Sequence[str] | None = None,
-    days: Sequence[dt.date] | None = None,
-    progress: Progress | None = None,
-) -> list[Finding]:
-    """Check the partitions of a lake, and what holds over all of them.
-
-    Of a partition whose files are missing or cannot be read, only the provenance is checked: one
-    fault is told once.
-
-    Args:
-        lake: The lake.
-        names: Datasets to check; all, and those that should lie there, if None.
-        days: Days of the daily datasets to check; all that lie there if None.
-        progress: Called after each check.
-
-    Returns:
-        The findings, passed and failed, in the order of the datasets and days.
-
-    Raises:
-        TelcoError: A dataset that was named, or everything, is missing.
-    """
-    partitions = _partitions(lake, names, days)
-    chains = list(causality.CHAINS) if _has_chains(lake, names, days) else []
-    total = sum(len(checks_of(name)) for name, _ in partitions) + 3 + len(chains)
-    findings: list[Finding] = []
-    whole: list[tuple[str, dt.date | None]] = []
-
-    def note(finding: Finding) -> None:
-        findings.append(finding)
-        if progress is not None:
-            progress(finding, len(findings), total)
-
-    for name, day in partitions:
-        first = check_provenance(lake, name, day)
-        others = [CHECKS[each] for each in checks_of(name) if each != CHECK_PROVENANCE]
-        if not first.passed and not _can_be_checked(lake, name, day):
-            total -= len(others)
-            note(replace(first, message=f"{first.message} (its other checks were left out)"))
-            continue
-        whole.append((name, day))
-        note(first)
-        for each in others:
-            note(each(lake, name, day))
-    note(check_event_ids(lake, whole))
-    note(check_strays(lake))
-    note(check_gaps(lake, names, days))
-    for finding in check_chains(lake) if chains else []:
-        note(finding)
-    return findings
-
-
-def _has_chains(lake: Lake, names: Sequence[str] | None, days: Sequence[dt.date] | None) -> bool:
-    """Return whether a check of the whole lake was asked for, and causes and effects are there."""
-    there = all(lake.exists(name) for name in (causality.STATE, causality.CARE, "subscribers"))
-    return there and names is None and days is None
-
-
-def check_chains(lake: Lake) -> list[Finding]:
-    """Check over all days that causes precede effects: one finding for each comparison."""
-    try:
-        rates = causality.chain_rates(lake)
-    except (pl.exceptions.PolarsError, OSError, TelcoError) as error:
-        message = f"cannot be read: {str(error).splitlines()[0]}"
-        recover = lake.command(causality.STATE)
-        return [
-            Finding(name, WHOLE_LAKE, None, False, 1, 0, [], message, recover)
-            for name in causality.CHAINS
-        ]
-    return [chain_finding(lake, one) for one in rates]
-
-
-def chain_finding(lake: Lake, rates: Rates) -> Finding:
-    """Return a comparison as a finding; one that is not surely the wrong way round is a doubt."""
-    return Finding(
-        check=rates.name,
-        dataset=WHOLE_LAKE,
-        day=None,
-        passed=rates.passed,
-        offenders=int(not rates.passed),
-        rows=rates.all.days + rates.all.other_days,
-        sample=[] if rates.passed else [{"found": rates.words}],
-        message=rates.words,
-        recover="" if rates.passed else lake.command(causality.STATE),
-        doubt=not rates.passed and not rates.reversed,
-    )
-
-
-def _can_be_checked(lake: Lake, name: str, day: dt.date | None) -> bool:
+def can_be_checked(lake: Lake, name: str, day: dt.date | None) -> bool:
     """Return whether the files of a partition are all there and can be read."""
     files = lake.files(name, day)
     try:
@@ -613,176 +526,12 @@ def _can_be_checked(lake: Lake, name: str, day: dt.date | None) -> bool:
     return bool(files) and promised <= there and all(is_readable(file) for file in files)
 
 
-def _partitions(
-    lake: Lake, names: Sequence[str] | None, days: Sequence[dt.date] | None
-) -> list[tuple[str, dt.date | None]]:
-    there = [name for name in lake.datasets() if name in DATASETS and lake.exists(name)]
-    for name in names or ():
-        if name not in DATASETS:
-            raise TelcoError(f"there is no dataset {name!r}: choose from {', '.join(DATASETS)}")
-        if name not in there:
-            raise TelcoError(f"{lake.root} has no {name}: make it with `{lake.command(name)}`")
-    partitions: list[tuple[str, dt.date | None]] = []
-    for name in there:
-        if names is not None and name not in names:
-            continue
-        if not DATASETS[name].daily:
-            partitions.append((name, None))
-            continue
-        partitions += [(name, day) for day in lake.days(name) if days is None or day in days]
-    if not partitions:
-        raise TelcoError(f"{lake.root} has nothing to check: make it with `{lake.command()}`")
-    return partitions
-
-
-def check_event_ids(lake: Lake, partitions: Sequence[tuple[str, dt.date | None]]) -> Finding:
-    """Check that no event id occurs twice over all records of the partitions given.
-
-    `check` gives those only that can be read.
-    """
-    keyed = [
-        (name, day)
-        for name, day in partitions
-        if DATASETS[name].schema.primary_key() == [_EVENT_ID] and day is not None
-    ]
-    rows = repeated = 0
-    sample: list[Row] = []
-    message = recover = ""
-    if keyed:
-        frames = [
-            pl.scan_parquet(files, glob=False, hive_partitioning=False).select(_EVENT_ID)
-            for files in _files_by_dataset(lake, keyed)
-        ]
-        try:
-            rows, repeated, sample = _duplicates(pl.concat(frames), [_EVENT_ID])
-        except (pl.exceptions.PolarsError, OSError) as error:
-            repeated, message = 1, f"cannot be read: {str(error).splitlines()[0]}"
-    if repeated:
-        message = message or f"{repeated} rows repeat an event id of another row in the lake"
-        first, last = min(day for _, day in keyed), max(day for _, day in keyed)
-        recover = lake.command(",".join(dict.fromkeys(name for name, _ in keyed)), first, last)
-    return Finding(
-        CHECK_EVENT_IDS,
-        WHOLE_LAKE,
-        None,
-        repeated == 0,
-        repeated,
-        rows,
-        [_plain(row) for row in sample[:SAMPLE_ROWS]],
-        message or "all is well",
-        recover,
-    )
-
-
-def _files_by_dataset(lake: Lake, partitions: Sequence[tuple[str, dt.date]]) -> list[list[Path]]:
-    files: dict[str, list[Path]] = {}
-    for name, day in partitions:
-        files.setdefault(name, []).extend(lake.files(name, day))
-    return [found for found in files.values() if found]
-
-
-def check_strays(lake: Lake) -> Finding:
-    """Check that nothing lies in the lake that is no dataset or partition."""
-    strays = lake.strays()
-    names = [str(path.relative_to(lake.root)) for path in strays]
-    return Finding(
-        CHECK_STRAYS,
-        WHOLE_LAKE,
-        None,
-        not strays,
-        len(strays),
-        0,
-        [{"path": name} for name in names[:SAMPLE_ROWS]],
-        f"no dataset or partition: {', '.join(names[:SAMPLE_ROWS])}" if strays else "all is well",
-        f"move what is not the pipeline's out of {lake.root}" if strays else "",
-    )
-
-
-def check_gaps(
-    lake: Lake, names: Sequence[str] | None = None, days: Sequence[dt.date] | None = None
-) -> Finding:
-    """Check that no partition is missing that the rest of the lake says should be there.
-
-    A daily dataset lacks a day that lies between its own first and last one, or that at least two
-    thirds of the daily datasets here have (so one dataset made for more days than the others is no
-    fault of the others). Records without one of the static datasets lack what they refer to.
-
-    Args:
-        lake: The lake.
-        names: Datasets to look at; all that lie there if None.
-        days: Days to look at; all if None.
-    """
-    held = {
-        name: set(lake.days(name))
-        for name in lake.datasets()
-        if name in DATASETS and DATASETS[name].daily
-    }
-    wanted = None if days is None else set(days)
-    everyone = Counter(day for there in held.values() for day in there)
-    usual = {day for day, count in everyone.items() if count >= max(2 * len(held) / 3, 2)}
-    missing: list[tuple[str, dt.date | None]] = [
-        (name, None) for name in STATIC_DATASETS if held and not lake.exists(name)
-    ]
-    for name, there in held.items():
-        span = (max(there) - min(there)).days + 1 if there else 0
-        within = {min(there) + dt.timedelta(days=offset) for offset in range(span)}
-        missing += [(name, day) for day in sorted((within | usual) - there)]
-    missing = [
-        (name, day)
-        for name, day in missing
-        if (names is None or name in names) and (wanted is None or day is None or day in wanted)
-    ]
-    told = [f"{name} {day or ''}".strip() for name, day in missing]
-    return Finding(
-        CHECK_GAPS,
-        WHOLE_LAKE,
-        None,
-        not missing,
-        len(missing),
-        0,
-        [{"dataset": name, "day": _text(day)} for name, day in missing[:SAMPLE_ROWS]],
-        f"missing: {_listed(told)}" if missing else "all is well",
-        " && ".join(_commands(lake, missing)[:COMMANDS_SHOWN]),
-    )
-
-
-def _listed(words: Sequence[str]) -> str:
-    more = len(words) - SAMPLE_ROWS
-    return ", ".join(words[:SAMPLE_ROWS]) + (f" and {more} more" if more > 0 else "")
-
-
-def _commands(lake: Lake, missing: Sequence[tuple[str, dt.date | None]]) -> list[str]:
-    """Return the commands that make what is missing: one for datasets that lack the same days."""
-    days: dict[str, list[dt.date]] = {}
-    for name, day in missing:
-        days.setdefault(name, []).extend([] if day is None else [day])
-    lacking: dict[tuple[dt.date, dt.date] | None, list[str]] = {}
-    for name, lacked in days.items():
-        for span in _spans(lacked) or [None]:
-            lacking.setdefault(span, []).append(name)
-    return [lake.command(",".join(names), *(span or ())) for span, names in lacking.items()]
-
-
-def _spans(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """Return the first and the last day of each run of days, which are in order."""
-    spans: list[tuple[dt.date, dt.date]] = []
-    for day in days:
-        if spans and day - spans[-1][1] == dt.timedelta(days=1):
-            spans[-1] = (spans[-1][0], day)
-        else:
-            spans.append((day, day))
-    return spans
-
-
-def _text(day: dt.date | None) -> str | None:
-    return None if day is None else day.isoformat()
-
-
 def _rows(lake: Lake, dataset: Dataset, day: dt.date | None) -> int:
     return lake.scan(dataset.name, day, day).select(pl.len()).collect().item()
 
 
-def _plain(row: Row) -> dict[str, Scalar]:
+def plain(row: Row) -> dict[str, Scalar]:
+    """Return a row in plain values that JSON can hold."""
     plain: dict[str, Scalar] = {}
     for name, value in row.items():
         plain[name] = value if isinstance(value, Scalar) else str(value)

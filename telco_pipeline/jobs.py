@@ -7,6 +7,7 @@ and where to (`resources`).
 import dagster as dg
 
 from telco_pipeline import reporting
+from telco_pipeline.assets import layers as layer_assets
 from telco_pipeline.assets.factory import OTHER_WORLD_TAG
 from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
 from telco_pipeline.dagster_private import UnresolvedAssetJobDefinition
@@ -16,6 +17,7 @@ BUILD_WORLD = "build_world"
 MAKE_RECORDS = "make_records"
 WHAT_IF = "what_if"
 REALISM = "realism"
+SCENARIOS = "scenarios"
 
 TEAM_TAG = {"team": "operations"}
 
@@ -23,11 +25,13 @@ TEAM_TAG = {"team": "operations"}
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
     """Build all jobs."""
     report = dg.AssetSelection.assets(reporting.ASSET)
+    layers = dg.AssetSelection.groups(layer_assets.GROUP)
     return [
         dg.define_asset_job(
             OPERATE,
-            # The report reads many days again, which a run of one day must not wait for.
-            selection=dg.AssetSelection.all() - report,
+            # The report reads many days again, which a run of one day must not wait for; so do
+            # signatures, which also need the control world.
+            selection=(dg.AssetSelection.all() - report - layers) | layers.without_checks(),
             description="The main job: the world and every record of a day or a range of days, "
             "each dataset checked before anything is made from it. Safe to repeat: equal rows come "
             "out.",
@@ -48,13 +52,25 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
         ),
         dg.define_asset_job(
             WHAT_IF,
-            selection=dg.AssetSelection.all() - report - dg.AssetSelection.all_asset_checks(),
+            selection=dg.AssetSelection.all()
+            - report
+            - layers
+            - dg.AssetSelection.all_asset_checks(),
             description="Another world beside the main one: choose `world` (and seed, subscribers "
-            "or layers) in the run configuration of `operator`. It is written to "
+            "or layers: [all], [none] or names) in the run configuration of `operator`. It is "
+            "written to "
             "_worlds/<name>/, checked in the step that makes it, and shows as observations; "
             "the main world's partitions and their state stay as they are.",
             config={"resources": {"operator": {"config": {"world": "what-if", "seed": 43}}}},
             tags=TEAM_TAG | {OTHER_WORLD_TAG: "true"},
+        ),
+        dg.define_asset_job(
+            SCENARIOS,
+            selection=layers,
+            description="The scenario layers and their signatures: whether each is seen in the "
+            "days that lie in the lake, and not in the control world beside it, which `telco "
+            "counterfactual --without all` makes.",
+            tags=TEAM_TAG,
         ),
         dg.define_asset_job(
             REALISM,

@@ -5,18 +5,11 @@ contracts themselves, how anything is made (`production`).
 """
 
 from functools import cache
-from typing import Final
 
 from telco_pipeline.asof import CHANGES
 from telco_pipeline.consistency import identity_columns
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
-
-HISTORY: Final = ("network_state", "subscriber_state", CHANGES)
-"""Datasets of which every day since the epoch must be there, in the order of making.
-
-Each day of `subscriber_state` follows from the day before and the network's, and who has which
-identity on a day from the changes of all days.
-"""
+from telco_pipeline.contracts.state import HISTORY
 
 
 def sources_of(name: str) -> list[str]:
@@ -53,6 +46,11 @@ def needs_history(name: str) -> bool:
 def needs_network(name: str) -> bool:
     """Whether a day of a dataset looks at the network of that day and of its eve."""
     return HISTORY[0] in ancestors_of(name)
+
+
+def follows(name: str) -> bool:
+    """Whether a day of a dataset follows from the days before, its own or those of a source."""
+    return any(DATASETS[each].follows for each in (name, *ancestors_of(name)))
 
 
 def eves_of(name: str) -> list[str]:

@@ -1,15 +1,13 @@
 """Pictures: one plot for each dataset that one understands at a glance.
 
-Belongs here: drawing from a lazy scan of one partition, small enough for metadata. Does not belong
-here: Dagster. Matplotlib is loaded when the first picture is drawn, not when Dagster loads the
-assets.
+Belongs here: which panels make the picture of a dataset, those that it alone has, and drawing it
+from a lazy scan of one partition, small enough for metadata. Does not belong here: the forms that
+fit any dataset (`panels`), Dagster.
 """
 
 import base64
 import datetime as dt
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,72 +15,43 @@ import polars as pl
 
 from telco_pipeline.contracts.codes import AlarmSeverity, FaultKind, LifeStatus, NotificationType
 from telco_pipeline.lake import Lake
+from telco_pipeline.panels import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    GREY,
+    HEADING,
+    INK,
+    LABEL,
+    MAP_ASPECT,
+    ORANGE,
+    POINTS_DRAWN,
+    PURPLE,
+    RED,
+    SCALE,
+    SKY,
+    TICK,
+    TITLE,
+    YELLOW,
+    Panel,
+    View,
+    bars_of,
+    cycle,
+    figure_text,
+    grid_of,
+    heat_map,
+    histogram_of,
+    hours_of,
+    legend,
+    map_of,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
 
-INK = "#334155"
-COLOURS = (
-    "#2563eb",
-    "#f59e0b",
-    "#10b981",
-    "#ef4444",
-    "#8b5cf6",
-    "#64748b",
-    "#ec4899",
-    "#14b8a6",
-    "#a16207",
-    "#0f172a",
-    "#84cc16",
-    "#f97316",
-    "#06b6d4",
-)
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
-    *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#94a3b8"),
-)
-"""Colours that people with any colour vision tell apart (Okabe and Ito, 2008), and grey."""
-SCALE = "YlOrRd"
-"""Colour map for amounts, from pale to dark: ColorBrewer's, safe for any colour vision."""
-TICK, LABEL, TITLE, HEADING = 7.5, 8, 9, 11
-"""Sizes of text in points, from the smallest up."""
 PANEL_INCHES, HEIGHT_INCHES = 4.4, 3.5
 WIDTH_INCHES = 9.8
 """As wide as Dagster shows a picture on a screen of 1,280 pixels; it cuts off what is wider."""
-MANY_BARS = 16
-POINTS_DRAWN = 6_000
-ROWS_BINNED = 50_000
-MAP_ASPECT = 1.57
-"""A degree of latitude over a degree of longitude, in metres, at 50.5 degrees north."""
-
-Panel = Callable[["Axes", "View"], None]
-
-
-@dataclass(frozen=True)
-class View:
-    """What a picture may look at.
-
-    Attributes:
-        rows: The partition, lazily.
-        zone: Time zone of the operator's country.
-        lake: Where the partition lies, for what stands beside it.
-        day: Its day; None for a static dataset.
-    """
-
-    rows: pl.LazyFrame
-    zone: ZoneInfo
-    lake: Lake
-    day: dt.date | None = None
-
-    def local_hour(self) -> pl.Expr:
-        """Return the hour of the record in local time."""
-        return pl.col("event_time").dt.convert_time_zone(self.zone.key).dt.hour()
-
-    def sample(self, columns: list[str], rows: int) -> pl.DataFrame:
-        """Return every n-th row, at most about `rows` of them."""
-        total = self.rows.select(pl.len()).collect().item()
-        step = max(1, total // rows)
-        return self.rows.select(columns).gather_every(step).collect()
 
 
 def draw(lake: Lake, dataset: str, day: dt.date | None, zone: ZoneInfo) -> str | None:
@@ -123,169 +92,6 @@ def _png(panels: tuple[Panel, ...], view: View, title: str) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _legend(axis: "Axes") -> None:
-    """Draw the legend below the panel, where it hides nothing."""
-    axis.legend(
-        fontsize=TICK,
-        frameon=False,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.14),
-        ncols=2 if len(axis.get_legend_handles_labels()[0]) == 4 else 3,
-        columnspacing=1.2,
-        handlelength=1.2,
-        labelcolor=INK,
-    )
-
-
-def _map(
-    colour_by: str,
-    title: str,
-    size_by: str | None = None,
-    *,
-    rings: bool = False,
-) -> Panel:
-    """Draw points on a map, one colour for each value of a column.
-
-    Args:
-        colour_by: Column that gives the colour.
-        title: Title of the panel.
-        size_by: Column that gives the area of a point; else all are alike.
-        rings: Whether values share places: then they lie on top of each other as rings.
-    """
-
-    def panel(axis: "Axes", view: View) -> None:
-        from matplotlib.lines import Line2D
-
-        columns = ["longitude", "latitude", colour_by, *([size_by] if size_by else [])]
-        points = view.sample(columns, POINTS_DRAWN).with_columns(pl.col(colour_by).cast(pl.String))
-        values = points[colour_by].value_counts(sort=True)[colour_by].to_list()
-        colours = _cycle(len(values))
-        for number, (value, colour) in enumerate(zip(values, colours, strict=True)):
-            some = points.filter(pl.col(colour_by) == value)
-            plain = 34 / (number + 1) ** 1.6 if rings else 14
-            sizes = (some[size_by].to_numpy() ** 0.5 / 12).clip(0.5, 60) if size_by else plain
-            axis.scatter(
-                some["longitude"],
-                some["latitude"],
-                s=sizes,
-                color=colour,
-                alpha=1.0 if rings else 0.6,
-                linewidths=0,
-            )
-        # Shapes of one size for the legend: those of the points may be too small to be seen.
-        axis.set_aspect(MAP_ASPECT)
-        axis.set_title(title)
-        shapes = [Line2D([], [], marker="o", linestyle="", color=colour) for colour in colours]
-        axis.legend(
-            shapes,
-            values,
-            fontsize=TICK,
-            frameon=False,
-            loc="lower left",
-            handletextpad=0.2,
-            labelcolor=INK,
-        )
-
-    return panel
-
-
-def _bars(
-    by: str,
-    title: str,
-    measure: pl.Expr | None = None,
-    *,
-    top: int = 20,
-    names: Mapping[str, str] | None = None,
-) -> Panel:
-    """Draw one bar for each value of a column: how many rows, or a measure of them."""
-    known = names or {}
-
-    def panel(axis: "Axes", view: View) -> None:
-        length = (pl.len() if measure is None else measure).alias("length")
-        bars = view.rows.group_by(pl.col(by).cast(pl.String)).agg(length).collect()
-        bars = bars.sort("length", by, descending=[True, False]).head(top).reverse()
-        labels = [known.get(str(value), str(value)) for value in bars[by]]
-        drawn = axis.barh(labels, bars["length"].to_list(), color=COLOURS[0])
-        # A figure at each bar instead of an axis: a bar beside a long one may be too short to see.
-        small = len(labels) > MANY_BARS
-        axis.bar_label(drawn, fmt=_figure, fontsize=TICK - small, padding=2, color=INK)
-        axis.margins(x=0.2, y=0.02)
-        axis.tick_params(axis="y", labelsize=TICK - small)
-        axis.xaxis.set_visible(False)
-        axis.spines["bottom"].set_visible(False)
-        axis.set_title(title)
-
-    return panel
-
-
-def _hours(title: str, by: str | None = None) -> Panel:
-    """Draw the rows of each local hour, stacked by a column."""
-
-    def panel(axis: "Axes", view: View) -> None:
-        from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-
-        stack = pl.lit("").alias("by") if by is None else pl.col(by).cast(pl.String).alias("by")
-        counts = view.rows.group_by(view.local_hour().alias("hour"), stack).len().collect()
-        floor = [0] * 24
-        values = counts.group_by("by").agg(pl.col("len").sum()).sort("len", descending=True)["by"]
-        for value, colour in zip(values, _cycle(len(values)), strict=True):
-            found = dict(counts.filter(pl.col("by").eq_missing(value)).select("hour", "len").rows())
-            heights = [found.get(hour, 0) for hour in range(24)]
-            axis.bar(
-                range(24),
-                heights,
-                bottom=floor,
-                color=colour,
-                width=0.9,
-                label=None if by is None else str(value),
-            )
-            floor = [below + height for below, height in zip(floor, heights, strict=True)]
-        axis.set_xticks(range(0, 24, 4))
-        axis.set_xlabel("local hour" if by is None else "", fontsize=LABEL, color=INK)
-        axis.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        axis.set_title(title)
-        if by is not None:
-            _legend(axis)
-
-    return panel
-
-
-def _histogram(
-    column: str, title: str, *, log: bool = False, bins: int = 40, unit: str = ""
-) -> Panel:
-    """Draw how a number is spread, on a logarithmic axis if it is spread over decades."""
-
-    def panel(axis: "Axes", view: View) -> None:
-        import numpy as np
-        from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-
-        values = view.sample([column], ROWS_BINNED)[column].drop_nulls()
-        values = values.filter(values > 0) if log else values
-        axis.set_title(title)
-        axis.set_xlabel(unit, fontsize=LABEL, color=INK)
-        if values.is_empty():
-            return
-        numbers = values.to_numpy()
-        edges = bins
-        if log:
-            edges = np.geomspace(numbers.min(), max(numbers.max(), numbers.min() * 1.01), bins)
-            if values.dtype.is_integer():
-                # Each bin holds at least one whole number, or bins between them stay empty.
-                edges = np.unique(np.round(edges)) - 0.5
-            axis.set_xscale("log")
-        counts, edges = np.histogram(numbers, bins=edges)
-        # On a logarithmic axis, rows per decade: bins of one width there hold the same share.
-        heights = counts / np.diff(np.log10(edges)) if log else counts
-        axis.stairs(heights, edges, fill=True, color=COLOURS[0])
-        axis.set_ylabel("rows per decade" if log else "", fontsize=LABEL, color=INK)
-        axis.set_ylim(bottom=0)
-        axis.yaxis.set_major_locator(MaxNLocator(6))
-        axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-
-    return panel
-
-
 def _ages(axis: "Axes", view: View) -> None:
     births = view.rows.select(pl.col("birth_date").dt.year().alias("year")).drop_nulls().collect()
     axis.set_title("people by year of birth")
@@ -314,7 +120,7 @@ def _degrees(axis: "Axes", view: View) -> None:
 def _prices(axis: "Axes", view: View) -> None:
     models = view.rows.select("released", "price", pl.col("device_class").cast(pl.String)).collect()
     classes = models.partition_by("device_class", as_dict=True, maintain_order=True)
-    for ((value,), some), colour in zip(classes.items(), _cycle(len(classes)), strict=True):
+    for ((value,), some), colour in zip(classes.items(), cycle(len(classes)), strict=True):
         axis.scatter(
             some["released"].to_numpy(),
             (some["price"] / 1e6).to_numpy(),
@@ -324,39 +130,7 @@ def _prices(axis: "Axes", view: View) -> None:
             alpha=0.8,
         )
     axis.set_title("list price (euro) by release")
-    _legend(axis)
-
-
-def _heat(
-    axis: "Axes", grid: "np.ndarray", labels: list[str], unit: str, highest: float | None = None
-) -> None:
-    """Draw amounts by row and local hour; hours without any stay white."""
-    # Squares of an image would run into each other; a mesh leaves a thin line between them.
-    mesh = axis.pcolormesh(
-        grid, cmap=SCALE, vmin=0, vmax=highest, edgecolors="white", linewidth=0.4
-    )
-    small = len(labels) > MANY_BARS
-    axis.set_yticks([row + 0.5 for row in range(len(labels))], labels)
-    axis.tick_params(axis="y", labelsize=TICK - small, length=0)
-    axis.set_xticks([hour + 0.5 for hour in range(0, 24, 4)], [str(h) for h in range(0, 24, 4)])
-    axis.set_xlabel("local hour", fontsize=LABEL, color=INK)
-    axis.spines[["left", "bottom"]].set_visible(False)
-    axis.invert_yaxis()
-    bar = axis.figure.colorbar(mesh, ax=axis, pad=0.02, aspect=30)
-    bar.ax.tick_params(labelsize=TICK - 0.5, colors=INK, length=2)
-    bar.outline.set_visible(False)
-    bar.set_label(unit, fontsize=TICK, color=INK)
-
-
-def _grid(cells: pl.DataFrame, labels: list[str]) -> "np.ndarray":
-    """Return values of columns `label`, `hour`, `value` by label and hour; nan where none."""
-    import numpy as np
-
-    grid = np.full((len(labels), 24), np.nan)
-    rows = {label: row for row, label in enumerate(labels)}
-    for label, hour, value in cells.select("label", "hour", "value").rows():
-        grid[rows[label], hour] = value
-    return grid
+    legend(axis)
 
 
 GENERATIONS = {"GERAN": "2G", "EUTRAN": "4G", "NR": "5G"}
@@ -374,7 +148,7 @@ def _load_by_hour(axis: "Axes", view: View) -> None:
         .collect()
     )
     labels = sorted(found["label"].unique())
-    _heat(axis, _grid(found, labels), labels, "mean load, %")
+    heat_map(axis, grid_of(found, labels), labels, "mean load, %")
     axis.set_title("load by generation and class of the cells")
 
 
@@ -508,7 +282,7 @@ def _alarms_by_hour(axis: "Axes", view: View) -> None:
     axis.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axis.set_title("alarms raised by local hour")
     if any(floor):
-        _legend(axis)
+        legend(axis)
 
 
 def _cpu_by_type(axis: "Axes", view: View) -> None:
@@ -525,8 +299,41 @@ def _cpu_by_type(axis: "Axes", view: View) -> None:
     )
     order = found.group_by("label").agg(pl.col("value").mean())
     labels = order.sort("value", "label", descending=[True, False])["label"].to_list()
-    _heat(axis, _grid(found, labels), labels, "mean CPU, %")
+    heat_map(axis, grid_of(found, labels), labels, "mean CPU, %")
     axis.set_title("processor in use by type of element")
+
+
+def _records_by_type(axis: "Axes", view: View) -> None:
+    """Draw how many records a file has by type of element and local hour."""
+    kinds = view.lake.scan("network_elements", columns=["element_id", "element_type"])
+    found = (
+        view.rows.join(
+            kinds.select("element_id", label=pl.col("element_type").cast(pl.String)),
+            on="element_id",
+        )
+        .group_by("label", hour=view.local_hour())
+        .agg(value=pl.col("record_count").mean())
+        .collect()
+    )
+    order = found.group_by("label").agg(pl.col("value").mean())
+    labels = order.sort("value", "label", descending=[True, False])["label"].to_list()
+    heat_map(axis, grid_of(found, labels), labels, "records a file")
+    axis.set_title("records in a file by type of element")
+
+
+def _delays(axis: "Axes", view: View) -> None:
+    """Draw how long after it closed mediation has a file, from seconds to hours."""
+    import numpy as np
+
+    delay = (pl.col("received") - pl.col("closed")).dt.total_milliseconds() / 1000.0
+    seconds = view.rows.select(delay.alias("delay")).collect()["delay"].to_numpy()
+    edges = np.geomspace(1.0, 86_400.0, 41)
+    counts, _ = np.histogram(np.clip(seconds, 1.0, 86_399.0), bins=edges)
+    axis.stairs(counts, edges, fill=True, color=BLUE)
+    axis.set_xscale("log")
+    axis.set_yscale("symlog")
+    axis.set_xlabel("s", fontsize=LABEL, color=INK)
+    axis.set_title("from closing to arrival")
 
 
 def _links_by_hour(axis: "Axes", view: View) -> None:
@@ -551,7 +358,7 @@ def _links_by_hour(axis: "Axes", view: View) -> None:
     axis.set_xticks(range(0, 24, 4))
     axis.set_ylabel("%", fontsize=LABEL, color=INK)
     axis.set_title("bandwidth in use by local hour")
-    _legend(axis)
+    legend(axis)
 
 
 def _success_by_hour(axis: "Axes", view: View) -> None:
@@ -575,7 +382,7 @@ def _success_by_hour(axis: "Axes", view: View) -> None:
     axis.set_xticks(range(0, 24, 4))
     axis.set_ylabel("% that succeed", fontsize=LABEL, color=INK)
     axis.set_title("setups and handovers by local hour")
-    _legend(axis)
+    legend(axis)
 
 
 def _volume_by_hour(axis: "Axes", view: View) -> None:
@@ -594,7 +401,7 @@ def _volume_by_hour(axis: "Axes", view: View) -> None:
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axis.set_ylabel("GB", fontsize=LABEL, color=INK)
     axis.set_title("volume by local hour")
-    _legend(axis)
+    legend(axis)
 
 
 STATE_DAYS = 35
@@ -631,7 +438,7 @@ def _satisfaction_over_time(axis: "Axes", view: View) -> None:
     axis.set_xticks(ticks, [f"{day:%d %b}" for day in ticks])
     axis.set_ylim(0, 1)
     axis.set_title("satisfaction over time")
-    _legend(axis)
+    legend(axis)
 
 
 def _is_customer() -> pl.Expr:
@@ -659,21 +466,12 @@ def _statuses(axis: "Axes", view: View) -> None:
     counts = dict(view.rows.group_by(pl.col("status").cast(pl.String)).len().collect().rows())
     names = [str(status) for status in LifeStatus]
     drawn = axis.barh(names, [counts.get(name, 0) for name in names], color=BLUE)
-    axis.bar_label(drawn, fmt=_figure, fontsize=TICK, padding=2, color=INK)
+    axis.bar_label(drawn, fmt=figure_text, fontsize=TICK, padding=2, color=INK)
     axis.margins(x=0.2)
     axis.invert_yaxis()
     axis.xaxis.set_visible(False)
     axis.spines["bottom"].set_visible(False)
     axis.set_title("subscriptions by status")
-
-
-def _figure(value: float) -> str:
-    """Return a number for people: whole if it is, or three digits of it."""
-    return f"{value:,.0f}" if value == round(value) or value >= 100 else f"{value:.3g}"
-
-
-def _cycle(count: int) -> list[str]:
-    return [COLOURS[number % len(COLOURS)] for number in range(count)]
 
 
 SEVERITIES = dict(
@@ -701,26 +499,29 @@ SIP_RESPONSES = {
 GIGABYTES = (pl.col("data_volume_uplink") + pl.col("data_volume_downlink")).sum() / 1e9
 
 PANELS: dict[str, tuple[Panel, ...]] = {
-    "places": (_map("language", "by language, area by population", "population"),),
-    "sites": (_map("vendor", "sites by vendor"),),
-    "network_elements": (_bars("element_type", "elements by type", top=24),),
+    "places": (map_of("language", "by language, area by population", "population"),),
+    "sites": (map_of("vendor", "sites by vendor"),),
+    "network_elements": (bars_of("element_type", "elements by type", top=24),),
     "network_links": (
-        _bars("interface", "links by interface"),
-        _bars("interface", "capacity (Gbit/s)", pl.col("capacity").sum() / 1e3),
+        bars_of("interface", "links by interface"),
+        bars_of("interface", "capacity (Gbit/s)", pl.col("capacity").sum() / 1e3),
     ),
-    "cells": (_map("rat_type", "cells by generation", rings=True), _bars("band", "cells by band")),
-    "devices": (_prices, _bars("best_rat", "models by best radio access")),
-    "plans": (_bars("name", "monthly fee (euro)", pl.col("monthly_fee").first() / 1e6),),
-    "subscribers": (_bars("persona", "subscribers by persona"), _ages),
-    "prospects": (_bars("persona", "who joins later, by persona"), _ages),
+    "cells": (
+        map_of("rat_type", "cells by generation", rings=True),
+        bars_of("band", "cells by band"),
+    ),
+    "devices": (_prices, bars_of("best_rat", "models by best radio access")),
+    "plans": (bars_of("name", "monthly fee (euro)", pl.col("monthly_fee").first() / 1e6),),
+    "subscribers": (bars_of("persona", "subscribers by persona"), _ages),
+    "prospects": (bars_of("persona", "who joins later, by persona"), _ages),
     "social_ties": (
-        _bars("tie_kind", "ties by kind"),
+        bars_of("tie_kind", "ties by kind"),
         _degrees,
-        _histogram("distance_km", "distance between the homes", log=True, unit="km"),
+        histogram_of("distance_km", "distance between the homes", log=True, unit="km"),
     ),
     "network_faults": (
         _fault_timeline,
-        _bars("fault_kind", "cells that suffer", pl.col("cells").sum()),
+        bars_of("fault_kind", "cells that suffer", pl.col("cells").sum()),
     ),
     "network_state": (_load_by_hour, _load_map),
     "subscriber_state": (
@@ -729,46 +530,63 @@ PANELS: dict[str, tuple[Panel, ...]] = {
         _statuses,
     ),
     "identity_changes": (
-        _bars("change_type", "changes by kind"),
-        _hours("changes by local hour", "change_type"),
+        bars_of("change_type", "changes by kind"),
+        hours_of("changes by local hour", "change_type"),
     ),
     "cdrs_voice": (
-        _hours("records by local hour", "record_type"),
-        _bars("status", "how calls went"),
-        _histogram("call_duration", "duration of answered calls", log=True, unit="s"),
+        hours_of("records by local hour", "record_type"),
+        bars_of("status", "how calls went"),
+        histogram_of("call_duration", "duration of answered calls", log=True, unit="s"),
     ),
     "cdrs_sms": (
-        _hours("records by local hour", "record_type"),
-        _bars("rat_type", "by radio access"),
+        hours_of("records by local hour", "record_type"),
+        bars_of("rat_type", "by radio access"),
     ),
     "cdrs_data": (
-        _hours("records by local hour", "rat_type"),
-        _bars("service", "volume by service (GB)", GIGABYTES),
-        _histogram("data_volume_downlink", "downlink of a record", log=True, unit="byte"),
+        hours_of("records by local hour", "rat_type"),
+        bars_of("service", "volume by service (GB)", GIGABYTES),
+        histogram_of("data_volume_downlink", "downlink of a record", log=True, unit="byte"),
     ),
     "cdrs_voip": (
-        _hours("records by local hour", "access"),
-        _histogram("mos", "mean opinion score"),
-        _bars("codec", "by codec"),
+        hours_of("records by local hour", "access"),
+        histogram_of("mos", "mean opinion score"),
+        bars_of("codec", "by codec"),
     ),
     "cdrs_ims": (
-        _hours("records by local hour", "sip_method"),
-        _bars("sip_response", "final SIP response", names=SIP_RESPONSES),
+        hours_of("records by local hour", "sip_method"),
+        bars_of("sip_response", "final SIP response", names=SIP_RESPONSES),
     ),
     "location_updates": (
-        _hours("updates by local hour", "update_type"),
-        _histogram("timing_advance", "timing advance", unit="steps"),
+        hours_of("updates by local hour", "update_type"),
+        histogram_of("timing_advance", "timing advance", unit="steps"),
     ),
-    "alarms": (_alarms_by_hour, _bars("specific_problem", "notifications by problem", top=14)),
+    "alarms": (_alarms_by_hour, bars_of("specific_problem", "notifications by problem", top=14)),
     "element_metrics": (_cpu_by_type, _links_by_hour),
     "pm_counters": (_success_by_hour, _volume_by_hour),
+    "truth_incidents": (
+        bars_of("layer", "Incidents by layer"),
+        bars_of("incident_kind", "By kind"),
+    ),
+    "truth_entities": (
+        bars_of("role", "Touched from this day on, by role"),
+        bars_of("entity_kind", "By kind of entity"),
+    ),
+    "truth_records": (
+        bars_of("dataset", "Touched records by dataset"),
+        bars_of("role", "By role"),
+    ),
+    "collected_files": (
+        hours_of("files by local hour", "dataset"),
+        _records_by_type,
+        _delays,
+    ),
     "network_logs": (
-        _hours("lines by local hour"),
-        _bars("severity", "lines by severity", names=SEVERITIES),
+        hours_of("lines by local hour"),
+        bars_of("severity", "lines by severity", names=SEVERITIES),
     ),
     "customer_service": (
-        _hours("contacts by local hour", "channel"),
-        _bars("reason", "contacts by reason"),
+        hours_of("contacts by local hour", "channel"),
+        bars_of("reason", "contacts by reason"),
     ),
 }
 """The panels of each dataset's picture, from left to right."""

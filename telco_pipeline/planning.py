@@ -19,10 +19,12 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
+from telco_pipeline.contracts.state import HISTORY
 
 if TYPE_CHECKING:
     from telco_pipeline.behaviour.rhythm import Kind
     from telco_pipeline.engine.calendar import DayClock
+    from telco_pipeline.scenarios.language import Role
     from telco_pipeline.settings import Persona, WorldConfig
 
 
@@ -117,6 +119,10 @@ _SIZES: Final[dict[str, _Size]] = {
     "network_logs": _Size(92, 300_000),
     "customer_service": _Size(190, 8_000),
     "pm_counters": _Size(13, 1_500_000, 500.0),
+    "truth_incidents": _Size(900, 2_000),
+    "truth_entities": _Size(18, 40_000),
+    "truth_records": _Size(20, 250_000),
+    "collected_files": _Size(63, 12_000, 20_000.0),
 }
 _START_SECONDS: Final = 4.0  # Python, Dagster and its definitions
 _PARTITION_SECONDS: Final = 0.12  # a partition without rows: staging, checks, Dagster's book
@@ -135,6 +141,10 @@ _ELEMENTS_PER_SITE: Final = 3.75
 _CORE_ELEMENTS: Final = 70
 _LINKS_PER_SITE: Final = 14.9
 _CORE_LINKS: Final = 400
+# Of the layers' truth, to the order of magnitude: whom a role means is known with the world only.
+_FITTING: Final = 0.3  # part of a dataset that fits a role's conditions
+_RECORDS_PER_TARGET: Final = 60.0  # a day
+_FILES_PER_QUARTER: Final = 58  # of core elements, by kind of record
 _TIES_PER_CUSTOMER: Final = 3.36  # people and businesses
 
 # Records per event of a stream, and per SIM and day.
@@ -158,7 +168,6 @@ _MONTH_DAYS: Final = 30.4
 _FAULTS_PER_ELEMENT: Final = 0.0213  # of four worlds of 160 sites over 60 days, with storms
 _ALARMS_PER_FAULT: Final = 10.0
 _ALARMS_PER_ELEMENT: Final = 0.124  # of thresholds, and without a cause
-_HISTORY: Final = ("network_state", "subscriber_state", "identity_changes")
 
 
 def partitions(names: Iterable[str], days: int) -> int:
@@ -178,11 +187,11 @@ def estimate(
         days: Number of days.
         workers: Processes at a time.
     """
-    made = rows(config, [name for name in names if name not in _HISTORY], first, days)
+    made = rows(config, [name for name in names if name not in HISTORY], first, days)
     spans = dict.fromkeys(made, days)
     # State and identities follow from every day since the epoch, so all of them are made.
     long = days + max((first - config.epoch).days, 0)
-    history = [name for name in _HISTORY if name in names]
+    history = [name for name in HISTORY if name in names]
     spans |= dict.fromkeys(history, long)
     made |= rows(config, history, min(first, config.epoch), long) if history else {}
     return Estimate([_dataset(config, name, made[name], spans[name], workers) for name in names])
@@ -389,9 +398,61 @@ def _daily_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
         "alarms": days * (faults * _ALARMS_PER_FAULT + elements * _ALARMS_PER_ELEMENT),
         "element_metrics": days * elements * 288,
         "pm_counters": days * cells * 96,
+        **_truth_rows(config, calendar),
+        "collected_files": days * _FILES_PER_QUARTER * 96,
         "network_logs": logs * _LINES_PER_LINE * weights.network_logs,
         "customer_service": contacts * weights.customer_service,
     }
+
+
+def _truth_rows(config: "WorldConfig", calendar: _Calendar) -> dict[str, float]:
+    """Return the expected rows of the truth: none without layers, else the order of magnitude."""
+    if not config.layers:
+        return dict.fromkeys(("truth_incidents", "truth_entities", "truth_records"), 0.0)
+    # Here, not above: the language loads NumPy.
+    from telco_pipeline.engine.calendar import DAY
+    from telco_pipeline.scenarios.story import layers_of
+    from telco_pipeline.scenarios.timeline import incidents
+
+    last = calendar.first + dt.timedelta(days=calendar.days - 1)
+    begun, touched, records = 0, 0.0, 0.0
+    for layer in layers_of(config).values():
+        found = [
+            one
+            for one in incidents(config, layer, last)
+            if one.start >= DAY * (calendar.first - dt.date(1970, 1, 1)).days
+        ]
+        begun += len(found)
+        for stage in layer.stages:
+            length = min(stage.lasts.microseconds / DAY, calendar.days)
+            members = sum(
+                _members(config, layer.cast[role])
+                for role in {deed.effect.who for deed in stage.do}
+            )
+            touched += len(found) * members
+            records += len(found) * members * length * _RECORDS_PER_TARGET
+    return {
+        "truth_incidents": float(begun),
+        "truth_entities": touched,
+        "truth_records": records,
+    }
+
+
+def _members(config: "WorldConfig", role: "Role") -> float:
+    """Return how many members a role has, about."""
+    sizes = {
+        "subscribers": float(config.subscribers),
+        "cells": _sites(config) * _CELLS_PER_SITE,
+        "sites": float(_sites(config)),
+        "network_elements": _elements(config),
+    }
+    fitting = sizes.get(role.of, 100.0) * (_FITTING if role.where or role.near else 1.0)
+    if role.number is not None:
+        fitting = min(float(role.number), fitting)
+    elif role.share is not None:
+        fitting *= role.share
+    fitting = max(fitting, role.at_least)
+    return fitting if role.at_most is None else min(fitting, role.at_most)
 
 
 def _leaving_a_day(persona: "Persona") -> float:

@@ -20,6 +20,7 @@ from telco_pipeline.engine.parts import shards as dealt_shards
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.generators import GENERATORS
 from telco_pipeline.lake import FileStats, Lake, Origin, PendingPartition
+from telco_pipeline.scenarios.story import layers_of
 from telco_pipeline.settings import WorldConfig, check_day
 from telco_pipeline.workers import Crew, Task, crew_for
 
@@ -68,7 +69,7 @@ def origin_of(config: WorldConfig, lake: Lake, dataset: Dataset) -> Origin:
         seed=config.seed,
         world_hash=config.world_hash,
         world_name=lake.world,
-        layers={},
+        layers={name: layer.layer_hash for name, layer in layers_of(config).items()},
         code_version=code_version(daily=dataset.daily),
     )
 
@@ -82,6 +83,7 @@ def produce(
     workers: int = 1,
     shards: int | None = None,
     replace: bool = False,
+    overlays: str | None = None,
     progress: Progress | None = None,
 ) -> list[PartitionReport]:
     """Make one dataset's partitions of some days (or its only one) and commit them to the lake.
@@ -97,6 +99,7 @@ def produce(
         shards: How many shares the parts of a partition are dealt out to; as many as workers if
             not given.
         replace: Remove the partitions of another world that lies in the lake.
+        overlays: For a world that holds only what differs: hash of the main world beneath.
         progress: Told of each partition when it is in the lake.
 
     Returns:
@@ -112,7 +115,8 @@ def produce(
         raise TelcoError(f"--workers: must be 1 or more, not {workers}")
     if shards is not None and shards < 1:
         raise TelcoError(f"--shards: must be 1 or more, not {shards}")
-    lake.bind(origin_of(config, lake, dataset), config.to_dict(), replace=replace)
+    origin = origin_of(config, lake, dataset)
+    lake.bind(origin, config.to_dict(), overlays=overlays, replace=replace)
     if dataset.daily:
         _check_static(config, lake)
         _check_days(config, lake, dataset, wanted)
@@ -256,7 +260,7 @@ def _check_made(config: WorldConfig, lake: Lake, name: str, day: dt.date | None 
         raise TelcoError(
             f"{lake.root} has no {told} yet: make it first, with `{lake.command(name, day, day)}`"
         )
-    if provenance.world_hash != config.world_hash:
+    if provenance.world_hash not in (config.world_hash, _beneath(lake)):
         raise TelcoError(
             f"{told} in {lake.root} is of another world ({provenance.world_hash}, not "
             f"{config.world_hash}): make it anew with `{lake.command(name, day, day)} --replace`"
@@ -270,6 +274,12 @@ def _check_made(config: WorldConfig, lake: Lake, name: str, day: dt.date | None 
             f"and other datasets are made from it: make it anew with "
             f"`{lake.command(name, day, day)}`"
         )
+
+
+def _beneath(lake: Lake) -> str | None:
+    """Return the hash of the main world that shows through a lake's world; None for others."""
+    held = lake.held_world()
+    return None if held is None else held.overlays
 
 
 def _is_work(

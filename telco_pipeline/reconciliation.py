@@ -1,8 +1,9 @@
 """Reconciliation: whether what is told twice is the same both times.
 
 Belongs here: counters against the records that they are sums of, contacts with care against their
-calls, records against the state of the subscription. Does not belong here: rules within one dataset
-(`integrity`, which runs these too and puts them into words), identities (`consistency`).
+calls, records against the state of the subscription, numbers of files against their times. Does not
+belong here: rules within one dataset (`integrity`, which runs these too and puts them into words),
+identities (`consistency`).
 
 It shares no code with what makes the rows. The rules of the counters are written in docs/network.md
 and, once more, in SQL here.
@@ -42,9 +43,13 @@ COUNTERS: Final = "pm_counters"
 CONTACTS: Final = "customer_service"
 CALLS: Final = "cdrs_voice"
 STATE: Final = "subscriber_state"
+FILES: Final = "collected_files"
 
 _ONE_DAY: Final = dt.timedelta(days=1)
+_QUARTER: Final = dt.timedelta(minutes=15)
 _KEYS: Final = ("cell_id", "event_time")
+_REACH_ON: Final = (CALLS, "cdrs_data")
+"""Records of the day before that counters of a day are sums of too."""
 
 # Counters
 
@@ -168,13 +173,20 @@ _ADDENDS: Final = (
     from sessions where closes and ended >= 0 and ended < 86400000000 group by all
     """,
     """
-    select cell_id, (epoch_us(event_time) - $start) // 3600000000 * 4 + part as quarter,
-           60 * greatest(0, least(coalesce(unavailable_until, 0), part * 15 + 15)
-                          - greatest(coalesce(unavailable_from, 60), part * 15))
-               as cell_unavailable_time,
-           floor(prb_use * prb_total / 100.0 + 0.5)::bigint as prb_used_dl,
+    with quarters as (
+        select cell_id, (epoch_us(event_time) - $start) // 3600000000 * 4 + part as quarter,
+               greatest(0, least(coalesce(unavailable_until, 0), part * 15 + 15)
+                           - greatest(coalesce(unavailable_from, 60), part * 15)) as dead,
+               round(prb_use * 10)::bigint * prb_total as thousandths,
+               prb_total, fault_id
+        from network_state join cells using (cell_id), range(4) parts(part))
+    -- Out of service without a fault: the cell does not know of it.
+    select cell_id, quarter,
+           case when fault_id is null then 0 else 60 * dead end as cell_unavailable_time,
+           -- Half a block counts as one: hence 7,500 of the 15,000 minutes and thousandths.
+           (thousandths * (15 - dead) + 7500) // 15000 as prb_used_dl,
            prb_total as prb_tot_dl
-    from network_state join cells using (cell_id), range(4) parts(part)
+    from quarters
     """,
 )
 
@@ -286,8 +298,23 @@ def _compare(lake: Lake, day: dt.date, grid: _Grid, places: Rows, faults: Faults
         figures = {"counter": name, "counted": int(told[one]), "in_records": int(records[one])}
         sample.append(grid.at(one) | figures)
     faults.add(int(wrong.sum()), "; ".join(words), sample)
+    if words:
+        _blame_the_eve(lake, day, faults)
     if not faults.offenders:
         faults.words.append(f"counters and records agree: {', '.join(sums)}")
+
+
+def _blame_the_eve(lake: Lake, day: dt.date, faults: Faults) -> None:
+    """Say which records of the day before are not in the lake, where counters differ."""
+    eve = day - _ONE_DAY
+    lost = [name for name in _REACH_ON if not lake.files(name, eve)]
+    if not lost or eve < asof.epoch_of(lake):
+        return
+    told = " and ".join(lost)
+    faults.words.append(f"{told} of {eve}, which may reach into the day, not in the lake")
+    # Nobody can tell whether the counters were made with them: made again, they surely are.
+    commands = [lake.command(",".join(lost), eve, eve), lake.command(COUNTERS, day, day)]
+    faults.recover = " && ".join(commands)
 
 
 def _counters() -> list[str]:
@@ -495,8 +522,8 @@ _ENDED: Final = [
 
 
 def follows_state(dataset: Dataset) -> bool:
-    """Return whether the rows of a dataset follow from the state of subscriptions."""
-    return dataset.daily and dataset.name != STATE and "subscriber_id" in dataset.columns
+    """Return whether the rows of a dataset are records that follow from state of subscriptions."""
+    return dataset.name != STATE and {"subscriber_id", "event_id"} <= set(dataset.columns)
 
 
 def state_faults(lake: Lake, dataset: Dataset, day: dt.date) -> Faults:
@@ -606,3 +633,47 @@ def _forbidden(lake: Lake, dataset: Dataset) -> pl.Expr:
     if called := _CALLED.get(dataset.name):
         started &= pl.col(called).ne_missing(_care_number(lake))
     return gone | ((pl.col("subscription") == LifeStatus.SUSPENDED) & started)
+
+
+# Files
+
+
+def file_faults(lake: Lake, day: dt.date) -> Faults:
+    """Return what is wrong with the files of a day: their times, their numbers, and copies.
+
+    A number that is missing is no fault here: the file was lost on the way.
+    """
+    frame = lake.read(FILES, day, day)
+    faults = Faults(rows=frame.height)
+    empty = pl.col("record_count") == 0
+    first, last = pl.col("first_event_time"), pl.col("last_event_time")
+    late = (pl.col("closed") - pl.col("event_time") != _QUARTER) | (
+        pl.col("received") <= pl.col("closed")
+    )
+    spans = (first.is_null() != empty) | (last.is_null() != empty)
+    spans |= (first > last).fill_null(False) | (last >= pl.col("closed")).fill_null(False)
+    _note_files(frame.filter(late), "files that closed or came at no possible time", faults)
+    _note_files(frame.filter(spans), "files whose records lie outside their time", faults)
+
+    same = ["element_id", "dataset", "sequence_number"]
+    content = ["file_name", "event_time", "record_count", "file_length", "checksum"]
+    other = frame.filter(pl.struct(content).n_unique().over(same) > 1)
+    _note_files(other, "files with the number of another", faults)
+    again = frame.filter(pl.struct(*same, "received").is_duplicated())
+    _note_files(again, "files that came twice at the same moment", faults)
+
+    # Between two files the number grows by one each quarter, or began at 0 since the first.
+    stream = ["element_id", "dataset"]
+    ordered = frame.unique([*stream, "event_time"]).sort(*stream, "event_time")
+    number = pl.col("sequence_number")
+    since = pl.col("event_time") - pl.col("event_time").shift(1).over(stream)
+    passed = since.dt.total_minutes() // 15
+    grown = number - number.shift(1).over(stream)
+    wrong = (grown != passed) & (number >= passed)
+    _note_files(ordered.filter(wrong.fill_null(False)), "files that skip numbers", faults)
+    return faults
+
+
+def _note_files(rows: pl.DataFrame, words: str, faults: Faults) -> None:
+    shown = rows.select("file_name", "event_time", "received", "record_count")
+    _note(shown.sort(shown.columns), words, faults)

@@ -15,14 +15,13 @@ from pydantic import Field
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.integrity import Finding
 from telco_pipeline.lake import Lake
-from telco_pipeline.settings import Settings, WorldConfig, load_world
+from telco_pipeline.scenarios.loading import ALL, NONE, load_operator
+from telco_pipeline.settings import Settings, WorldConfig
 
 if TYPE_CHECKING:
     from telco_pipeline.production import PartitionReport
 
 MAIN_WORLD = "main"
-ALL_LAYERS = "all"
-NO_LAYERS = "none"
 
 
 @dataclass(frozen=True)
@@ -30,22 +29,22 @@ class Operation:
     """One operator at work: a world, a lake, and how the work is done.
 
     Attributes:
-        config: The world.
+        config: The world, with the scenario layers that are on.
         lake: Where its partitions lie, under the world's name.
-        layers: Scenario layers that are on.
         workers: Processes that make records.
         shards: Parts of a day's work; None leaves the choice to production.
         replace: Remove the partitions of another world that lies in the lake.
+        overlays: Of a world that holds only what differs: hash of the main world beneath it.
         on_progress: Told of each partition as it is made, in this process.
         on_finding: Told of each result of a check, in this process.
     """
 
     config: WorldConfig
     lake: Lake
-    layers: tuple[str, ...] = ()
     workers: int = 1
     shards: int | None = None
     replace: bool = False
+    overlays: str | None = None
     on_progress: Callable[["PartitionReport"], None] | None = None
     on_finding: Callable[[Finding], None] | None = None
 
@@ -72,8 +71,9 @@ class OperatorConfig(dg.Config):
         default=None, description="Another number of subscribers; not for the main world."
     )
     layers: list[str] = Field(
-        default=[ALL_LAYERS],
-        description="Scenario layers that are on: [all], [none], or names of scenarios/layers.",
+        default=[ALL],
+        description="Scenario layers that are on: [all] (those that their files enable), [none], "
+        "or names of scenarios/layers; not for the main world, which has all.",
     )
     workers: int | None = Field(
         default=None, description="Processes that make records; empty: TELCO_WORKERS, or all cores."
@@ -95,15 +95,25 @@ class OperatorConfig(dg.Config):
                 f"{', '.join(chosen)} would change the main world of {settings.world_file}: "
                 "give the run another `world` name, or change the file"
             )
-        config = load_world(settings.world_file, **chosen)
+        config = load_operator(settings.world_file, self.layers or [NONE], **chosen)
+        if self.world == MAIN_WORLD and self.layers != [ALL]:
+            self._refuse_other_layers(config, settings.world_file)
         return Operation(
             config=config,
             lake=Lake(self.lake or settings.lake, world=self.world),
-            layers=chosen_layers(self.layers, layer_names(Path(settings.world_file).parent)),
             workers=self.workers or settings.workers,
             shards=self.shards,
             replace=self.replace,
         )
+
+    def _refuse_other_layers(self, config: WorldConfig, world_file: Path) -> None:
+        """Refuse layers that make another world than the main one."""
+        if config.world_hash != load_operator(world_file).world_hash:
+            raise TelcoError(
+                f"layers [{', '.join(self.layers)}] would change the main world of {world_file}: "
+                "give the run another `world` name, or turn layers on and off with "
+                "`telco scenarios on` and `off`"
+            )
 
 
 @dg.resource(
@@ -116,23 +126,3 @@ def operator(context: dg.InitResourceContext) -> Operation:
         return OperatorConfig(**context.resource_config).operation()
     except TelcoError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
-
-
-def layer_names(directory: Path) -> tuple[str, ...]:
-    """Return the names of the scenario layers in the `layers` directory beside world.yaml."""
-    return tuple(sorted(path.stem for path in (directory / "layers").glob("*.yaml")))
-
-
-def chosen_layers(wanted: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the layers that `wanted` names: all, none, or some of the known ones."""
-    if wanted == [ALL_LAYERS]:
-        return known
-    if wanted in ([NO_LAYERS], []):
-        return ()
-    for name in wanted:
-        if name not in known:
-            there = ", ".join(known) if known else "there are none yet"
-            raise TelcoError(
-                f"scenario layer {name!r} does not exist: choose all, none, or of: {there}"
-            )
-    return tuple(sorted(set(wanted)))

@@ -7,7 +7,7 @@ it. Does not belong here: arguments, progress bars and tables (`cli`).
 import datetime as dt
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from telco_pipeline import lineage, partitions, planning
 from telco_pipeline.assets.realism import config_of
 from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
-from telco_pipeline.contracts.state import REACH_ON
+from telco_pipeline.contracts.state import HISTORY, REACH_ON
 from telco_pipeline.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -93,7 +93,7 @@ class RunSummary:
     """What came of a run.
 
     Attributes:
-        run_id: Its id in Dagster; of the last run, if it took two.
+        run_id: Its id in Dagster; of the last run, if it took several.
         world: Name of the world.
         seconds: Wall time of it all, checks included.
         datasets: What was made, in the order of making.
@@ -155,10 +155,10 @@ def run_operator(
     first: dt.date | None = None,
     days: int = 1,
     world: str = MAIN_WORLD,
-    layers: tuple[str, ...] = (),
     workers: int = 1,
     shards: int | None = None,
     replace: bool = False,
+    overlays: str | None = None,
     instance: dg.DagsterInstance | None = None,
     on_progress: Callable[["PartitionReport"], None] | None = None,
 ) -> RunSummary:
@@ -172,10 +172,10 @@ def run_operator(
         first: First day; None for the epoch.
         days: Number of days.
         world: Name of the world; any but `main` lies beside the main one.
-        layers: Scenario layers that are on.
         workers: Processes that make records.
         shards: Parts of a day's work; None leaves the choice to production.
         replace: Remove the partitions of another world that lies in the lake.
+        overlays: For a world that holds only what differs: hash of the main world beneath.
         instance: Where Dagster keeps its book; by default the one of DAGSTER_HOME, or a
             temporary one if that is not set.
         on_progress: Told of each partition as it is made.
@@ -198,10 +198,10 @@ def run_operator(
     operation = Operation(
         config=config,
         lake=lake,
-        layers=layers,
         workers=workers,
         shards=shards,
         replace=replace,
+        overlays=overlays,
         on_progress=tally.report,
         on_finding=tally.findings.append,
     )
@@ -241,8 +241,9 @@ def stages_of(
 ) -> list[Stage]:
     """Return the runs that make some datasets: mostly one.
 
-    State and identities of a day follow from all days since the epoch (`lineage.HISTORY`). Where
-    earlier ones are not in the lake, a run before makes them (and the world).
+    State and identities of a day follow from all days since the epoch (`HISTORY`). Where earlier
+    ones are not in the lake, runs before make them (and the world), in order of time, each only of
+    the datasets and days that lack. What was asked for by name is made of all its days.
 
     Args:
         config: The world.
@@ -257,44 +258,77 @@ def stages_of(
     span = partitions.days_from(first, days)
     names = with_sources(config, lake, datasets, span)
     lacking = _lacking_history(config, lake, names, span)
-    asked = [name for name in lacking if name in names]
-    wanted = sorted({*(day for days in lacking.values() for day in days), *(span if asked else ())})
-    if not wanted or (wanted[0] >= span[0] and asked == list(lacking)):
-        return [Stage(names, span)]
-    history = [name for name in lacking if lacking[name] or name in asked]
+    for name in lacking:
+        if datasets is None or name in datasets:
+            lacking[name] |= set(span)
+    stages = _stages_of_history(lacking)
+    rest = [name for name in names if name not in STATIC_DATASETS and name not in lacking]
+    if stages and stages[-1].days == span:
+        rest += stages.pop().datasets
+    if rest:
+        stages.append(Stage([name for name in DATASETS if name in rest], span))
     world = [name for name in DATASETS if name in names and name in STATIC_DATASETS]
-    records = [name for name in names if name not in world and name not in history]
-    before = partitions.days_from(wanted[0], (wanted[-1] - wanted[0]).days + 1)
-    stages = [Stage([*world, *history], before), Stage(records, span)]
-    return [stage for stage in stages if stage.datasets]
+    if not stages:
+        return [Stage(world, span)]
+    return [Stage([*world, *stages[0].datasets], stages[0].days), *stages[1:]]
+
+
+def _stages_of_history(lacking: Mapping[str, set[dt.date]]) -> list[Stage]:
+    """Return runs that make some days of `HISTORY`, one after the other in order of time.
+
+    One run makes days without a break that lack the same datasets. All that a day is made from is
+    of that day or of earlier ones, so it is there when its run begins.
+    """
+    stages: list[Stage] = []
+    for day in sorted(set().union(*lacking.values())):
+        names = [name for name in HISTORY if day in lacking.get(name, ())]
+        last = stages[-1] if stages else None
+        if last and last.datasets == names and last.days[-1] == day - dt.timedelta(days=1):
+            last.days.append(day)
+        else:
+            stages.append(Stage(names, [day]))
+    return stages
 
 
 def _lacking_history(
     config: WorldConfig, lake: Lake, names: Sequence[str], span: Sequence[dt.date]
-) -> dict[str, list[dt.date]]:
-    """Return which days of `lineage.HISTORY` some datasets need that are not in the lake.
+) -> dict[str, set[dt.date]]:
+    """Return which days of `HISTORY` some datasets need that are not in the lake.
 
     Of who hangs on all days since the epoch those; of who looks at the network alone the eve and
-    the days. A day that was made by other code, or of another world, is not there.
+    the days. A day that was made by other code, or of another world, is not there; and what follows
+    from day to day is not there behind it either, as it may have been made from it. Behind a day
+    that is merely lost it is: made again, that day has the rows that it had.
     """
-    version = code_version(daily=True)
     daily = [name for name in names if DATASETS[name].daily]
     first = max(span[0] - dt.timedelta(days=1), config.epoch)
     needed: tuple[str, ...] = ()
     if any(lineage.needs_history(name) for name in daily):
-        needed, first = lineage.HISTORY, config.epoch
+        needed, first = HISTORY, config.epoch
     elif any(lineage.needs_network(name) for name in daily):
-        needed = lineage.HISTORY[:1]
-
-    def lacks(name: str, day: dt.date) -> bool:
-        record = lake.provenance(name, day)
-        if record is None:
-            return True
-        made = (record.world_hash, record.code_version, record.contract_fingerprint)
-        return made != (config.world_hash, version, DATASETS[name].fingerprint())
-
+        needed = HISTORY[:1]
     days = partitions.days_from(first, (span[-1] - first).days + 1)
-    return {name: [day for day in days if lacks(name, day)] for name in needed}
+    found = {name: {day: _is_current(config, lake, name, day) for day in days} for name in needed}
+    other = [day for of in found.values() for day, current in of.items() if current is False]
+    spoilt = {name: min(other) for name in needed if other and lineage.follows(name)}
+    return {
+        name: {
+            day
+            for day, current in of.items()
+            if not current or spoilt.get(name, dt.date.max) <= day
+        }
+        for name, of in found.items()
+    }
+
+
+def _is_current(config: WorldConfig, lake: Lake, name: str, day: dt.date) -> bool | None:
+    """Return whether a day is of this world, code and contract; None if it is not there."""
+    record = lake.provenance(name, day)
+    if record is None:
+        return None
+    made = (record.world_hash, record.code_version, record.contract_fingerprint)
+    version = code_version(daily=True)
+    return made == (config.world_hash, version, DATASETS[name].fingerprint())
 
 
 def with_sources(

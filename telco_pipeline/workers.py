@@ -31,7 +31,7 @@ from telco_pipeline.errors import TelcoError
 from telco_pipeline.generators import GENERATORS, Inputs
 from telco_pipeline.lake import FileStats, Lake, Rowset, write_part
 from telco_pipeline.lake.layout import part_name
-from telco_pipeline.oss import counters
+from telco_pipeline.oss import collection, counters, labels
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.catalogue import build_devices, build_plans
 from telco_pipeline.world.network import Network, build_network
@@ -56,7 +56,11 @@ class Task:
     directory: Path
 
 
-DERIVED: Final = {"pm_counters": counters.make}
+DERIVED: Final = {
+    "pm_counters": counters.make,
+    "collected_files": collection.make,
+    "truth_records": labels.make,
+}
 """Datasets made from the records in the lake, without the world: day by day, in one part."""
 
 Made = tuple[Task, list[FileStats], float]

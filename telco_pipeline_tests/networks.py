@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from telco_pipeline.contracts.codes import LifeStatus
 from telco_pipeline.generators.inputs import Inputs
-from telco_pipeline.state.customers import Contacts, CustomersDay
+from telco_pipeline.state.customers_day import Contacts, CustomersDay
 from telco_pipeline.state.network import HOURS, MEASURES, NetworkDay
 from telco_pipeline.state.plant import TAKERS
 
@@ -125,6 +125,7 @@ def customers_day(
             fault_id=np.full(count, -1, dtype=np.int64),
             cell=np.full(count, -1, dtype=np.int32),
             cause_time=np.full(count, -1, dtype=np.int64),
+            usual_spend=np.zeros(count, dtype=np.int64),
         ),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from telco_pipeline import causality, integrity
+from telco_pipeline import causality, integrity, whole_lake
 from telco_pipeline.causality import (
     CHAINS,
     NEEDED,
@@ -359,10 +359,10 @@ def test_who_pays_in_advance_is_compared_with_his_like(tmp_path: Path) -> None:
 
 
 def test_a_check_of_the_lake_tells_each_comparison(tmp_path: Path) -> None:
-    well = integrity.check_chains(history(tmp_path / "well"))
+    well = whole_lake.check_chains(history(tmp_path / "well"))
     assert [finding.check for finding in well] == list(CHAINS)
     assert all(finding.passed and not finding.recover for finding in well)
-    ill = integrity.check_chains(history(tmp_path / "ill", complain="others"))
+    ill = whole_lake.check_chains(history(tmp_path / "ill", complain="others"))
     failed = [finding for finding in ill if not finding.passed]
     assert EXPOSURE in [finding.check for finding in failed]
     assert all("rate ratio" in finding.message and finding.recover for finding in failed)
@@ -372,7 +372,7 @@ def test_a_lake_without_a_registry_is_told(tmp_path: Path) -> None:
     lake = bound_lake(tmp_path / "lake")
     put(lake, "customer_service", [OUTAGE], TODAY)
     put(lake, "subscriber_state", [state_of(OUTAGE)], TODAY)
-    assert all(not finding.passed for finding in integrity.check_chains(lake))
+    assert all(not finding.passed for finding in whole_lake.check_chains(lake))
 
 
 def test_dagster_warns_of_doubt_and_fails_the_wrong_way_round() -> None:

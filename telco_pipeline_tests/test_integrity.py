@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telco_pipeline import causality, integrity
+from telco_pipeline import causality, integrity, whole_lake
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.integrity import Finding
@@ -42,7 +42,7 @@ def lake(sound: Path, tmp_path: Path) -> Lake:
 
 
 def failed(lake: Lake, names: list[str] | None = None) -> list[Finding]:
-    return [finding for finding in integrity.check(lake, names) if not finding.passed]
+    return [finding for finding in whole_lake.check(lake, names) if not finding.passed]
 
 
 def rewrite(lake: Lake, *changes: pl.Expr, part: int = 1) -> None:
@@ -59,15 +59,15 @@ def at(row: int, value: object, column: str) -> pl.Expr:
 
 
 def test_a_sound_lake_passes_every_check(lake: Lake) -> None:
-    findings = integrity.check(lake)
+    findings = whole_lake.check(lake)
     assert [finding for finding in findings if not finding.passed] == []
     assert {finding.check for finding in findings} == {
-        *integrity.CHECKS, integrity.CHECK_EVENT_IDS, integrity.CHECK_STRAYS,
-        integrity.CHECK_GAPS, *causality.CHAINS,
+        *integrity.CHECKS, whole_lake.CHECK_EVENT_IDS, whole_lake.CHECK_STRAYS,
+        whole_lake.CHECK_GAPS, *causality.CHAINS,
     }  # fmt: skip
     assert {finding.dataset for finding in findings} == {*DATASETS, integrity.WHOLE_LAKE}
     assert all(finding.recover == "" for finding in findings)
-    of_ids = next(each for each in findings if each.check == integrity.CHECK_EVENT_IDS)
+    of_ids = next(each for each in findings if each.check == whole_lake.CHECK_EVENT_IDS)
     keyed = [each for each in DATASETS.values() if each.schema.primary_key() == ["event_id"]]
     assert of_ids.rows == len(keyed) * len(DAYS) * 2 * ROWS
 
@@ -129,7 +129,7 @@ def test_the_same_id_on_two_days_is_found(lake: Lake, monkeypatch: pytest.Monkey
     for rows_at_once in (16_000_000, 100):  # at once, and in buckets
         monkeypatch.setattr(integrity, "_BUCKET_ROWS", rows_at_once)
         found = failed(lake)
-        assert [each.check for each in found] == [integrity.CHECK_EVENT_IDS]
+        assert [each.check for each in found] == [whole_lake.CHECK_EVENT_IDS]
         assert found[0].offenders == ROWS
 
 
@@ -248,7 +248,7 @@ def test_files_that_cannot_be_read_are_one_finding(
 ) -> None:
     harm(lake.directory("cdrs_voip", DAYS[0]))
     told: list[tuple[int, int]] = []
-    findings = integrity.check(lake, None, None, lambda _, done, of: told.append((done, of)))
+    findings = whole_lake.check(lake, None, None, lambda _, done, of: told.append((done, of)))
     found = [finding for finding in findings if not finding.passed]
     assert [(each.check, each.day) for each in found] == [(integrity.CHECK_PROVENANCE, DAYS[0])]
     assert "its other checks were left out" in found[0].message
@@ -278,7 +278,7 @@ def test_strays_are_found(lake: Lake) -> None:
     (lake.root / "_old").mkdir()
     (lake.root / "notes.txt").touch()
     (lake.root / ".hidden").touch()
-    finding = integrity.check_strays(lake)
+    finding = whole_lake.check_strays(lake)
     assert [row["path"] for row in finding.sample] == [
         "_old", "cdrs_telex", "cdrs_voice/day=tomorrow", "notes.txt",
     ]  # fmt: skip
@@ -302,7 +302,7 @@ def test_a_variant_is_checked_with_the_main_world_beneath(lake: Lake) -> None:
 
 
 def test_names_and_days_choose(lake: Lake) -> None:
-    findings = integrity.check(lake, ["cdrs_voice", "plans"], [DAYS[1]])
+    findings = whole_lake.check(lake, ["cdrs_voice", "plans"], [DAYS[1]])
     assert {(finding.dataset, finding.day) for finding in findings} == {
         ("plans", None), ("cdrs_voice", DAYS[1]), (integrity.WHOLE_LAKE, None),
     }  # fmt: skip
@@ -310,7 +310,7 @@ def test_names_and_days_choose(lake: Lake) -> None:
 
 def test_progress_tells_how_far(lake: Lake) -> None:
     told: list[tuple[int, int]] = []
-    findings = integrity.check(lake, ["plans"], None, lambda _, done, of: told.append((done, of)))
+    findings = whole_lake.check(lake, ["plans"], None, lambda _, done, of: told.append((done, of)))
     assert told == [(done + 1, len(findings)) for done in range(len(findings))]
 
 
@@ -325,14 +325,14 @@ def test_wrong_choices_are_told(
     lake: Lake, names: list[str], days: list[dt.date] | None, words: str
 ) -> None:
     with pytest.raises(TelcoError, match=words):
-        integrity.check(lake, names, days)
+        whole_lake.check(lake, names, days)
 
 
 def test_missing_datasets_are_told(tmp_path: Path) -> None:
     with pytest.raises(TelcoError, match="nothing to check: make it with `telco generate"):
-        integrity.check(Lake(tmp_path))
+        whole_lake.check(Lake(tmp_path))
     with pytest.raises(TelcoError, match="no plans: make it with"):
-        integrity.check(Lake(tmp_path), ["plans"])
+        whole_lake.check(Lake(tmp_path), ["plans"])
 
 
 # Check digits
@@ -359,7 +359,7 @@ def test_what_is_no_number_has_no_check_digit(text: str) -> None:
 
 
 def gaps(lake: Lake, names: list[str] | None = None, days: list[dt.date] | None = None) -> Finding:
-    return integrity.check_gaps(lake, names, days)
+    return whole_lake.check_gaps(lake, names, days)
 
 
 @pytest.mark.parametrize("day", DAYS)
@@ -369,7 +369,7 @@ def test_a_day_that_the_other_datasets_have_is_missed(lake: Lake, day: dt.date) 
     assert not finding.passed
     assert finding.message == f"missing: cdrs_voip {day}"
     assert finding.recover.endswith(f"--datasets cdrs_voip --start {day} --days 1")
-    assert [each.check for each in failed(lake)] == [integrity.CHECK_GAPS]
+    assert [each.check for each in failed(lake)] == [whole_lake.CHECK_GAPS]
     # Only what was asked for is looked at.
     assert gaps(lake, ["cdrs_sms"]).passed
     other = next(each for each in DAYS if each != day)

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from telco_pipeline import pictures
+from telco_pipeline import panels, pictures
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.contracts.codes import AlarmSeverity, FaultKind, LifeStatus, NotificationType
 from telco_pipeline.lake import Lake
@@ -52,7 +52,7 @@ def a_lake(root: Path, name: str, *frames: tuple[dt.date, pl.DataFrame]) -> Lake
 
 def axes_of(lake: Lake, name: str) -> list[Axes]:
     """Draw each panel of a picture by itself and return the axes."""
-    view = pictures.View(lake.scan(name, DAY, DAY), BRUSSELS, lake, DAY)
+    view = panels.View(lake.scan(name, DAY, DAY), BRUSSELS, lake, DAY)
     found = []
     for panel in pictures.PANELS[name]:
         figure = Figure()
@@ -210,6 +210,31 @@ def test_pm_counters(tmp_path: Path) -> None:
     # Nobody moved: no line, and no division by nothing.
     assert list(handover.get_ydata()) == []
     assert [patch.get_height() for patch in volume.patches] == [3.0, 1.0]
+
+
+def test_collected_files(tmp_path: Path) -> None:
+    elements = rows("network_elements", element_id=["A", "B"], element_type=["PGW", "MSC"])
+    write(tmp_path, "network_elements", None, elements)
+    frame = rows(
+        "collected_files",
+        element_id=["A", "A", "B"],
+        dataset=["cdrs_data", "cdrs_data", "cdrs_sms"],
+        event_time=[at(11), at(11.25), at(12)],
+        closed=[at(11.25), at(11.5), at(12.25)],
+        received=[at(11.26), at(11.51), at(14.25)],
+        record_count=[10, 30, 8],
+    )
+    hours, heat, delays = axes_of(
+        a_lake(tmp_path, "collected_files", (DAY, frame)), "collected_files"
+    )
+    assert sum(patch.get_height() for patch in hours.patches) == 3
+    assert [label.get_text() for label in heat.get_yticklabels()] == ["PGW", "MSC"]
+    values = heat.collections[0].get_array().reshape(2, 24)
+    assert values[0, 12] == 20.0
+    assert values[1, 13] == 8.0
+    counts, edges, _ = delays.patches[0].get_data()
+    assert counts.sum() == 3
+    assert [count for count, edge in zip(counts, edges, strict=False) if edge > 3600].count(1) == 1
 
 
 def test_subscriber_state(tmp_path: Path) -> None:

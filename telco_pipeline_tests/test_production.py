@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from telco_pipeline import integrity, lineage, workers
+from telco_pipeline import lineage, whole_lake, workers
 from telco_pipeline.contracts import STATIC_DATASETS
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import FileStats, Lake
@@ -342,7 +342,7 @@ def test_kill_9_leaves_whole_partitions_and_no_orphans(big_lake: Lake, tmp_path:
     days = big_lake.days("cdrs_data")
     assert {dt.date.fromisoformat(day) for day in made} <= set(days)
     assert len(days) < 30, "it was all made before the kill"
-    findings = integrity.check(big_lake, ["cdrs_data"], days[:3] + days[-2:])
+    findings = whole_lake.check(big_lake, ["cdrs_data"], days[:3] + days[-2:])
     assert [finding for finding in findings if not finding.passed] == []
     # What was half-written goes with the next production.
     produce(_large_world(), big_lake, "cdrs_voice", [DAY])

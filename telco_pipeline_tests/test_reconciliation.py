@@ -259,7 +259,24 @@ def test_an_eve_that_is_lost_is_missed_in_the_counters(counted: Lake) -> None:
     finding = counters_of(counted, FIRST)
     assert finding.message == f"cdrs_voice of {FIRST} not in the lake"
     assert f"--datasets cdrs_voice --start {FIRST} --days 1" in finding.recover
-    assert not counters_of(counted, DAYS[1]).passed
+    finding = counters_of(counted, DAYS[1])
+    assert not finding.passed
+    assert f"; cdrs_voice of {FIRST}, which may reach into the day, not in" in finding.message
+    again, counters_again = finding.recover.split(" && ")
+    assert f"--datasets cdrs_voice --start {FIRST} --days 1" in again
+    assert f"--datasets pm_counters --start {DAYS[1]} --days 1" in counters_again
+    shutil.rmtree(counted.directory("cdrs_data", FIRST))
+    recover = counters_of(counted, DAYS[1]).recover
+    assert f"--datasets cdrs_voice,cdrs_data --start {FIRST} --days 1" in recover
+
+
+def test_counters_that_were_made_without_an_eve_are_right_without_it(counted: Lake) -> None:
+    for name in ("cdrs_voice", "cdrs_data"):
+        shutil.rmtree(counted.directory(name, FIRST))
+    put(counted, "pm_counters", DAYS[1], [counters.make(CONFIG, counted, DAYS[1])])
+    finding = counters_of(counted, DAYS[1])
+    assert (finding.passed, finding.recover) == (True, "")
+    assert "not in the lake" not in finding.message
 
 
 def test_records_that_cannot_be_read_are_told(counted: Lake) -> None:

@@ -168,6 +168,7 @@ def _make(
         workers=operation.workers,
         shards=operation.shards,
         replace=operation.replace,
+        overlays=operation.overlays,
         progress=progress,
     )
 

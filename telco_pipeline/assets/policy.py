@@ -25,6 +25,7 @@ OWNERS = {
     "mobility": "team:network",
     "state": "team:simulation",
     "oss": "team:operations",
+    "truth": "team:analytics",
     "care": "team:customers",
 }
 

@@ -4,22 +4,26 @@ Belongs here: the windows of such times, as functions of (seed, entity, day). Do
 where somebody in the country is (`plans`, `mobility`).
 
 Nothing is kept: few phones are ever away, so their windows are worked out when they are asked for.
-Both SIMs of a holder share them: the first SIM's entity number, the *leader*, is the key.
+Both SIMs of a holder share them: the first SIM's entity number, the *leader*, is the key. Where
+scenario layers send a SIM (`presence`), or keep it at a place, a trip of its holder's does not take
+it along.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from telco_pipeline.behaviour.population import BUSINESS, PERSON, VISITOR, Population
+from telco_pipeline.behaviour.presence import Placed
 from telco_pipeline.behaviour.rhythm import chronotypes
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, SECOND, DayClock, day_number
 from telco_pipeline.engine.tables import Choice
 from telco_pipeline.settings import WorldConfig
+from telco_pipeline.world.numbering import TRAVEL_COUNTRIES
 
 Rows = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer]
@@ -32,20 +36,8 @@ _WEEKS_PER_YEAR: Final = 52
 # A flight or the border: an hour to three without service, at both ends of a trip.
 _CROSSING_MINUTES: Final = (60, 180)
 
-# Countries that Belgians visit: ISO code, network visited, weight (Statbel, order of magnitude).
-COUNTRIES: Final = (
-    ("FR", "20801", 30.0),
-    ("NL", "20408", 16.0),
-    ("ES", "21407", 14.0),
-    ("DE", "26201", 11.0),
-    ("IT", "22201", 8.0),
-    ("GB", "23430", 6.0),
-    ("LU", "27001", 5.0),
-    ("TR", "28601", 3.0),
-    ("MA", "60400", 3.0),
-    ("CH", "22801", 2.0),
-    ("US", "310260", 2.0),
-)
+COUNTRIES: Final = TRAVEL_COUNTRIES
+"""Countries that our customers visit: ISO code, network visited, weight."""
 AT_HOME: Final = -1
 _COUNTRY = Choice.of([weight for _, _, weight in COUNTRIES])
 
@@ -64,6 +56,10 @@ _ON_SPREAD: Final = 7200
 _WINDOW: Final = 28
 _NIGHTS: Final = (2, 12)
 _BY_DAY: Final = (7 * 3600, 21 * 3600)
+
+# A trip that would begin or end so many seconds before or after a layer has plans for the SIM does
+# not take place: nobody could be at both.
+_APART: Final = 12 * 3600
 
 _SECONDS: Final = DAY // SECOND
 _NEVER: Final = -10 * DAY
@@ -99,6 +95,20 @@ class Trips:
         """Return whose trip touches a time span, in seconds."""
         return self.goes & (self.leave < stop) & (self.back > start)
 
+    def instead(self, rows: npt.NDArray, other: "Trips") -> "Trips":
+        """Return these trips, in some rows those of another."""
+        found = [getattr(self, field.name).copy() for field in fields(self)]
+        for column, field in zip(found, fields(self), strict=True):
+            column[rows] = getattr(other, field.name)[rows]
+        return Trips(*found)
+
+    @classmethod
+    def none(cls, size: int) -> "Trips":
+        """Return that none of so many travels."""
+        leave, out, home, back = (np.full(size, _NEVER // SECOND) for _ in range(4))
+        goes, country = np.zeros(size, dtype=np.bool_), np.full(size, AT_HOME)
+        return cls(goes, leave, out, home, back, country)
+
 
 def trips(
     config: WorldConfig, population: Population, today: int, week: int, lead: Integers
@@ -124,17 +134,93 @@ def trips(
         start = 60 + draws.below(draws.bits(key, "start"), _TRIP_LATEST_START * _SECONDS - 60)
         length = 6 * 3600 + draws.below(draws.bits(key, "length"), (4 * DAY - 7 * HOUR) // SECOND)
         leave = (week * WEEK - today) * _SECONDS + start
-        low, high = _CROSSING_MINUTES
-        crossing = [
-            np.minimum((low + draws.below(draws.bits(key, what), high - low)) * 60, length // 4)
-            for what in ("out", "home")
-        ]
+        crossing = _crossings(key, length)
         times = (leave, leave + crossing[0], leave + length - crossing[1], leave + length)
         for column, values in zip(found, times, strict=True):
             column[rows] = values
         country[rows] = _COUNTRY.sample(draws.bits(key, "country"))
     leave, out, home, back = found
     return Trips(goes, leave, out, home, back, country)
+
+
+def own_trips(
+    config: WorldConfig,
+    population: Population,
+    placed: Placed,
+    today: int,
+    week: int,
+    entity: Integers,
+) -> Trips:
+    """Return the trips abroad of one week that layers leave as they are.
+
+    Args:
+        config: The world.
+        population: Its subscribers.
+        placed: Where layers put SIMs, for the whole week at least.
+        today: Number of the day from whose start times count.
+        week: Number of the week.
+        entity: Entity numbers.
+    """
+    found = trips(config, population, today, week, population.leader[entity])
+    if not len(placed):
+        return found
+    start = today * _SECONDS + found.leave - _APART
+    met = found.goes & placed.touching(entity, start, today * _SECONDS + found.back + _APART)
+    return found.instead(met, Trips.none(len(met))) if met.any() else found
+
+
+def sent(placed: Placed, today: int, entity: Integers) -> list[Trips]:
+    """Return the trips on which layers send SIMs, the first of each, then the second, and so on.
+
+    Args:
+        placed: Where layers put SIMs, those at a place left out or not.
+        today: Number of the day from whose start times count.
+        entity: Entity numbers.
+    """
+    row, window = placed.of(entity)
+    abroad = placed.country[window] >= 0
+    row, window = row[abroad], window[abroad]
+    first = np.searchsorted(row, row, side="left")
+    turn = np.arange(len(row)) - first
+    found = []
+    for number in range(int(turn.max(initial=-1)) + 1):
+        rows, chosen = row[turn == number], placed.select(window[turn == number])
+        made = Trips.none(len(entity))
+        leave, back = (time - today * _SECONDS for time in (chosen.start, chosen.end))
+        length = back - leave
+        out, home = _crossings(chosen.key, length)
+        made.goes[rows], made.country[rows] = True, chosen.country
+        made.leave[rows], made.out[rows] = leave, leave + out
+        made.home[rows], made.back[rows] = back - home, back
+        found.append(made)
+    return found
+
+
+def trips_around(
+    config: WorldConfig, population: Population, placed: Placed, today: int, entity: Integers
+) -> Trips:
+    """Return the trip that counts on a day: one on which a layer sends the SIM, or the week's own.
+
+    Args:
+        config: The world.
+        population: Its subscribers.
+        placed: Where layers put SIMs around the day (`presence.placed_around`).
+        today: Number of the day from whose start times count.
+        entity: Entity numbers.
+    """
+    found = own_trips(config, population, placed, today, today // WEEK, entity)
+    for other in sent(placed, today, entity):
+        found = found.instead(other.goes & (other.leave < _SECONDS) & (other.back >= 0), other)
+    return found
+
+
+def _crossings(key: draws.Bits, length: Rows) -> list[Rows]:
+    """Return how long the borders take on the way out and home, in seconds."""
+    low, high = _CROSSING_MINUTES
+    return [
+        np.minimum((low + draws.below(draws.bits(key, what), high - low)) * 60, length // 4)
+        for what in ("out", "home")
+    ]
 
 
 def stays(
@@ -170,10 +256,24 @@ def stays(
 class Absences:
     """Who is away or out of reach on one UTC day (and some hours around it)."""
 
-    def __init__(self, config: WorldConfig, population: Population, day: dt.date) -> None:
-        """Find out who may be away at all."""
+    def __init__(
+        self,
+        config: WorldConfig,
+        population: Population,
+        day: dt.date,
+        placed: Placed | None = None,
+    ) -> None:
+        """Find out who may be away at all.
+
+        Args:
+            config: The world.
+            population: Its subscribers.
+            day: The UTC day.
+            placed: Where layers put SIMs around the day; nowhere by default.
+        """
         self._config = config
         self._population = population
+        self._placed = Placed.none() if placed is None else placed
         self.today = day_number(day)
         """Number of the day."""
         self._clock = DayClock(day, config.time_zone, config.country)
@@ -186,6 +286,13 @@ class Absences:
             rows = slice(start, min(start + block, population.size))
             lead = population.leader[rows]
             self.flags[rows] = self._flags_of(lead, chronotype[rows])
+        # Those that end before the day or begin after it count for moments beside it.
+        start = self.today * _SECONDS
+        near = (self._placed.start < start + 4 * _SECONDS) & (
+            self._placed.end > start - 2 * _SECONDS
+        )
+        self._sent = self._placed.select((self._placed.country >= 0) & near)
+        self.flags[self._sent.entity] |= TRAVELS
 
     def _flags_of(self, lead: Integers, chronotype: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
         population = self._population
@@ -197,20 +304,34 @@ class Absences:
         goes = trips(self._config, population, self.today, self.today // WEEK, lead).goes
         return (sleeper * SLEEPS + goes * TRAVELS + (kind == VISITOR) * VISITS).astype(np.uint8)
 
-    def trips(self, entity: Integers) -> Trips:
-        """Return the week's trips abroad."""
-        lead = self._population.leader[entity]
-        return trips(self._config, self._population, self.today, self.today // WEEK, lead)
+    def trips(self, entity: Integers) -> list[Trips]:
+        """Return the trips abroad: the week's own, then those on which layers send SIMs."""
+        today = self.today
+        found = own_trips(
+            self._config, self._population, self._placed, today, today // WEEK, entity
+        )
+        return [found, *sent(self._sent, today, entity)]
 
     def country(self, entity: Integers, time: Rows) -> Rows:
         """Return the country visited by row of `COUNTRIES`; -1 in the own country."""
         country = np.full(len(entity), AT_HOME, dtype=np.int64)
         rows = np.flatnonzero(self.flags[entity] & TRAVELS)
         if rows.size:
-            found, seconds = self.trips(entity[rows]), time[rows] // SECOND
-            there = (seconds >= found.out) & (seconds < found.home)
-            country[rows] = np.where(there, found.country, AT_HOME)
+            seconds = time[rows] // SECOND
+            for found in self.trips(entity[rows]):
+                there = (seconds >= found.out) & (seconds < found.home)
+                country[rows] = np.where(there, found.country, country[rows])
         return country
+
+    def gone_abroad(self, entity: Integers, time: Rows) -> Flags:
+        """Return who is not in our network on a trip, from the border out to that back."""
+        gone = np.zeros(len(entity), dtype=np.bool_)
+        rows = np.flatnonzero(self.flags[entity] & TRAVELS)
+        if rows.size:
+            now = time[rows]
+            for found in self.trips(entity[rows]):
+                gone[rows] |= (now >= found.leave * SECOND) & (now < found.back * SECOND)
+        return gone
 
     def present(self, entity: Integers, time: Rows) -> Flags:
         """Return who is in the country as a visitor; everybody else counts as present."""
@@ -252,9 +373,9 @@ class Absences:
         # A night's end is no end; and the clock may change in between, at another hour than this.
         left[rows] = (off - self._local(time[rows])) % DAY
         rows = np.flatnonzero(flags & TRAVELS)
-        found = self.trips(entity[rows])
-        for border in (found.leave, found.home):
-            left[rows] = _sooner(left[rows], border * SECOND - time[rows])
+        for found in self.trips(entity[rows]) if rows.size else ():
+            for border in (found.leave, found.home):
+                left[rows] = _sooner(left[rows], border * SECOND - time[rows])
         rows = np.flatnonzero(flags & VISITS)
         depart = self._stays(entity[rows])[1]
         left[rows] = _sooner(left[rows], depart * SECOND - time[rows])
@@ -285,11 +406,12 @@ class Absences:
             wait[rows] = self._night_left(entity[rows], time[rows])
         rows = np.flatnonzero(flags & TRAVELS)
         if rows.size:
-            found, now = self.trips(entity[rows]), time[rows]
-            for start, stop in ((found.leave, found.out), (found.home, found.back)):
-                inside = (now >= start * SECOND) & (now < stop * SECOND)
-                crossing = np.where(inside, stop * SECOND - now, 0)
-                wait[rows] = np.maximum(wait[rows], crossing)
+            now = time[rows]
+            for found in self.trips(entity[rows]):
+                for start, stop in ((found.leave, found.out), (found.home, found.back)):
+                    inside = (now >= start * SECOND) & (now < stop * SECOND)
+                    crossing = np.where(inside, stop * SECOND - now, 0)
+                    wait[rows] = np.maximum(wait[rows], crossing)
         rows = np.flatnonzero(flags & VISITS)
         if rows.size:
             visitor, now = entity[rows], time[rows]

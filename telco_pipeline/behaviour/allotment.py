@@ -4,7 +4,8 @@ Belongs here: which IMSI, ICCID, number or equipment comes next, and which model
 Does not belong here: who changes what and when (`changes`), what somebody has at a moment
 (`identities`).
 
-Nothing is ever held by two at once. New identifiers come from the same keyed bijections as the
+Nothing is ever held by two at once, unless a scenario layer puts SIMs into one device
+(`imposed`). New identifiers come from the same keyed bijections as the
 registry's, from windows of the index that nobody else uses:
 
 - IMSI and ICCID: indexes from N on (a SIM of the registry has its entity number);

@@ -65,7 +65,8 @@ _HOURS: Final = Choice.of(
     ]
 )
 # Two changes of one subscription never share a microsecond: its last three bits are the kind.
-_KIND_STEP: Final = 8
+KIND_STEP: Final = 8
+"""Microseconds of which each change has one of its own, by its kind."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +120,23 @@ def draw_changes(config: WorldConfig, population: Population, last: int) -> Chan
 
 def _of_customers(config: WorldConfig, changes: Changes) -> Changes:
     """Leave out what would change of prospects before the day on which they join."""
-    prospect = changes.entity - config.subscribers
-    rows = np.flatnonzero(prospect >= 0)
-    if not rows.size:
+    prospects = changes.entity >= config.subscribers
+    if not prospects.any():
         return changes
-    joins = day_start(config.epoch) + config.days_until_joining(prospect[rows]) * DAY
-    kept = np.ones(len(changes), dtype=np.bool_)
-    kept[rows] = changes.time[rows] >= joins + DAY
-    return changes.select(kept)
+    return changes.select(~prospects | (changes.time >= joins(config, changes.entity)))
+
+
+def joins(config: WorldConfig, entity: Rows) -> Rows:
+    """Return the moment from which on each identity may change: the end of the day of joining.
+
+    Microseconds since 1970; of who is a customer on the epoch, the epoch.
+    """
+    first = np.full(len(entity), day_start(config.epoch))
+    rows = np.flatnonzero(entity >= config.subscribers)
+    if rows.size:
+        days = config.days_until_joining(entity[rows] - config.subscribers)
+        first[rows] += (days + 1) * DAY
+    return first
 
 
 def _none() -> Changes:
@@ -248,7 +258,7 @@ def _draw(
     micro = draws.below(draws.bits(key, "microsecond"), SECOND)
     of_day = (_FIRST_HOUR + hour) * HOUR + second * SECOND + micro
     time = calendar.midnight[day] + np.minimum(of_day, DAY - 1)
-    time = time - time % _KIND_STEP + kind
+    time = time - time % KIND_STEP + kind
     drawn = Changes(entity, time, np.full(len(entity), kind, dtype=np.int8), key)
     return drawn.select(time >= calendar.first)
 

@@ -6,10 +6,16 @@ Everybody calls the people of their `Ties` among our own subscribers, and a book
 contacts, chosen once for the seed: customers of other networks, fixed lines, people abroad. Both
 have weights of one scale, so whoever has strong ties on the network calls more on the network.
 Call centres know nobody: each of their calls goes to somebody else. Visitors call home.
+
+Scenario layers lead a part of what somebody starts elsewhere (the effect `destinations`): each call
+or message of it goes to a number of its own. Numbers that only layers know stand behind all others
+of the directory, in the order in which they were first asked for; nothing that is drawn or written
+depends on that order (`Directory.constant`, `Directory.place`).
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Final
 
@@ -25,6 +31,8 @@ from telco_pipeline.behaviour.population import (
     categories_of,
     enumerated,
 )
+from telco_pipeline.behaviour.ports import operator_after_port_out
+from telco_pipeline.behaviour.ranges import NETWORKS, network_of, numbers_of, sales_line
 from telco_pipeline.behaviour.ties import Ties
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.draws import Bits
@@ -32,6 +40,9 @@ from telco_pipeline.engine.identifiers import Permutation
 from telco_pipeline.engine.numerals import E164, Numerals
 from telco_pipeline.engine.tables import STANDARD_NORMAL, Choice, QuantileFamily
 from telco_pipeline.lake import CodedText
+from telco_pipeline.scenarios.effects import Destinations
+from telco_pipeline.scenarios.story import Touch
+from telco_pipeline.scenarios.timeline import Incident
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world import numbering
 from telco_pipeline.world.cards import reserved_positions
@@ -133,6 +144,38 @@ _ZONES: Final = (
 )
 
 
+# How often somebody else is looked for, where who is drawn is no customer at the time.
+_TRIES: Final = 4
+
+
+@dataclass
+class Listed:
+    """Numbers that only layers know.
+
+    Attributes:
+        numbers: In the order in which they were asked for.
+        network: Position in the directory's networks of each, -1 for none.
+        order: Positions by rising number.
+        rank: Place of each among them by rising number.
+    """
+
+    numbers: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    network: npt.NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, dtype=np.int16))
+    order: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    rank: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def positions(self, numbers: Rows, network: npt.NDArray[np.int16]) -> Rows:
+        """Return the position of each number; one that is not yet listed is added."""
+        wanted, first = np.unique(numbers, return_index=True)
+        new = np.flatnonzero(~np.isin(wanted, self.numbers, assume_unique=True))
+        if new.size:
+            self.numbers = np.concatenate([self.numbers, wanted[new]])
+            self.network = np.concatenate([self.network, network[first[new]]])
+            self.order = np.argsort(self.numbers, kind="stable")
+            self.rank = np.argsort(self.order, kind="stable")
+        return self.order[np.searchsorted(self.numbers[self.order], numbers)]
+
+
 @dataclass(frozen=True)
 class Directory:
     """Numbers that anybody can call: our subscribers first, then all other parties.
@@ -143,12 +186,14 @@ class Directory:
         own: Number of our own subscribers.
         first: First party of each class (mobile, fixed, abroad, service, short code), and the
             end of the last one, where the platform lies that machines write to.
+        listed: Numbers behind all of these, which only layers know.
     """
 
     number: Numerals
     plmn: pl.Series
     own: int
     first: tuple[int, ...]
+    listed: Listed = field(default_factory=Listed)
 
     @classmethod
     def of(cls, config: WorldConfig, population: Population, plmn: pl.Series) -> "Directory":
@@ -203,18 +248,89 @@ class Directory:
     def network_of(self, party: Rows) -> CodedText:
         """Return the network that serves each party; null for fixed lines and services."""
         networks, codes = self._networks
-        found = codes[party]
+        if len(self.listed.numbers):
+            found = codes[np.minimum(party, len(codes) - 1)]
+            rows = np.flatnonzero(self.is_listed(party))
+            found[rows] = self.listed.network[party[rows] - len(codes)]
+        else:
+            found = codes[party]
         return CodedText.of(networks, found, found < 0)
 
     @cached_property
     def _networks(self) -> tuple[pl.Series, npt.NDArray[np.int16]]:
-        """The different networks, and the position of each party's; -1 where there is none."""
+        """The different networks, and the position of each party's; -1 where there is none.
+
+        Behind those of the parties come the networks of numbers that layers may list.
+        """
         codes = self.plmn.to_physical().cast(pl.Int16).fill_null(-1).to_numpy()
-        return categories_of(self.plmn), codes
+        known = categories_of(self.plmn)
+        return pl.concat([known, pl.Series([n for n in NETWORKS if n not in set(known)])]), codes
 
     def is_service(self, party: Rows) -> npt.NDArray[np.bool_]:
         """Return which parties are services, short codes or the platform of machines."""
-        return party >= self.first[_SERVICE]
+        service = party >= self.first[_SERVICE]
+        return service & ~self.is_listed(party) if len(self.listed.numbers) else service
+
+    def is_listed(self, party: Rows) -> npt.NDArray[np.bool_]:
+        """Return which parties are numbers that only layers know."""
+        return party >= len(self.number)
+
+    def constant(self, party: Rows) -> Rows:
+        """Return what stands for each party in draws, whatever else is listed."""
+        if not len(self.listed.numbers):
+            return party
+        found, rows = party.astype(np.int64), np.flatnonzero(self.is_listed(party))
+        found[rows] = self.listed.numbers[party[rows] - len(self.number)]
+        return found
+
+    def place(self, party: npt.NDArray[np.integer]) -> Rows:
+        """Return the place of each party in `every`: there, listed numbers rise."""
+        found = party.astype(np.int64)
+        if len(self.listed.numbers):
+            rows = np.flatnonzero(self.is_listed(found))
+            found[rows] = len(self.number) + self.listed.rank[found[rows] - len(self.number)]
+        return found
+
+    @property
+    def every(self) -> Numerals:
+        """The numbers of all parties, and then the listed ones by rising number."""
+        if not len(self.listed.numbers):
+            return self.number
+        behind = Numerals(self.listed.numbers[self.listed.order], E164)
+        return Numerals.joined([self.number, behind])
+
+    def __len__(self) -> int:
+        """Return the number of parties, listed ones included."""
+        return len(self.number) + len(self.listed.numbers)
+
+    def of_ranges(
+        self, config: WorldConfig, incident: Incident, beginnings: Sequence[str], place: Rows
+    ) -> Rows:
+        """Return the parties of an incident's numbers (arguments: `ranges.numbers_of`)."""
+        numbers, which = numbers_of(config, incident, beginnings, place)
+        served = np.array([self._code(network_of(config, one)) for one in beginnings])
+        return len(self.number) + self.listed.positions(numbers, served.astype(np.int16)[which])
+
+    def sales_line(self, config: WorldConfig, operator: int) -> int:
+        """Return the party that is the sales line of another operator."""
+        if operator not in self._sales_lines:
+            number = sales_line(config, operator, self.number.numbers)
+            network = np.array([self._code(config.operators[operator].plmn)], dtype=np.int16)
+            found = self.listed.positions(np.array([number]), network)
+            self._sales_lines[operator] = len(self.number) + int(found[0])
+        return self._sales_lines[operator]
+
+    @cached_property
+    def _sales_lines(self) -> dict[int, int]:
+        return {}
+
+    def _code(self, network: str | None) -> int:
+        """Return the position of a network among all; -1 for none."""
+        return -1 if network is None else self._codes.get(network, -1)
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {network: code for code, network in enumerate(self._networks[0])}
 
     def party(self, group: npt.NDArray[np.uint8], random_bits: Bits) -> Rows:
         """Return a party of each given class (position in the directory), never customer care."""
@@ -337,6 +453,7 @@ class Contacts:
         self, config: WorldConfig, population: Population, directory: Directory, ties: Ties
     ) -> None:
         """Prepare the books; nothing is drawn yet."""
+        self._config = config
         self._population = population
         self._directory = directory
         self._ties = ties
@@ -418,6 +535,62 @@ class Contacts:
         if messages:
             party = self._with(party, _SHORT_CODE, event, _CODE_MESSAGES_IN)
         return self._of_machines(entity, party)
+
+    def elsewhere(
+        self,
+        touch: Touch,
+        entity: Rows,
+        event: Bits,
+        is_customer: Callable[[Rows, Rows], npt.NDArray[np.bool_]],
+    ) -> Rows:
+        """Return the party to which a layer leads each event.
+
+        Args:
+            touch: The effect `destinations`.
+            entity: Who starts the event: targets.
+            event: Hash of each event.
+            is_customer: Returns which subscribers of ours (first argument) are so at the time of
+                some events (their rows).
+        """
+        effect = touch.effect
+        assert isinstance(effect, Destinations)
+        directory, config = self._directory, self._config
+        if effect.to == "anyone":
+            return self._any_number(entity, draws.bits(event, "elsewhere"), is_customer)
+        if effect.to == "ranges":
+            assert effect.ranges is not None
+            place = draws.below(draws.bits(event, "elsewhere"), effect.numbers)
+            return directory.of_ranges(config, touch.incident, effect.ranges, place)
+        operator = operator_after_port_out(config, entity).astype(np.int64)
+        lines = np.zeros(len(config.operators), dtype=np.int64)
+        for one in np.unique(operator):
+            lines[one] = directory.sales_line(config, int(one))
+        return lines[operator]
+
+    def _any_number(
+        self,
+        entity: Rows,
+        random_bits: Bits,
+        is_customer: Callable[[Rows, Rows], npt.NDArray[np.bool_]],
+    ) -> Rows:
+        """Return anybody of our subscribers and of other networks' customers of the country."""
+        own, leader = len(self._reachable), self._population.leader
+        first, end = self._directory.first[:2]
+        rows, party = np.arange(len(entity)), np.zeros(len(entity), dtype=np.int64)
+        for number in range(_TRIES):
+            bits = draws.bits(random_bits[rows], f"who/{number}")
+            # At last one of another network, if there is any.
+            least = own if number == _TRIES - 1 and end > first else 0
+            at = least + draws.below(bits, max(own + end - first - least, 1))
+            ours = np.flatnonzero(at < own)
+            party[rows] = first + at - own
+            party[rows[ours]] = self._reachable[at[ours]]
+            wrong = ~is_customer(party[rows[ours]], rows[ours])
+            wrong |= leader[party[rows[ours]]] == leader[entity[rows[ours]]]
+            rows = rows[ours[wrong]]
+            if not rows.size:
+                break
+        return party
 
     def _closest(self, random_bits: Bits, entity: Rows, first: Rows, count: Rows) -> Rows:
         """Return one of `count` slots from `first` on, the first slots of a part more often.

@@ -4,11 +4,12 @@ Belongs here: versions of identities, and the look-up of the version that holds 
 not belong here: who changes what and when (`changes`), what it is changed to (`allotment`).
 
 A *version row* numbers identities: rows 0 to N-1 are the registry's own, and each change adds one,
-in order of time. A later horizon only adds rows behind.
+in order of time. A later horizon only adds rows behind. What layers change (`imposed`) stands
+among them, so a SIM may be in the phone of another subscriber.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -28,10 +29,12 @@ from telco_pipeline.behaviour.changes import (
     Changes,
     draw_changes,
 )
+from telco_pipeline.behaviour.imposed import EFFECTS, Imposed, imposed
 from telco_pipeline.behaviour.population import RATS, Population
 from telco_pipeline.contracts.codes import Rat
 from telco_pipeline.engine.calendar import DAY, day_start
 from telco_pipeline.engine.numerals import Numerals
+from telco_pipeline.scenarios.story import Story
 from telco_pipeline.settings import WorldConfig
 
 Rows = npt.NDArray[np.int64]
@@ -43,6 +46,7 @@ _BEFORE: Final = 1
 _AFTER: Final = 3
 REACH: Final = _AFTER - 1
 """Days after a day whose changes its look-up needs."""
+_MORE: Final = dt.timedelta(days=14)  # of a horizon, behind the day asked for
 
 
 class Identities:
@@ -84,24 +88,49 @@ class Identities:
         population: Population,
         devices: pl.DataFrame,
         until: dt.date,
+        story: Story | None = None,
     ) -> Self:
         """Work out all changes from the epoch to the end of a year.
+
+        Where layers impose changes, too, the horizon is nearer: these follow from incidents, whose
+        casts take time to find.
 
         Args:
             config: The world.
             population: The subscribers as arrays.
             devices: The catalogue of devices.
-            until: A day; all changes of its year are worked out.
+            until: A day; all changes of its year are worked out, or of some weeks more.
+            story: What the layers of the world do.
         """
         made = cls()
+        layered = story is not None and story.has(*EFFECTS)
+        if layered:
+            until += min(_MORE, dt.date.max - dt.timedelta(days=1) - until)
         last = (until + dt.timedelta(days=1)).year
         changes = draw_changes(config, population, last)
         sims = NewSims.of(config, population, changes)
         numbers = NewNumbers.of(config, population.number_holder, changes)
         phones = NewPhones.of(config, population, devices, changes)
-        kept = np.flatnonzero(sims.kept & numbers.kept & phones.kept)
-        made._put_together(population, changes, kept, sims, numbers, phones)
+        happen = sims.kept & numbers.kept & phones.kept
         made.until = dt.date(last, 12, 30)  # the last day's evening may lie in the next local year
+        items = _Items(sims.item, numbers.item, phones.item)
+        if story is not None and layered:
+            made.until = until
+            more = imposed(config, population, story, until, changes, happen, sims, phones)
+            happen &= ~more.dropped & (changes.time < day_start(until) + DAY)
+            sims = replace(
+                sims,
+                imsi=pl.concat([sims.imsi, more.imsi]),
+                iccid=pl.concat([sims.iccid, more.iccid]),
+            )
+            phones = replace(
+                phones,
+                imei=pl.concat([phones.imei, more.imei]),
+                device=np.concatenate([phones.device, more.device]),
+            )
+            changes, items, happen = _merged(changes, items, happen, more)
+        kept = np.flatnonzero(happen)
+        made._put_together(population, changes, kept, items, sims, numbers, phones)
         best = np.array([RATS.index(Rat(rat)) for rat in devices["best_rat"]], dtype=np.int8)
         made.rat = best[made.device]
         made.volte = devices["volte"].to_numpy()[made.device]
@@ -112,6 +141,7 @@ class Identities:
         population: Population,
         changes: Changes,
         kept: Rows,
+        items: "_Items",
         sims: NewSims,
         numbers: NewNumbers,
         phones: NewPhones,
@@ -122,10 +152,10 @@ class Identities:
         self.entity, self.time, self.kind = happened.entity, happened.time, happened.kind
         chain = _Chain.of(size, happened)
         self.previous = chain.previous
-        sim = chain.carry(sims.item[kept], happened.kind == SIM_SWAP)
+        sim = chain.carry(items.sim[kept], happened.kind == SIM_SWAP)
         number_kind = (happened.kind == NUMBER_CHANGE) | (happened.kind == PORT_IN)
-        number = chain.carry(numbers.item[kept], number_kind)
-        phone = chain.carry(phones.item[kept], happened.kind == DEVICE_UPGRADE)
+        number = chain.carry(items.number[kept], number_kind)
+        phone = chain.carry(items.phone[kept], happened.kind == DEVICE_UPGRADE)
         self.imsi = _pooled(population.imsi, sims.imsi, sim)
         self.iccid = _pooled(population.iccid, sims.iccid, sim)
         self.msisdn = _pooled(population.msisdn, numbers.texts, number)
@@ -288,6 +318,39 @@ class _Chain:
         carried = np.empty(len(self.order), dtype=np.int64)
         carried[self.order] = had
         return np.concatenate([np.arange(self.size), carried])
+
+
+@dataclass(frozen=True)
+class _Items:
+    """Number of the SIM, the number and the phone that each change brings, as far as it does."""
+
+    sim: Rows
+    number: Rows
+    phone: Rows
+
+
+def _merged(
+    changes: Changes, items: _Items, happen: Flags, more: Imposed
+) -> tuple[Changes, _Items, Flags]:
+    """Return changes, and those that layers impose, in order of time."""
+    added, nothing = more.changes, np.zeros(len(more.item), dtype=np.int64)
+    time = np.concatenate([changes.time, added.time])
+    entity = np.concatenate([changes.entity, added.entity])
+    order = np.lexsort((entity, time))
+    swaps = added.kind == SIM_SWAP
+    both = Changes(
+        entity,
+        time,
+        np.concatenate([changes.kind, added.kind]),
+        np.concatenate([changes.key, added.key]),
+    )
+    merged = _Items(
+        np.concatenate([items.sim, np.where(swaps, more.item, 0)])[order],
+        np.concatenate([items.number, nothing])[order],
+        np.concatenate([items.phone, np.where(swaps, 0, more.item)])[order],
+    )
+    all_happen = np.concatenate([happen, np.ones(len(added), dtype=np.bool_)])
+    return both.select(order), merged, all_happen[order]
 
 
 def _pooled(registry: Numerals, later: pl.Series, item: Rows) -> Numerals:

@@ -21,12 +21,12 @@ from telco_pipeline.behaviour.absences import (
     COUNTRIES,
     FIRST_OFF,
     SLEEPS,
-    TRAVELS,
     WEEK,
     Absences,
 )
 from telco_pipeline.behaviour.plans import STAYS, Planner
 from telco_pipeline.behaviour.population import Population
+from telco_pipeline.behaviour.presence import Placed
 from telco_pipeline.behaviour.terrain import NEIGHBOURS, PREFERENCE_OF_RAT, Terrain, Ways
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND
@@ -135,6 +135,7 @@ class Mobility:
         terrain: Terrain,
         day: dt.date,
         rat: npt.NDArray[np.int8] | None = None,
+        placed: Placed | None = None,
     ) -> None:
         """Work out the day of every subscriber.
 
@@ -145,10 +146,11 @@ class Mobility:
             day: The UTC day.
             rat: Best radio access (position in `population.RATS`) of each entity's device on the
                 day; as on the epoch by default.
+            placed: Where scenario layers put SIMs around the day; nowhere by default.
         """
-        plans = Planner(config, population, terrain, day, rat).make()
+        plans = Planner(config, population, terrain, day, rat, placed).make()
         self._bounds, self._cells = plans.bounds, plans.cells
-        self._absences = Absences(config, population, day)
+        self._absences = Absences(config, population, day, placed)
         self._population = population
         self._terrain = terrain
         self._rat = population.rat if rat is None else rat
@@ -157,6 +159,7 @@ class Mobility:
         # Slots of rest are counted on one clock for all days, so that days agree at midnight.
         self._midnight = self._absences.today * (DAY // SECOND)
         self._still = plans.still
+        self._moved = plans.moved
 
     # Positions -------------------------------------------------------------------------------
 
@@ -219,7 +222,7 @@ class Mobility:
     def _neighbour(self, entity: Rows, cell: Rows, slots: _Slots) -> Rows:
         """Return the neighbour cell that serves a phone in a slot in which one does."""
         key = slots.key
-        preference = PREFERENCE_OF_RAT[self._rat[self._population.leader[entity]]]
+        preference = PREFERENCE_OF_RAT[self._rat[entity]]
         site = self._terrain.site[cell].astype(np.int64)
         bits = draws.bits(draws.events(key, slots.number), "neighbour")
         number = draws.below(draws.events(key, site), NEIGHBOURS)
@@ -251,7 +254,7 @@ class Mobility:
         """Return the cell on a step of each entity's way."""
         lead = self._population.leader[entity]
         key = draws.keys(self._way_stream, lead)
-        return self._terrain.on_way(ways, step, PREFERENCE_OF_RAT[self._rat[lead]], key)
+        return self._terrain.on_way(ways, step, PREFERENCE_OF_RAT[self._rat[entity]], key)
 
     def _on_ways(self, entity: Rows, move: Rows, begin: Rows, end: Rows) -> tuple[Rows, Rows, Rows]:
         """Return the steps of some moves: row of the move, first second and cell; in order.
@@ -352,7 +355,7 @@ class Mobility:
             `entities` and of time.
         """
         entities = np.asarray(entities).astype(np.int64)
-        entities = entities[~self._still[entities]]
+        entities = entities[~self._still[entities] | np.isin(entities, self._moved)]
         batches = [[np.zeros(0, dtype=np.int64)] * 4]
         for begin in range(0, len(entities), _TRACED):
             some = entities[begin : begin + _TRACED]
@@ -446,19 +449,9 @@ class Mobility:
         off, on = self._absences.nights(entity)
         return off, on, (self._absences.flags[entity] & SLEEPS) > 0
 
-    def trip(self, entity: npt.NDArray[np.integer]) -> tuple[Rows, Rows]:
-        """Return start and end of the week's trip abroad, in microseconds of this UTC day.
-
-        Between the two the phone is not in our network. Both lie outside the day, and are equal,
-        for who takes none.
-        """
-        leave = np.full(len(entity), -10 * DAY)
-        back = leave.copy()
-        rows = np.flatnonzero(self._absences.flags[entity] & TRAVELS)
-        if rows.size:
-            found = self._absences.trips(np.asarray(entity)[rows])
-            leave[rows], back[rows] = found.leave * SECOND, found.back * SECOND
-        return leave, back
+    def gone_abroad(self, entity: npt.NDArray[np.integer], time_of_day: Rows) -> Flags:
+        """Return who is on a trip abroad, in no network or in one abroad, at a time."""
+        return self._absences.gone_abroad(np.asarray(entity), time_of_day)
 
 
 def _counted(count: Rows) -> tuple[Rows, Rows]:

@@ -2,7 +2,7 @@
 
 Belongs here: the stays of a day and the times of the moves between them. Does not belong here:
 which place an outing leads to (`haunts`), ways and cells on them (`terrain`), who is away
-(`absences`).
+(`absences`), how a plan gives way where a layer puts somebody elsewhere (`detours`).
 
 A plan has nine stays, the first at UTC midnight, the last at the next one. Where somebody is at
 midnight (the *night place*) is a function of the entity and the day before it, so that two days
@@ -20,15 +20,17 @@ to the other at a stop. On a day with a trip abroad everybody waits at home.
 """
 
 import datetime as dt
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from telco_pipeline.behaviour import haunts
-from telco_pipeline.behaviour.absences import WEEK, stays, trips
+from telco_pipeline.behaviour.absences import WEEK, own_trips, stays
+from telco_pipeline.behaviour.detours import Windows, give_way, windows_around
 from telco_pipeline.behaviour.population import BUSINESS, MACHINE, PERSON, VISITOR, Population
+from telco_pipeline.behaviour.presence import NOWHERE, Placed
 from telco_pipeline.behaviour.rhythm import CHRONOTYPE_HOURS, NIGHT_SHIFT, OWL, chronotypes
 from telco_pipeline.behaviour.terrain import NEIGHBOURS, OLD, PREFERENCE_OF_RAT, Terrain
 from telco_pipeline.engine import draws
@@ -175,14 +177,17 @@ class Plans:
 
     Attributes:
         bounds: Departure and arrival of each move in seconds of the UTC day, in order; shape
-            (entities, 16). A move that does not happen has both alike.
+            (entities, 16). A move that does not happen has both alike. A way to where a layer puts
+            somebody, or back, may begin before the day or end after it.
         cells: Row of the cell at each stay, shape (entities, 9), of `Terrain.cell_type`.
-        still: Who never moves on any day, nor changes the cell.
+        still: Who never moves by a plan of his own on any day, nor changes the cell at rest.
+        moved: Who of them all the same has ways on the day.
     """
 
     bounds: npt.NDArray[np.int32]
     cells: npt.NDArray[np.integer]
     still: Flags
+    moved: Rows
 
 
 @dataclass(frozen=True)
@@ -204,6 +209,7 @@ class _Date:
 class _People:
     """Some entities, with what they are every day; each array has an element per entity."""
 
+    entity: Rows
     lead: Rows
     key: Bits
     kind: npt.NDArray[np.int8]
@@ -235,6 +241,7 @@ class Planner:
         terrain: Terrain,
         day: dt.date,
         rat: npt.NDArray[np.int8] | None = None,
+        placed: Placed | None = None,
     ) -> None:
         """Prepare a day.
 
@@ -244,11 +251,13 @@ class Planner:
             terrain: The country.
             day: The UTC day.
             rat: Best radio access of each entity's device on the day; as on the epoch by default.
+            placed: Where layers put SIMs around the day; nowhere by default.
         """
         self._config = config
         self._population = population
         self._terrain = terrain
         self._rat = population.rat if rat is None else rat
+        self._placed = Placed.none() if placed is None else placed
         self._today = _Date.of(config, day)
         self._before = _Date.of(config, day - dt.timedelta(days=1))
         clock = DayClock(day, config.time_zone, config.country)
@@ -267,23 +276,57 @@ class Planner:
             np.empty((size, BOUNDS), dtype=np.int32),
             np.empty((size, STAYS), dtype=self._terrain.cell_type),
             np.empty(size, dtype=np.bool_),
+            np.zeros(0, dtype=np.int64),
         )
         for start in range(0, size, BLOCK):
             rows = slice(start, min(start + BLOCK, size))
             self._block(rows, plans)
-        return plans
+        return self._with_detours(plans) if len(self._placed) else plans
+
+    def _with_detours(self, plans: Plans) -> Plans:
+        """Let the plans give way where layers put somebody at a place or abroad."""
+        placed = windows_around(self._placed, self._today.number)
+        entity, row = np.unique(placed.entity, return_inverse=True)
+        if not entity.size:
+            return plans
+        people = self._people(entity)
+        # Who goes abroad leaves from home, and comes back there.
+        cell = np.where(placed.cell == NOWHERE, people.home_cell[row], placed.cell)
+        there = np.flatnonzero(placed.cell != NOWHERE)
+        preference = people.preference[row[there]]
+        cell[there] = self._camping(cell[there], preference, placed.key[there])
+        start = self._today.number * _SECONDS
+        windows = Windows(row, placed.start - start, placed.end - start, cell)
+        bounds, cells, moved = give_way(
+            self._terrain, plans.bounds[entity], plans.cells[entity], windows
+        )
+        plans.bounds[entity], plans.cells[entity] = bounds, cells
+        return replace(plans, moved=entity[moved & plans.still[entity]])
+
+    def _camping(self, cell: Rows, preference: npt.NDArray[np.int8], key: Bits) -> Rows:
+        """Return cells, or those near by on which devices camp that have other radio access."""
+        terrain = self._terrain
+        site = terrain.site[cell].astype(np.int64)
+        other = np.flatnonzero(~terrain.camps(cell, preference))
+        place, wanted, bits = site[other], preference[other], _place_bits(key[other], site[other])
+        pixel = terrain.pixel(terrain.east[place], terrain.north[place])
+        place = np.where(wanted == OLD, terrain.near(pixel, wanted, bits), place)
+        found = cell.copy()
+        found[other] = terrain.camp(place, wanted, bits, Use.VISIT)
+        return found
 
     def _block(self, rows: slice, plans: Plans) -> None:
-        people = self._people(self._population.leader[rows])
+        people = self._people(np.arange(rows.start, rows.stop))
         draft = self._draft(people)
         cells = self._cells(people, draft.site, draft.at_work)
         plans.bounds[rows] = self._times(draft, cells).T
         plans.still[rows] = people.still
         plans.cells[rows] = cells.T
 
-    def _people(self, lead: Rows) -> _People:
+    def _people(self, entity: Rows) -> _People:
         """Return what is the same on every day."""
         population, terrain = self._population, self._terrain
+        lead = population.leader[entity]
         key = draws.keys(draws.stream(self._config.seed, "mobility/person"), lead)
         kind = population.kind[lead]
         persona = population.persona[lead]
@@ -293,10 +336,11 @@ class Planner:
         fleet = machine & has_work & _piece(bits, 0, 0.5)
         # A line that belongs to premises, and machines without a second place, never move.
         still = (machine & ~has_work) | ((kind == BUSINESS) & ~self._travels[persona])
-        preference = PREFERENCE_OF_RAT[self._rat[lead]]
-        home_cell = self._served(population.home[lead], lead, key, preference, Use.HOME)
+        # Both SIMs sit in one device, unless a layer puts one into another.
+        preference = PREFERENCE_OF_RAT[self._rat[entity]]
+        home_cell = self._served(population.home[lead], entity, key, preference, Use.HOME)
         second = np.where(has_work, population.work[lead], population.home[lead])
-        work_cell = self._served(second, lead, key, preference, Use.WORK)
+        work_cell = self._served(second, entity, key, preference, Use.WORK)
         chronotype = self._chronotype[lead]
         range_class = _RANGE.sample(
             draws.bits(key, "range"), self._traveller[persona].astype(np.int64)
@@ -304,6 +348,7 @@ class Planner:
         range_class[fleet] = np.maximum(range_class[fleet], _FLEET_RANGE)
         few, many = _HISTORY
         return _People(
+            entity=entity,
             lead=lead,
             key=key,
             kind=kind,
@@ -327,14 +372,14 @@ class Planner:
     def _served(
         self,
         epoch_cell: npt.NDArray[np.int32],
-        lead: Rows,
+        entity: Rows,
         key: Bits,
         preference: npt.NDArray[np.int8],
         use: Use,
     ) -> Rows:
         """Return the cell at home or work; another one on the site for who has another device."""
         cell = epoch_cell.astype(np.int64)
-        before = PREFERENCE_OF_RAT[self._population.rat[lead]]
+        before = PREFERENCE_OF_RAT[self._population.rat[entity]]
         rows = np.flatnonzero(before != preference)
         if rows.size:
             terrain = self._terrain
@@ -399,9 +444,9 @@ class Planner:
             (number + start // _SECONDS) // WEEK,
             (number + (stop - 1) // _SECONDS) // WEEK,
         }:
-            found |= trips(self._config, self._population, number, week, people.lead).overlaps(
-                start, stop
-            )
+            found |= own_trips(
+                self._config, self._population, self._placed, number, week, people.entity
+            ).overlaps(start, stop)
         return found
 
     def _base(self, people: _People, date: _Date) -> tuple[Rows, Flags, Flags]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from telco_pipeline.contracts.codes import Rat
+from telco_pipeline.engine.keys import rows_of
 from telco_pipeline.engine.numerals import E164, Numerals
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.cells import AREAS
@@ -313,7 +314,7 @@ class Population:
         """Index the registry; `subscribers` needs the columns `SUBSCRIBER_COLUMNS`."""
         kind = _codes(subscribers["kind"].cast(pl.String), KINDS).astype(np.int8)
         rat_of_device = _codes(devices["best_rat"].cast(pl.String), [str(r) for r in RATS])
-        device = _rows_of(subscribers["device_id"], devices["device_id"])
+        device = rows_of(subscribers["device_id"], devices["device_id"])
         return cls(
             size=subscribers.height,
             subscriber_id=subscribers["subscriber_id"].to_numpy(),
@@ -332,11 +333,11 @@ class Population:
             churn=subscribers["churn_score"].to_numpy(),
             contract_start=subscribers["contract_start"].cast(pl.Int32).to_numpy(),
             contract_end=subscribers["contract_end"].cast(pl.Int32).fill_null(-1).to_numpy(),
-            home=_rows_of(subscribers["home_cell_id"], cells["cell_id"]).astype(np.int32),
-            work=_rows_of(subscribers["work_cell_id"], cells["cell_id"]).astype(np.int32),
+            home=rows_of(subscribers["home_cell_id"], cells["cell_id"]).astype(np.int32),
+            work=rows_of(subscribers["work_cell_id"], cells["cell_id"]).astype(np.int32),
             rat=rat_of_device[device].astype(np.int8),
             volte=devices["volte"].to_numpy()[device],
-            plan=_rows_of(subscribers["plan_id"], plans["plan_id"]).astype(np.int32),
+            plan=rows_of(subscribers["plan_id"], plans["plan_id"]).astype(np.int32),
             leader=_leaders(subscribers["holder_id"], subscribers["sim_slot"]),
             household=_households(subscribers["household_id"]),
             device=device.astype(np.int32),
@@ -355,19 +356,9 @@ def categories_of(values: pl.Series) -> pl.Series:
     return values.dtype.categories
 
 
-def _rows_of(values: pl.Series, keys: pl.Series) -> Rows:
-    """Return the row in `keys` of each value; -1 for null."""
-    index = pl.DataFrame({"key": keys, "row": np.arange(len(keys))})
-    found = pl.DataFrame({"key": values}).join(index, on="key", how="left", maintain_order="left")
-    rows = found["row"]
-    if (rows.is_null() & values.is_not_null()).any():
-        raise ValueError(f"column {values.name} has a key that {keys.name} does not have")
-    return rows.fill_null(-1).to_numpy()
-
-
 def _codes(values: pl.Series, names: "list[str] | tuple[str, ...]") -> Rows:
     """Return the position in `names` of each value."""
-    return _rows_of(values, pl.Series("names", names))
+    return rows_of(values, pl.Series("names", names))
 
 
 def _leaders(holder: pl.Series, slot: pl.Series) -> Rows:
@@ -377,11 +368,11 @@ def _leaders(holder: pl.Series, slot: pl.Series) -> Rows:
     if not second.size:
         return number
     first = np.flatnonzero(slot.to_numpy() == 1)
-    number[second] = first[_rows_of(holder.gather(second), holder.gather(first))]
+    number[second] = first[rows_of(holder.gather(second), holder.gather(first))]
     return number
 
 
 def _households(household: pl.Series) -> Rows:
     """Return a dense number of each household, -1 for who has none."""
     different = household.drop_nulls().unique(maintain_order=True)
-    return _rows_of(household, different)
+    return rows_of(household, different)

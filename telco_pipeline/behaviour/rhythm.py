@@ -127,6 +127,10 @@ class DayRhythm:
         """Return what part of an entity's mean day falls into the window, by its row."""
         return (self.weight * (self._before(window.stop) - self._before(window.start)))[row]
 
+    def part_of_day(self, row: npt.NDArray[np.int64], window: Window) -> npt.NDArray[np.float64]:
+        """Return what part of this day's activity falls into the window, by an entity's row."""
+        return (self._before(window.stop) - self._before(window.start))[row]
+
     def times(
         self, random_bits: Bits, row: npt.NDArray[np.int64], window: Window
     ) -> npt.NDArray[np.int64]:

@@ -19,6 +19,7 @@ from telco_pipeline.behaviour.population import RATS
 from telco_pipeline.contracts.codes import Rat
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.draws import Bits
+from telco_pipeline.engine.keys import rows_of
 from telco_pipeline.world import zoning
 from telco_pipeline.world.places import Floats, plane, settled_population
 from telco_pipeline.world.roads import Roads
@@ -181,7 +182,7 @@ class Terrain:
         def pixels(e: Floats, n: Floats) -> Rows:
             return (n - south).astype(np.int64) * width + (e - west).astype(np.int64)
 
-        site = _rows(cells["site_id"], sites["site_id"])
+        site = rows_of(cells["site_id"], sites["site_id"])
         rat = cells["rat_type"].cast(pl.String)
         hearing = cells["range_m"].to_numpy() * (_HEARING / 1000)
         usable = [
@@ -318,6 +319,24 @@ class Terrain:
         slot = (random_bits >> _SLOT_SHIFT).astype(np.int64)
         return self.cell[(row * len(self.east) + site) * _SLOTS + slot].astype(np.int64)
 
+    def camps(self, cell: Rows, preference: Integers) -> npt.NDArray[np.bool_]:
+        """Return whether a device with that preference may camp on each cell.
+
+        That is, whether the cell speaks what the devices camp on at its site that like it best.
+
+        Args:
+            cell: A cell per device.
+            preference: As in `camp`; on a site with NR who prefers it is on its LTE at times.
+        """
+        sites, size = len(self.east), len(_PREFERENCES)
+        table = self.cell.reshape(-1, size, sites, _SLOTS)[: len(Use)]
+        site = self.site[cell].astype(np.int64)
+        found = np.zeros(len(cell), dtype=np.bool_)
+        for wanted in (preference, np.where(preference == NEW_RADIO, LTE, preference)):
+            own = table[:, wanted, site]
+            found |= (own == cell[:, None]).any(axis=(0, 2))
+        return found
+
     def ways(self, origin: Rows, target: Rows) -> Ways:
         """Return the ways from sites to others."""
         across = self.east[target] - self.east[origin]
@@ -385,13 +404,6 @@ class Terrain:
         end_east[some], end_north[some] = self.east[at], self.north[at]
         share[some] = (passed[some] - road[some]) / np.maximum(self.to_node[at], 1.0)
         return start_east, start_north, end_east, end_north, share
-
-
-def _rows(values: pl.Series, keys: pl.Series) -> Rows:
-    """Return the row in `keys` of each value."""
-    index = pl.DataFrame({"key": keys, "row": np.arange(len(keys))})
-    found = pl.DataFrame({"key": values}).join(index, on="key", how="left", maintain_order="left")
-    return found["row"].to_numpy()
 
 
 def _raster(usable: Rows, pixel_of_site: Rows, width: int, height: int) -> Raster:

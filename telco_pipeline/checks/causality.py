@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from telco_pipeline import causality, integrity
+from telco_pipeline import causality, integrity, whole_lake
 from telco_pipeline.causality import Rates
 from telco_pipeline.checks.factory import PROMISES, Guard, days_of, examine, result
 from telco_pipeline.contracts import DATASETS
@@ -51,7 +51,7 @@ def build_causality_checks(pool: str | None) -> dg.AssetChecksDefinition:
             for one in rates:
                 if one.name in selected:
                     if operator.on_finding:
-                        operator.on_finding(integrity.chain_finding(operator.lake, one))
+                        operator.on_finding(whole_lake.chain_finding(operator.lake, one))
                     yield compared(one)
 
     return checks

@@ -37,6 +37,8 @@ PROMISES = {
     "subscriber starts of a suspended one; where one begins or ends, identities say so too.",
     integrity.CHECK_COUNTERS: "Attempts, successes, drops, bytes, handovers and unavailable time "
     "of each cell and quarter of an hour are exactly what the records say.",
+    integrity.CHECK_FILES: "Files are numbered as they closed, arrive after that, and copies of a "
+    "file are alike; what is missing was lost on the way.",
 }
 """What each check promises, in a line."""
 

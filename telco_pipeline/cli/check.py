@@ -58,7 +58,7 @@ def check(
     first = options.day_of("--start", start)
     root = options.lake_root(lake)
 
-    from telco_pipeline import integrity
+    from telco_pipeline import whole_lake
     from telco_pipeline.cli.display import progress
     from telco_pipeline.cli.findings import print_findings, print_json
     from telco_pipeline.lake import Lake
@@ -72,7 +72,7 @@ def check(
             meter.total = total
             meter.step(f"{finding.dataset} {finding.check}")
 
-        findings = integrity.check(store, names, wanted, note)
+        findings = whole_lake.check(store, names, wanted, note)
     if as_json:
         print_json(findings)
     else:

@@ -16,7 +16,18 @@ import typer
 from typer.core import TyperGroup
 
 from telco_pipeline import __version__
-from telco_pipeline.cli import bench, check, demo, export, generate, plan, realism, scenarios
+from telco_pipeline.cli import (
+    bench,
+    check,
+    counterfactual,
+    demo,
+    export,
+    generate,
+    plan,
+    realism,
+    scenarios,
+    signatures,
+)
 from telco_pipeline.errors import TelcoError
 
 FAILED = 2
@@ -127,9 +138,11 @@ app.command()(generate.generate)
 app.command()(plan.plan)
 app.command()(check.check)
 app.command()(demo.demo)
+app.command()(counterfactual.counterfactual)
 app.command()(realism.realism)
 app.command()(bench.bench)
 app.add_typer(export.app, name="export")
+scenarios.app.command()(signatures.signatures)
 app.add_typer(scenarios.app, name="scenarios")
 
 

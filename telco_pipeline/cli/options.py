@@ -21,9 +21,6 @@ from telco_pipeline.errors import TelcoError
 if TYPE_CHECKING:
     from telco_pipeline.settings import WorldConfig
 
-LAYERS = "layers"
-NO_LAYERS_YET = "this version of telco reads no scenario layers yet"
-
 SIZE = "The operator"
 WHERE = "Where and what"
 HOW = "How"
@@ -46,7 +43,11 @@ Seed = Annotated[
 ]
 Scenarios = Annotated[
     str,
-    typer.Option(metavar="all|none|A,B", help="Scenario layers that are on.", rich_help_panel=SIZE),
+    typer.Option(
+        metavar="all|none|A,B",
+        help="Scenario layers that are on; all: those that their files enable.",
+        rich_help_panel=SIZE,
+    ),
 ]
 WorldFile = Annotated[
     str | None,
@@ -119,7 +120,7 @@ class Request:
     """What a user asked to make.
 
     Attributes:
-        config: The world, with the options' overrides.
+        config: The world, with the options' overrides and the layers that are on.
         lake: Root of the lake.
         world: Name of the world in the lake.
         datasets: Datasets asked for, in the order in which they are made; None: all.
@@ -156,23 +157,20 @@ def request(
     workers: Workers = None,
     replace: Replace = False,
 ) -> Request:
-    """Check what was typed and return it as one request; nothing is read but the world file.
+    """Check what was typed and return it as one request; only the world and layers are read.
 
     Raises:
         TelcoError: When an option or the world file is wrong.
     """
-    from telco_pipeline.settings import Settings, check_day, load_world
+    from telco_pipeline.settings import Settings, check_day
 
     at_least_one("--days", days)
     at_least_one("--shards", shards)
     at_least_one("--workers", workers)
     names = dataset_names(datasets)
     settings = Settings.from_env()
-    overrides = {"subscribers": subscribers, "seed": seed}
-    file = Path(world_file or settings.world_file)
-    check_layers(scenarios, file)
-    config = load_world(
-        file, **{key: value for key, value in overrides.items() if value is not None}
+    config = operator_of(
+        Path(world_file or settings.world_file), scenarios, subscribers=subscribers, seed=seed
     )
     first = day_of("--start", start) or config.epoch
     last = last_day(first, days)
@@ -189,6 +187,22 @@ def request(
         shards=shards,
         replace=replace,
     )
+
+
+def operator_of(file: Path, scenarios: str = "all", **overrides: int | None) -> "WorldConfig":
+    """Return the world of a file with the layers that are on.
+
+    Args:
+        file: The world file.
+        scenarios: As typed: all, none, or names of layers separated by commas.
+        **overrides: Values of top-level keys that replace those of the file; None leaves it.
+
+    Raises:
+        TelcoError: A name, the world file or a layer file is wrong.
+    """
+    from telco_pipeline.scenarios.loading import load_operator
+
+    return load_operator(file, scenarios.split(","), **overrides)
 
 
 def on_request(command: Callable[[Request], None]) -> Callable[..., None]:
@@ -307,35 +321,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {' or '.join(near)}?"
     return f"; there are: {', '.join(names)}" if names else ""
-
-
-def layer_files(world_file: Path) -> list[Path]:
-    """Return the layer files that lie beside a world file."""
-    return sorted((world_file.parent / LAYERS).glob("*.yaml"))
-
-
-def check_layers(scenarios: str, world_file: Path) -> None:
-    """Refuse layers rather than leave them out: this version reads none.
-
-    Raises:
-        TelcoError: When a layer is named, or `all` would have to include a file.
-    """
-    asked = _split(scenarios)
-    if not asked:
-        raise TelcoError("--scenarios is empty; write all, none, or names separated by commas")
-    if len(asked) > 1 and {"all", "none"} & set(asked):
-        raise TelcoError(f"--scenarios {scenarios}: all and none stand alone")
-    if asked == ["none"]:
-        return
-    if asked != ["all"]:
-        raise TelcoError(
-            f"no scenario layer {asked[0]!r}: {NO_LAYERS_YET}; write --scenarios all or none "
-            "(both are the plain operator)"
-        )
-    if files := layer_files(world_file):
-        raise TelcoError(
-            f"{files[0]}: {NO_LAYERS_YET}; leave it out with --scenarios none, or move it away"
-        )
 
 
 def _split(text: str) -> list[str]:

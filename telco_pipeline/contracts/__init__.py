@@ -4,7 +4,7 @@ Belongs here: what a dataset promises. Does not belong here: how it is made (`wo
 `generators`), where it lies (`lake`), how Dagster shows it (`assets`).
 """
 
-from telco_pipeline.contracts import oss, records, state, world
+from telco_pipeline.contracts import collection, oss, records, state, truth, world
 from telco_pipeline.contracts.base import Dataset, ForeignKey, Layout
 
 DATASETS: dict[str, Dataset] = {
@@ -35,6 +35,10 @@ DATASETS: dict[str, Dataset] = {
         records.NETWORK_LOGS,
         records.CUSTOMER_SERVICE,
         oss.PM_COUNTERS,
+        collection.COLLECTED_FILES,
+        truth.TRUTH_INCIDENTS,
+        truth.TRUTH_ENTITIES,
+        truth.TRUTH_RECORDS,
     )
 }
 """Every dataset by name, in the order in which they are made."""

@@ -17,7 +17,16 @@ Personal = Literal["direct", "pseudonym", "location", "traffic", "profile"]
 """Kind of personal data (GDPR; ePrivacy directive for location and traffic data)."""
 
 Group = Literal[
-    "places", "network", "catalogue", "subscribers", "cdrs", "mobility", "state", "oss", "care"
+    "places",
+    "network",
+    "catalogue",
+    "subscribers",
+    "cdrs",
+    "mobility",
+    "state",
+    "oss",
+    "care",
+    "truth",
 ]
 
 

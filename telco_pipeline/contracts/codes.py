@@ -318,3 +318,58 @@ class Resolution(StrEnum):
     CALLBACK = "callback"
     ESCALATED = "escalated"
     ABANDONED = "abandoned"
+
+
+class IncidentKind(StrEnum):
+    """What an incident of a scenario layer belongs to."""
+
+    NETWORK = "network"
+    CUSTOMERS = "customers"
+    FRAUD = "fraud"
+    REVENUE = "revenue"
+    MARKETING = "marketing"
+    IOT = "iot"
+
+
+class IncidentSeverity(StrEnum):
+    """How bad an incident is for whom it hits."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+    WARNING = "warning"
+
+
+class EntityKind(StrEnum):
+    """What an incident touches."""
+
+    SUBSCRIBER = "subscriber"
+    CELL = "cell"
+    SITE = "site"
+    ELEMENT = "element"
+
+
+class FiledDataset(StrEnum):
+    """Datasets whose records come to mediation in files."""
+
+    CDRS_VOICE = "cdrs_voice"
+    CDRS_SMS = "cdrs_sms"
+    CDRS_DATA = "cdrs_data"
+    CDRS_VOIP = "cdrs_voip"
+    CDRS_IMS = "cdrs_ims"
+
+
+class TouchedDataset(StrEnum):
+    """Datasets whose records an incident can make or touch."""
+
+    CDRS_VOICE = "cdrs_voice"
+    CDRS_SMS = "cdrs_sms"
+    CDRS_DATA = "cdrs_data"
+    CDRS_VOIP = "cdrs_voip"
+    CDRS_IMS = "cdrs_ims"
+    LOCATION_UPDATES = "location_updates"
+    ALARMS = "alarms"
+    NETWORK_LOGS = "network_logs"
+    CUSTOMER_SERVICE = "customer_service"
+    IDENTITY_CHANGES = "identity_changes"
+    COLLECTED_FILES = "collected_files"

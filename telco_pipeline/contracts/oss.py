@@ -46,7 +46,7 @@ class Alarms(dy.Schema):
     perceived_severity = code("Severity.", codes.AlarmSeverity, standard="X.733 perceivedSeverity")
     raised_time = moment("When the alarm was raised.", standard="TS 32.111-2 alarmRaisedTime")
     cleared_time = moment("When it was cleared; null before.", nullable=True, standard="TS 32.111-2 alarmClearedTime")
-    threshold_info = text("Counter, observed value and threshold; null for alarms without one.", nullable=True, standard="X.733 thresholdInfo")
+    threshold_info = text("Measure, value and thresholds: of cells the value that the hour's load lets expect, of cabinets that observed; null for alarms without one.", nullable=True, standard="X.733 thresholdInfo")
     correlated_alarm_id = big("The alarm behind this one, as correlation found it; null if none.", nullable=True, standard="X.733 correlatedNotifications")
     root_cause = flag("This alarm is the root of those correlated with it.", standard="TS 32.111-2 rootCauseIndicator")
     ack_state = code("Whether an operator has taken notice.", ["unacknowledged", "acknowledged"], standard="TS 32.111-2 ackState")
@@ -56,14 +56,14 @@ class Alarms(dy.Schema):
 
 
 class ElementMetrics(dy.Schema):
-    """Metrics of every element, by five minutes; none while it has no power."""
+    """Metrics of every element, by five minutes; none of a period in which it was off or could not be reached."""
 
     element_id = text("Element.", key=True)
     event_time = _period("Start of the five minutes.")
     cpu_use = real("Processor in use.", unit="%", minimum=0.0, maximum=100.0, standard="TS 28.552 mean processor usage")
     memory_use = real("Memory in use.", unit="%", minimum=0.0, maximum=100.0)
     throughput = big("Traffic through the element; like that of the cells, the sample's.", unit="kbit/s")
-    active_sessions = number("Users with a call or a transfer for whom it holds something; of registers, subscribers.")
+    active_sessions = number("Users with a call or a transfer for whom it holds something; of registers, those whose data are asked for.")
     packet_loss = real("Packets lost on its links.", unit="%", minimum=0.0, maximum=100.0)
     latency = real("Round-trip time to the next element.", unit="ms", minimum=0.0)
     jitter = real("Its variation.", unit="ms", minimum=0.0)
@@ -90,7 +90,7 @@ class PmCounters(dy.Schema):
     ho_exe_succ = number("Those that succeeded.", standard="TS 32.425 HO.ExeSucc")
     pdcp_volume_ul = big("Bytes from devices.", unit="byte", standard="TS 28.552 DRB.PdcpSduVolumeUl")
     pdcp_volume_dl = big("Bytes to devices.", unit="byte", standard="TS 28.552 DRB.PdcpSduVolumeDl")
-    prb_used_dl = number("Physical resource blocks in use, mean of the hour.", standard="TS 28.552 RRU.PrbUsedDl")
+    prb_used_dl = number("Physical resource blocks in use: the hour's mean while in service, times the part of the quarter in service.", standard="TS 28.552 RRU.PrbUsedDl")
     prb_tot_dl = number("Physical resource blocks there are.", standard="TS 28.552 RRU.PrbTotDl")
     cell_unavailable_time = number("Time out of service.", unit="s", maximum=900, standard="TS 28.552 RRU.CellUnavailableTime")
 

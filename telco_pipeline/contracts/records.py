@@ -173,6 +173,7 @@ class CdrsData(dy.Schema):
     duration = number("Duration of this record, whole seconds.", unit="s", standard="TS 32.298 duration", personal="traffic")
     data_volume_uplink = big("Bytes from the device; 0 for an attempt that failed.", unit="byte", standard="TS 32.298 dataVolumeGPRSUplink", personal="traffic")
     data_volume_downlink = big("Bytes to the device.", unit="byte", standard="TS 32.298 dataVolumeGPRSDownlink", personal="traffic")
+    chargeable = flag("This record is rated: that of a session that was set up, unless mediation was told not to.")
     cause_for_rec_closing = small("Why the record was closed: 0 normal, 4 abnormal (the session was lost, or never set up), 17 time limit, 22 RAT change.", maximum=255, standard="TS 32.298 causeForRecClosing")
     diagnostics = small("Session management cause of an attempt that failed: 26 insufficient resources, 38 network failure; null for a session that was set up.", nullable=True, maximum=255, standard="TS 24.301 ESM cause / TS 24.501 5GSM cause")
     cell_id = _cell_id()
@@ -339,7 +340,7 @@ def _cdrs(name: str, version: int, schema: type[dy.Schema], description: str, *m
 
 CDRS_VOICE = _cdrs("cdrs_voice", 3, CdrsVoice, "Voice calls, circuit-switched and over IMS: an MO and an MT record share the call reference. Mediation has brought both into one form: a circuit-switched leg was recorded by the MSC, one over IMS by the telephony server (its mMTelRecord lies in `cdrs_voip`); and it has added what the other side's record says of its equipment and antenna. The record that is rated is marked.", ForeignKey("last_cell_id", "cells", "cell_id"), ForeignKey("other_cell_id", "cells", "cell_id"))
 CDRS_SMS = _cdrs("cdrs_sms", 3, CdrsSms, "SMS and MMS: an MO and an MT record share the message reference. Mediation has brought the records of MSC, SMSC and MMSC into one form.", ForeignKey("service_centre", "network_elements", "element_id"))
-CDRS_DATA = _cdrs("cdrs_data", 3, CdrsData, "Packet data sessions by application; long sessions in partial records that share the charging id; attempts that failed as records of the serving node without volume.", ForeignKey("serving_node", "network_elements", "element_id"), ForeignKey("last_cell_id", "cells", "cell_id"))
+CDRS_DATA = _cdrs("cdrs_data", 4, CdrsData, "Packet data sessions by application; long sessions in partial records that share the charging id; attempts that failed as records of the serving node without volume.", ForeignKey("serving_node", "network_elements", "element_id"), ForeignKey("last_cell_id", "cells", "cell_id"))
 CDRS_VOIP = _cdrs("cdrs_voip", 3, CdrsVoip, "Packet voice with codec, loss, jitter and MOS: the media of VoLTE, VoNR and VoWiFi calls, and SIP trunks.")
 CDRS_IMS = _cdrs("cdrs_ims", 3, CdrsIms, "IMS signalling of registrations and sessions; the ICID links it to the call in `cdrs_voice` and `cdrs_voip`.")
 LOCATION_UPDATES = Dataset("location_updates", 3, LocationUpdates, Layout.DAILY, "mobility", "Attaches, detaches, tracking-area and periodic updates: where the network last saw each phone.", (_SUBSCRIBER, _CELL, _ELEMENT), sort=("event_time",), time="event_time", depends=_MADE_FROM)

@@ -24,6 +24,7 @@ from telco_pipeline.contracts.base import (
     small,
     text,
 )
+from telco_pipeline.contracts.records import IDENTITY_CHANGES
 
 # A table of one row a line reads better wide.
 # fmt: off
@@ -107,13 +108,25 @@ class SubscriberState(dy.Schema):
     pending_fault_id = big("Fault of the network behind it.", nullable=True)
     pending_cell_id = text("Cell in which it was met.", nullable=True, personal="location")
     pending_cause_time = moment("Hour or moment of its cause.", nullable=True)
+    episode = big("Stage of a scenario that the customer's state triggered last, at the end of the day; null if none did.", nullable=True)
+    episode_start = moment("When that began; null likewise.", nullable=True)
 
 
 _CELL = ForeignKey("cell_id", "cells", "cell_id")
 
 NETWORK_FAULTS = Dataset("network_faults", 1, NetworkFaults, Layout.DAILY, "state", "Faults and planned works of the network that begin on the day: hardware, software, power, backhaul, core.", (_CELL, ForeignKey("element_id", "network_elements", "element_id")), sort=("event_time",), time="event_time", depends=("cells", "network_elements", "network_links"))
 NETWORK_STATE = Dataset("network_state", 1, NetworkState, Layout.DAILY, "state", "Load, capacity and quality of every cell by hour, with the minutes without service. Records follow it.", (_CELL,), sort=("event_time", "cell_id"), time="event_time", depends=("subscribers", "cells", "network_links"), whole=True)
-SUBSCRIBER_STATE = Dataset("subscriber_state", 1, SubscriberState, Layout.DAILY, "state", "Satisfaction, churn hazard, spend and life cycle of every subscriber, and what is decided for the day: contacts with care, changes of plan, leaving. Each day follows from the day before.", (ForeignKey("subscriber_id", "subscribers", "subscriber_id", ("prospects",)), ForeignKey("plan_id", "plans", "plan_id"), ForeignKey("new_plan_id", "plans", "plan_id"), ForeignKey("cause_cell_id", "cells", "cell_id"), ForeignKey("pending_cell_id", "cells", "cell_id")), depends=("subscribers", "plans", "network_state"), follows=True)
+SUBSCRIBER_STATE = Dataset("subscriber_state", 2, SubscriberState, Layout.DAILY, "state", "Satisfaction, churn hazard, spend and life cycle of every subscriber, and what is decided for the day: contacts with care, changes of plan, leaving. Each day follows from the day before.", (ForeignKey("subscriber_id", "subscribers", "subscriber_id", ("prospects",)), ForeignKey("plan_id", "plans", "plan_id"), ForeignKey("new_plan_id", "plans", "plan_id"), ForeignKey("cause_cell_id", "cells", "cell_id"), ForeignKey("pending_cell_id", "cells", "cell_id")), depends=("subscribers", "plans", "network_state"), follows=True)
 
 REACH_ON = (NETWORK_STATE.name, SUBSCRIBER_STATE.name)
 """State that records need of the day before too: what began then may reach over midnight."""
+
+LONGEST_FAULT_DAYS = 3
+"""Days that a fault or a planned work lasts at most, but for those that scenario layers bring."""
+
+HISTORY = (NETWORK_STATE.name, SUBSCRIBER_STATE.name, IDENTITY_CHANGES.name)
+"""Datasets of which every day since the epoch must be there, in the order of making.
+
+Each day of `subscriber_state` follows from the day before and the network's, and who has which
+identity on a day from the changes of all days.
+"""

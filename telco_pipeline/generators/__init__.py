@@ -5,6 +5,7 @@ who asks for them (`production`), Dagster.
 """
 
 from telco_pipeline.contracts import oss, records, state
+from telco_pipeline.contracts import truth as truth_contracts
 from telco_pipeline.generators import (
     alarms,
     care,
@@ -15,6 +16,7 @@ from telco_pipeline.generators import (
     locations,
     logs,
     metrics,
+    truth,
 )
 from telco_pipeline.generators.base import Generator, Inputs
 from telco_pipeline.generators.cdrs import data, ims, sms, voice, voip
@@ -36,6 +38,8 @@ GENERATORS: dict[str, Generator] = {
         Generator(oss.ELEMENT_METRICS, "network_elements", metrics.make),
         Generator(records.NETWORK_LOGS, "network_elements", logs.make),
         Generator(records.CUSTOMER_SERVICE, "subscribers", care.make),
+        Generator(truth_contracts.TRUTH_INCIDENTS, "network_elements", truth.incidents),
+        Generator(truth_contracts.TRUTH_ENTITIES, "network_elements", truth.entities),
     )
 }
 """Generators of the daily datasets by name."""

@@ -30,7 +30,7 @@ from telco_pipeline.generators.alarm_life import (
 from telco_pipeline.generators.base import Day, Rows
 from telco_pipeline.state.faults import Faults, cells_under
 from telco_pipeline.state.hanging import Hanging, members
-from telco_pipeline.state.hazards import ALL_HAZARDS, OUT_OF_MEMORY, hazard_of
+from telco_pipeline.state.hazards import ALL_HAZARDS, OUT_OF_MEMORY, hazard_of, strand_of
 
 _MILLENNIUM: Final = -day_number(dt.date(1970, 1, 1))
 _ROW_BITS: Final = 32
@@ -258,9 +258,9 @@ class _Scene:
     ) -> Alarms:
         """Return alarms of some faults, about some entities, raised a delay after a time."""
         faults = self.faults
-        hazard = hazard_of(faults.number[row])
+        strand = strand_of(faults.number[row])
         day = faults.start[row] // DAY - _MILLENNIUM
-        number = numbers(OF_FAULTS, day, entity, hazard, kind)
+        number = numbers(OF_FAULTS, day, entity, strand, kind)
         key = alarm_keys(self.day, number)
         raised = since + delay(key, "raise", after)
         cleared = faults.end[row] + delay(key, "clear", _CLEAR_DELAY)

@@ -101,9 +101,9 @@ ALARM_KINDS: Final = (
     AlarmKind(Kind.CORE_OVERLOAD, _QUALITY, OF_FAULT, "Overload", "Overload control rejects a part of the requests", "Overload control rejects a part of the requests", "Overload is over", "ManagedElement", repeat=5),
     AlarmKind(Kind.WORK, _QUALITY, 612, "Planned work", "Locked for announced work", "Locked for announced work", "Unlocked after work", "ManagedElement"),
     AlarmKind(Kind.MEMORY, _PROCESSING, 162, "Memory exhausted", "Process ended for want of memory", "Process ended for want of memory", "Memory is released", "ManagedElement"),
-    AlarmKind(Kind.CONGESTION, _QUALITY, 202, "Cell congestion", "Resource blocks are nearly all in use", "Congestion has grown", "Use is back below the limit", "cell"),
+    AlarmKind(Kind.CONGESTION, _QUALITY, 202, "Cell congestion", "Radio resources are nearly all in use", "Congestion has grown", "Use is back below the limit", "cell"),
     AlarmKind(Kind.SETUP_SUCCESS, _QUALITY, 549, "Setup success low", "Too many connections are refused", "Still more connections are refused", "Success rate is back above the limit", "cell"),
-    AlarmKind(Kind.DROP_RATE, _QUALITY, 549, "Drop rate high", "Too many bearers are lost", "Still more bearers are lost", "Drop rate is back below the limit", "cell"),
+    AlarmKind(Kind.DROP_RATE, _QUALITY, 549, "Drop rate high", "Too many connections are lost", "Still more connections are lost", "Drop rate is back below the limit", "cell"),
     AlarmKind(Kind.TEMPERATURE, _ENVIRONMENT, 123, "High temperature", "Cabinet is too warm", "Cabinet is much too warm", "Cabinet has cooled down", "cabinet"),
     AlarmKind(Kind.FLAPPING, _COMMUNICATIONS, 8, "Interface flapping", "Interface of a redundant port goes down and up", "Interface of a redundant port goes down and up", "Interface is stable", "link", repeat=1),
     AlarmKind(Kind.DOOR, _ENVIRONMENT, 118, "Door open", "Cabinet door is open", "Cabinet door is open", "Cabinet door is closed", "cabinet"),
@@ -128,7 +128,11 @@ class Threshold:
         rearm: Value below which it is cleared.
         severe: Value from which its severity rises.
         severities: Severity when raised, and when severe.
-        info: Counter, value and threshold as text, with the observed value for {}.
+        measures: What is measured, in a cell of GERAN, E-UTRAN and NR; one name for what is no
+            cell.
+        info: Measure, value and thresholds as text, with measure and value for {}. Of cells the
+            value is that which the hour's load lets expect, not a counter: those are sums of the
+            records of a sample.
     """
 
     kind: Kind
@@ -136,23 +140,33 @@ class Threshold:
     rearm: float
     severe: float
     severities: tuple[int, int]
+    measures: tuple[str, ...]
     info: str
 
 
 # Measures in the unit of the text; that of the setup success is the part that fails.
 CONGESTION: Final = Threshold(
     Kind.CONGESTION, 90.0, 80.0, 97.0, (MINOR, MAJOR),
-    "counter=RRU.PrbUsedDl/RRU.PrbTotDl observed={} % high=90.0 % low=80.0 %",
+    ("time slot use", "PRB use", "PRB use"),
+    "measure={} expected={} % high=90.0 % low=80.0 %",
 )  # fmt: skip
 SETUP_SUCCESS: Final = Threshold(
     Kind.SETUP_SUCCESS, 5.0, 3.0, 15.0, (MAJOR, CRITICAL),
-    "counter=1-RRC.ConnEstabSucc/RRC.ConnEstabAtt observed={} % high=5.0 % low=3.0 %",
+    ("channel assignment failures", "RRC set-up failures", "RRC set-up failures"),
+    "measure={} expected={} % high=5.0 % low=3.0 %",
 )  # fmt: skip
 DROP_RATE: Final = Threshold(
     Kind.DROP_RATE, 2.0, 1.2, 5.0, (MINOR, MAJOR),
-    "counter=ERAB.RelActNbr/ERAB.RelNbr observed={} % high=2.0 % low=1.2 %",
+    ("TCH drops", "E-RAB drops", "DRB drops"),
+    "measure={} expected={} % high=2.0 % low=1.2 %",
 )  # fmt: skip
 TEMPERATURE: Final = Threshold(
     Kind.TEMPERATURE, 50.0, 46.0, 56.0, (MINOR, MAJOR),
-    "sensor=cabinet observed={} C high=50.0 C low=46.0 C",
+    ("cabinet temperature",),
+    "measure={} observed={} C high=50.0 C low=46.0 C",
+)  # fmt: skip
+MEMORY_USE: Final = Threshold(
+    Kind.MEMORY_HIGH, 85.0, 80.0, 95.0, (WARNING, MINOR),
+    ("memory use",),
+    "measure={} observed={} % high=85.0 % low=80.0 %",
 )  # fmt: skip

@@ -5,7 +5,8 @@ Belongs here: what an alarm is, and its number. Does not belong here: where alar
 texts (`alarm_kinds`).
 
 An alarm is the same on whichever day it is looked at: its number is made from the day on which its
-cause begins, what it is about, the hazard or the hour, and the kind of alarm.
+cause begins, what it is about, the strand of the fault (`state.hazards`) or the hour, and the kind
+of alarm.
 """
 
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def numbers(source: int, day: Rows, entity: Rows, within: Rows, kind: Rows) -> R
         source: Where they come from.
         day: Day number on which the cause begins.
         entity: What they are about: row of the element, or of the cell behind all elements.
-        within: What tells those of one day, entity and kind apart, below 32.
+        within: What tells those of one day, entity and kind apart: below 32, or of faults 1,024.
         kind: Kind of alarm.
     """
     # `pack` takes one day for all: the day of each is added.

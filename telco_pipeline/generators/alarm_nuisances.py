@@ -87,14 +87,16 @@ def _nuisances(day: Day, nuisance: Nuisance, rate: float, part: Part) -> Alarms:
     key = draws.keys(stream, element)
     hit = draws.chance(draws.bits(key, "happens"), rate * nuisance.rate / _MONTH)
     element, key = element[hit], key[hit]
-    time = draws.below(draws.bits(key, "time"), DAY // SECOND) * SECOND
+    within = draws.below(draws.bits(key, "moment"), SECOND)
+    time = draws.below(draws.bits(key, "time"), DAY // SECOND) * SECOND + within
     if nuisance.by_day:
         first, last = _WORKING
         local = first + draws.below(draws.bits(key, "time"), (last - first) // SECOND) * SECOND
-        time = day.clock.utc_of_local(local)[0]
+        time = day.clock.utc_of_local(local)[0] + within
     minutes = _length(nuisance.minutes).sample(draws.bits(key, "length"))
     length = np.rint(np.minimum(minutes, _LONGEST_NUISANCE) * 60.0).astype(np.int64)
-    length = np.maximum(length, _SHORTEST_NUISANCE)
+    length = np.maximum(length, _SHORTEST_NUISANCE) * SECOND
+    length += draws.below(draws.bits(key, "length/moment"), SECOND)
     raised = day.start + time
     kind = np.full(len(element), nuisance.kind)
     severity = np.full(len(element), nuisance.severity)
@@ -106,6 +108,6 @@ def _nuisances(day: Day, nuisance: Nuisance, rate: float, part: Part) -> Alarms:
         element=element,
         cause=CAUSES[kind],
         raised=raised,
-        cleared=raised + length * SECOND,
+        cleared=raised + length,
         severity=severities(severity, severity),
     )

@@ -1,10 +1,11 @@
 """Alarms that measures raise by threshold, with hysteresis.
 
-Belongs here: when the load of cells and the heat of cabinets raise and clear alarms. Does not
-belong here: the thresholds (`alarm_kinds`), the measures (`state`).
+Belongs here: when the load of cells, the heat of cabinets and the memory of elements raise and
+clear alarms. Does not belong here: the thresholds (`alarm_kinds`), the measures (`state`,
+`metrics`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators.alarm_kinds import (
     CONGESTION,
     DROP_RATE,
+    MEMORY_USE,
     SETUP_SUCCESS,
     TEMPERATURE,
     Threshold,
@@ -37,15 +39,17 @@ from telco_pipeline.generators.alarm_life import (
     severities,
 )
 from telco_pipeline.generators.base import Day, Rows
+from telco_pipeline.generators.metrics import memory_by_hour
 from telco_pipeline.state import weather
 
-RESET_HOUR: Final = 3
-"""UTC hour at which the supervision of thresholds starts anew: alarms still open are closed."""
-# Hours of measures that can speak on a day: from the reset of the day before to the last but one
-# of the day, as that of the last is known on the next day.
-_BEFORE: Final = 24 - RESET_HOUR
+RESET_HOURS: Final = (2, 5)
+"""UTC hours, first and last, in which the supervision of an element's thresholds starts anew each
+day, in an hour and at a minute of its own: alarms still open are closed."""
+# Hours of measures that can speak on a day: from the first reset of the day before to the last but
+# one of the day, as that of the last is known on the next day.
+_BEFORE: Final = 24 - RESET_HOURS[0]
 _HOURS: Final = _BEFORE + 23
-_RESET: Final = 24
+_RESET_DELAY: Final = (300, 3200)  # seconds after the hour: behind the reports on the last one
 _REPORT_DELAY: Final = (60, 240)  # seconds after the end of a period of measurement
 _MEASURES: Final = (
     (CONGESTION, "prb_use"),
@@ -60,8 +64,8 @@ def of_thresholds(day: Day, part: Part) -> Alarms:
     """Return the alarms that measures of cells and cabinets raise by threshold, around a day.
 
     A measure of an hour is known when the hour is over. An alarm is raised at a value, and cleared
-    below a lower one (hysteresis), or at `RESET_HOUR` (UTC), when supervision starts anew: so it
-    depends on the hours since then alone, which lie on the day or the day before.
+    below a lower one (hysteresis), or in one of `RESET_HOURS` (UTC), when supervision starts anew:
+    so it depends on the hours since then alone, which lie on the day or the day before.
 
     Args:
         day: The day.
@@ -73,14 +77,13 @@ def of_thresholds(day: Day, part: Part) -> Alarms:
     for threshold, measure in _MEASURES:
         values = np.full((len(cell), _HOURS), -np.inf)
         if day.date > epoch:
-            before = day.before.network.measures[measure][cell, RESET_HOUR:]
+            before = day.before.network.measures[measure][cell, RESET_HOURS[0] :]
             values[:, :_BEFORE] = _percent(threshold, before)
         today = day.network.measures[measure][cell, : _HOURS - _BEFORE]
         values[:, _BEFORE:] = _percent(threshold, today)
         station = plant.station[cell].astype(np.int64)
         found.append(_crossings(day, threshold, values, len(plant.kind) + cell, station, cell))
-    found.append(of_cabinets(day, part))
-    return Alarms.joined(found)
+    return Alarms.joined([*found, of_cabinets(day, part), of_memory(day, part)])
 
 
 def _percent(threshold: Threshold, measure: npt.NDArray) -> Floats:
@@ -101,7 +104,7 @@ def of_cabinets(day: Day, part: Part) -> Alarms:
     above = _CABINET[0] + _CABINET[1] * draw * draw
     outdoors = np.concatenate(
         [
-            weather.temperature(config, day.before.clock)[RESET_HOUR:],
+            weather.temperature(config, day.before.clock)[RESET_HOURS[0] :],
             weather.temperature(config, day.clock)[: _HOURS - _BEFORE],
         ]
     )
@@ -114,6 +117,28 @@ def of_cabinets(day: Day, part: Part) -> Alarms:
     return _crossings(day, TEMPERATURE, values, router, router, none)
 
 
+def of_memory(day: Day, part: Part) -> Alarms:
+    """Return the alarms of elements whose memory runs short, by leaks or strain.
+
+    Supervision looks at the memory in use at the end of each hour (`metrics.memory_by_hour`);
+    otherwise as `of_thresholds`.
+    """
+    rows = np.arange(part.start, part.stop)
+    every = [(slice(_BEFORE, _HOURS), day)]
+    if day.date > day.inputs.config.epoch:
+        every.append((slice(0, _BEFORE), day.before))
+    values = np.full((part.size, _HOURS), -np.inf)
+    for hours, one in every:
+        element, used = memory_by_hour(one, rows, MEMORY_USE.rearm)
+        seen = used[:, : _HOURS - _BEFORE] if one is day else used[:, RESET_HOURS[0] :]
+        values[element - part.start, hours] = seen
+    short = np.flatnonzero((values >= MEMORY_USE.raised).any(axis=1))
+    element, none = rows[short], np.full(len(short), NONE)
+    found = _crossings(day, MEMORY_USE, values[short], element, element, none)
+    # They are repeated every few minutes, as those of a busy hour are (`alarm_nuisances`).
+    return replace(found, repeats=np.zeros_like(found.repeats))
+
+
 def _crossings(
     day: Day, threshold: Threshold, values: Floats, entity: Rows, element: Rows, cell: Rows
 ) -> Alarms:
@@ -122,12 +147,19 @@ def _crossings(
     Args:
         day: The day.
         threshold: When an alarm is raised, risen and cleared.
-        values: Values from `RESET_HOUR` of the day before on, shape (units, `_HOURS`).
+        values: Values from the first of `RESET_HOURS` of the day before on, shape (units,
+            `_HOURS`).
         entity: What each unit is in the numbers of alarms.
         element: Row of the element of each.
         cell: Row of the cell of each, -1 for none.
     """
-    found = _hysteresis(threshold, values)
+    reset_key = draws.keys(draws.stream(day.inputs.config.seed, "alarm/reset"), element)
+    first, last = RESET_HOURS
+    reset = first + draws.below(draws.bits(reset_key, "hour"), last - first + 1)
+    # What was before the reset of the day before has been closed then.
+    values = np.where(np.arange(_HOURS) < (reset - first)[:, None], -np.inf, values)
+    last_hour = _BEFORE + reset - 1
+    found = _hysteresis(threshold, values, last_hour)
     unit = found.unit
     keys = draws.events(alarm_keys(day, entity)[unit], np.full(len(unit), threshold.kind))
 
@@ -138,6 +170,11 @@ def _crossings(
         time = day.start + (hour + 1 - _BEFORE) * HOUR + lag
         return np.where(hour < 0, NEVER, time)
 
+    cleared = when(found.cleared)
+    closed = found.cleared == last_hour[unit]
+    closed &= values[unit, last_hour[unit]] >= threshold.rearm
+    moment = delay(draws.events(reset_key, np.full(len(element), day.number)), "at", _RESET_DELAY)
+    at_reset = day.start + reset * HOUR + moment
     rows = np.arange(len(unit))
     value, repeats = np.full((len(unit), 2 + CHANGES), np.nan), np.ones((len(unit), 2 + CHANGES))
     for place, hour in ((0, found.raised), (1, found.risen), (1 + CHANGES, found.cleared)):
@@ -158,7 +195,7 @@ def _crossings(
         raised=when(found.raised),
         severity=severities(first, np.full(len(unit), severe)),
         changed=one_change(when(found.risen)),
-        cleared=when(found.cleared),
+        cleared=np.where(closed, at_reset[unit], cleared),
         value=value,
         repeats=repeats.astype(np.int64),
     )
@@ -182,23 +219,28 @@ class _Crossings:
     reports: Rows
 
 
-def _hysteresis(threshold: Threshold, values: Floats) -> _Crossings:
-    """Return when values raise, rise and clear alarms."""
+def _hysteresis(threshold: Threshold, values: Floats, last_hour: Rows) -> _Crossings:
+    """Return when values raise, rise and clear alarms.
+
+    Args:
+        threshold: When they do.
+        values: Values of each unit by hour.
+        last_hour: Hour of each unit at whose end all is closed; in it nothing is raised.
+    """
     units, hours = values.shape
     current = np.full(units, -1)
     unit, raised = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     cleared: list[tuple[Rows, int]] = []
     count = 0
     for hour in range(hours):
-        last = hour == _RESET - 1
+        last = hour == last_hour
         value = values[:, hour]
         idle = current < 0
-        if not last:
-            begun = np.flatnonzero(idle & (value >= threshold.raised))
-            current[begun] = count + np.arange(len(begun))
-            count += len(begun)
-            unit.append(begun)
-            raised.append(np.full(len(begun), hour))
+        begun = np.flatnonzero(idle & ~last & (value >= threshold.raised))
+        current[begun] = count + np.arange(len(begun))
+        count += len(begun)
+        unit.append(begun)
+        raised.append(np.full(len(begun), hour))
         over = np.flatnonzero(~idle & ((value < threshold.rearm) | last))
         cleared.append((current[over], hour))
         current[over] = -1

@@ -36,12 +36,21 @@ from telco_pipeline.generators.alarm_kinds import (
     CLEARED,
     CONGESTION,
     DROP_RATE,
+    MEMORY_USE,
     SETUP_SUCCESS,
     SEVERITIES,
     TEMPERATURE,
     Kind,
 )
-from telco_pipeline.generators.alarm_life import CHANGES, NEVER, NONE, Alarms, alarm_keys
+from telco_pipeline.generators.alarm_life import (
+    CHANGES,
+    DAY_SHIFT,
+    NEVER,
+    NONE,
+    OF_FAULTS,
+    Alarms,
+    alarm_keys,
+)
 from telco_pipeline.generators.alarm_nuisances import of_itself
 from telco_pipeline.generators.alarm_thresholds import of_thresholds
 from telco_pipeline.generators.base import (
@@ -80,6 +89,7 @@ _CLASSES: Final = (
 )  # fmt: skip
 _OF_MANAGED: Final = {"ManagedElement": 0, "link": 7, "power": 8, "cabinet": 9}
 _OF_RAT: Final = {GERAN: 1, EUTRAN: 2, NR: 3}
+_RATS: Final = (GERAN, EUTRAN, NR)  # in the order of `Threshold.measures`
 _OF_STATION: Final = {ElementType.BTS: 4, ElementType.ENB: 5, ElementType.GNB: 6}
 _THRESHOLDS: Final = (CONGESTION, SETUP_SUCCESS, DROP_RATE, TEMPERATURE)
 
@@ -175,7 +185,10 @@ def _acknowledgements(day: Day, alarms: Alarms) -> tuple[Rows, Rows]:
     minutes = _ACK_MINUTES[severity] * _ACK_SPREAD.sample(draws.bits(key, "ack"))
     away = _shift(day, alarms.raised) == 0
     minutes = minutes * np.where(away, _NIGHT_FACTOR, 1.0)
-    when = alarms.raised + np.rint(minutes * (MINUTE / SECOND)).astype(np.int64) * SECOND
+    # Whole seconds, and then the moment at which somebody presses the key.
+    moment = draws.below(draws.bits(alarm_keys(day, alarms.number), "ack/moment"), SECOND)
+    seconds = np.rint(minutes * (MINUTE / SECOND)).astype(np.int64)
+    when = alarms.raised + seconds * SECOND + moment
     seen = draws.chance(draws.bits(key, "acknowledged"), _ACK_CHANCE[severity])
     seen &= when < alarms.cleared
     team = _OPERATORS // 3
@@ -215,7 +228,7 @@ def _columns(day: Day, alarms: Alarms, sent: _Sent) -> dict[str, pl.Series | Cod
         "perceived_severity": enum_of([str(one) for one in SEVERITIES], severity),
         "raised_time": moment(day, about.raised - day.start),
         "cleared_time": moment_or_null(day, np.where(cleared, sent.time - day.start, 0), ~cleared),
-        "threshold_info": _threshold_info(about, about.value[rows, seen]),
+        "threshold_info": _threshold_info(day, about, about.value[rows, seen]),
         "correlated_alarm_id": pl.Series(correlated).set(pl.Series(about.root == NONE), None),
         "root_cause": pl.Series(about.is_root),
         "ack_state": enum_of(_ACK_STATES, sent.acknowledged),
@@ -231,9 +244,13 @@ def _event_numbers(day: Day, number: Rows, place: Rows) -> Rows:
     entity = (number >> INDEX_BITS) & ((1 << ENTITY_BITS) - 1)
     begun = (number >> (INDEX_BITS + ENTITY_BITS)) & ((1 << DAY_BITS) - 1)
     source = number >> (INDEX_BITS + ENTITY_BITS + DAY_BITS)
-    offset = ((day.number - begun) << 2) | source
+    # Those of faults that layers bring may be cleared at any later day: by the day of the cause.
+    brought = (source == OF_FAULTS) & (low >= 1 << (_OFFSET_SHIFT - 2))
+    offset = np.where(brought, 0, ((day.number - begun) << 2) | source)
     index = (((offset << (_OFFSET_SHIFT - 2)) | low) << _PLACE_BITS) | place
-    return pack(EVENT_KINDS["alarm"], day.number, entity, index)
+    usual = pack(EVENT_KINDS["alarm"], day.number, entity, np.where(brought, 0, index))
+    lasting = pack(EVENT_KINDS["fault_alarm"], 0, entity, np.where(brought, index, 0))
+    return np.where(brought, lasting + (begun << DAY_SHIFT), usual)
 
 
 _EVENT_TYPE: Final = np.array([_TYPES.index(kind.event_type) for kind in ALARM_KINDS])
@@ -248,7 +265,7 @@ _ANNOUNCED: Final = ", announced work"
 _RESET: Final = "Closed as supervision starts anew, value is still above the lower limit"
 _ALL_TEXTS: Final = pl.Series([*_TEXTS, *(text + _ANNOUNCED for text in _TEXTS), _RESET])
 _REARM: Final = np.full(len(ALARM_KINDS), np.inf)
-for _threshold in _THRESHOLDS:
+for _threshold in (*_THRESHOLDS, MEMORY_USE):
     _REARM[_threshold.kind] = _threshold.rearm
 
 
@@ -269,13 +286,18 @@ def _repeats(about: Alarms, sent: _Sent, counted: Rows) -> Rows:
     return np.where(counted > 0, counted, 1 + np.where(every > 0, passed, 0))
 
 
-def _threshold_info(about: Alarms, value: npt.NDArray[np.float64]) -> pl.Series:
-    """Return counter, observed value and threshold; null for alarms without one."""
+def _threshold_info(day: Day, about: Alarms, value: npt.NDArray[np.float64]) -> pl.Series:
+    """Return measure, value and thresholds; null for alarms without one."""
+    rat = day.inputs.plant.rat[np.maximum(about.cell, 0)]
+    columns = {"kind": about.kind, "rat": np.where(about.cell == NONE, NONE, rat), "value": value}
     info = pl.lit(None, dtype=pl.String)
     for one in _THRESHOLDS:
-        said = pl.format(one.info, "value")
-        info = pl.when(pl.col("kind") == int(one.kind)).then(said).otherwise(info)
-    return pl.DataFrame({"kind": about.kind, "value": value}).select(info=info).to_series()
+        rats = _RATS if len(one.measures) > 1 else (NONE,)
+        for access, measure in zip(rats, one.measures, strict=True):
+            said = pl.format(one.info, pl.lit(measure), "value")
+            its = (pl.col("kind") == int(one.kind)) & (pl.col("rat") == access)
+            info = pl.when(its).then(said).otherwise(info)
+    return pl.DataFrame(columns).select(info=info).to_series()
 
 
 def _managed(day: Day, about: Alarms) -> dict[str, pl.Series | CodedText]:

@@ -13,7 +13,7 @@ import polars as pl
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.lake import Lake
 from telco_pipeline.lake.layout import part_name
-from telco_pipeline.state.customers import CustomersDay
+from telco_pipeline.state.customers_day import CustomersDay
 from telco_pipeline.state.hours import network_hours
 from telco_pipeline.state.network import NetworkDay
 
@@ -80,7 +80,9 @@ class MemoryBook:
         """Return the network on a UTC day."""
         if date not in self._network:
             inputs = self._inputs
-            frame = network_hours(inputs.plant, inputs.demand, inputs.faults(date), date)
+            frame = network_hours(
+                inputs.plant, inputs.demand, inputs.faults(date), date, inputs.story
+            )
             self._network[date] = NetworkDay.of(frame, inputs.plant.takers)
         return self._network[date]
 

@@ -1,7 +1,8 @@
 """Records of contacts with customer care: result, credit, sentiment, survey, note.
 
 Belongs here: the fields of `customer_service`. Does not belong here: who has a reason to contact
-care (`state`), channel, waiting and agent (`care_contacts`), the words of notes (`care_notes`).
+care (`state`), channel, waiting and agent (`care_contacts`), what is true of a contact for its note
+(`care_facts`), the words of notes (`care_notes`).
 """
 
 import datetime as dt
@@ -11,12 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from telco_pipeline.behaviour import absences
 from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import Resolution, Topic
 from telco_pipeline.contracts.world import LANGUAGES
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import DAY, SECOND, day_number
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import Choice
 from telco_pipeline.generators.base import (
@@ -45,7 +44,8 @@ from telco_pipeline.generators.care_contacts import (
     care_call_number,
     care_contacts,
 )
-from telco_pipeline.generators.care_notes import COUNTRY_NAMES, NOTES, Told, note_of
+from telco_pipeline.generators.care_facts import CareFacts
+from telco_pipeline.generators.care_notes import Told, note_of
 from telco_pipeline.lake import Rowset
 from telco_pipeline.state.contacts import resolved
 
@@ -96,9 +96,6 @@ _USUAL_SATISFACTION: Final = 0.6
 # Surveys by text message after a contact; a tenth of those asked answer from the app.
 _SURVEYED: Final = 0.22
 _SURVEYED_APP: Final = 0.08
-_ROAMING: Final = (Topic.ROAMING_COST, Topic.ROAMING_ACCESS)
-_WEEKS_BACK: Final = 8
-_GIGABYTE: Final = 1_000_000_000
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
@@ -193,138 +190,23 @@ def _notes(
     day: Day, contacts: Contacted, language: list[str], result: Rows, credit: Rows
 ) -> pl.Series:
     """Return the note of each contact, in the customer's language."""
-    facts = _Facts(day, contacts)
+    facts = CareFacts(day, contacts)
+    matter = draws.keys(draws.stream(day.inputs.config.seed, "care/matter"), contacts.case)
+    matter = draws.below(matter, 1 << 30).tolist()
     choice = draws.below(contacts.bits("note"), 1 << 30).tolist()
     texts = []
     for row, tongue in enumerate(language):
         told = Told(
             language=tongue,
             channel=CHANNELS[contacts.channel[row]],
-            reason=REASONS[contacts.reason[row]],
             topic=TOPICS[contacts.topic[row]],
             resolution=RESOLUTIONS[result[row]],
-            facts=facts.of(row, tongue, int(credit[row])),
+            facts=facts.named(row, tongue, int(credit[row])),
+            holds=facts.holds(row),
             prepaid=facts.prepaid(row),
-            outage=facts.outage(row),
             number=int(contacts.number[row]),
+            matter=matter[row],
             choice=choice[row],
         )
         texts.append(note_of(told))
     return pl.Series(texts, dtype=pl.String)
-
-
-class _Facts:
-    """What is true of the contacts of a part, for their notes."""
-
-    def __init__(self, day: Day, contacts: Contacted) -> None:
-        """Look up what the notes may name."""
-        inputs, entity = day.inputs, contacts.entity
-        frames = inputs.frames
-        self._contacts = contacts
-        self._places = _places_of(inputs, contacts.cell)
-        version = day.identity(entity, contacts.time)
-        models = frames["devices"].select(pl.concat_str("brand", "model", separator=" "))
-        self._devices = models.to_series().gather(inputs.identities.device[version]).to_list()
-        plans = frames["plans"]
-        self._plans = plans.select("name", "payment", "monthly_fee", "data_bytes")
-        self._plan = day.customers.plan_at(entity, contacts.time).tolist()
-        self._when = _local_times(day, contacts.cause)
-        self._country = _countries(inputs, contacts)
-        # A fault that is over before the day begins does not touch it.
-        ends = dict(zip(day.faults.fault_id.tolist(), day.faults.end.tolist(), strict=True))
-        now = (contacts.time + day.start).tolist()
-        self._lasts = [
-            None if fault < 0 or topic != _OUTAGE else ends.get(fault, 0) > then
-            for fault, topic, then in zip(
-                contacts.fault.tolist(), contacts.topic.tolist(), now, strict=True
-            )
-        ]
-
-    def prepaid(self, row: int) -> bool:
-        """Return whether the customer of a contact pays in advance."""
-        return self._plans["payment"][self._plan[row]] == "prepaid"
-
-    def outage(self, row: int) -> bool | None:
-        """Return whether the outage that a contact is about lasts; None if it is about none."""
-        return self._lasts[row]
-
-    def of(self, row: int, language: str, credit: int) -> dict[str, str]:
-        """Return what can be named in a note, in its language."""
-        tongue, contacts = NOTES[language], self._contacts
-
-        def money(amount: int) -> str:
-            return f"{amount / _EURO:.2f}".replace(".", tongue.point)
-
-        waited = int(contacts.queue[row])
-        plan = self._plans.row(self._plan[row], named=True)
-        facts = {
-            "device": self._devices[row],
-            "plan": plan["name"],
-            "number": str(contacts.number[row]),
-            "wait": f"{waited} s" if waited < 60 else f"{(waited + 30) // 60} min",
-            "menu": tongue.menu[REASONS[contacts.reason[row]]],
-        }
-        if plan["monthly_fee"]:
-            facts["fee"] = money(plan["monthly_fee"])
-        if plan["data_bytes"]:
-            gigabytes = f"{plan['data_bytes'] / _GIGABYTE:g}"
-            facts["data"] = gigabytes.replace(".", tongue.point)
-        if place := self._places[row]:
-            facts["place"] = place
-        if when := self._when[row]:
-            facts["date"], facts["hour"] = when[0], tongue.hour.format(when[1])
-        if country := self._country[row]:
-            facts["country"] = COUNTRY_NAMES[language].get(country, country)
-        if credit:
-            facts["credit"] = money(credit)
-        return facts
-
-
-_OUTAGE: Final = TOPICS.index(Topic.OUTAGE)
-
-
-def _places_of(inputs: Inputs, cell: npt.NDArray[np.int32]) -> list[str | None]:
-    """Return the name of the place of each cell; None where there is no cell."""
-    frames = inputs.frames
-    sites = frames["cells"]["site_id"].gather(np.maximum(cell, 0)).to_frame()
-    found = sites.join(
-        frames["sites"].select("site_id", "place_id"), on="site_id", maintain_order="left"
-    ).join(frames["places"].select("place_id", "name"), on="place_id", maintain_order="left")
-    return found["name"].set(pl.Series(cell < 0), None).to_list()
-
-
-def _local_times(day: Day, cause: Rows) -> list[tuple[str, int] | None]:
-    """Return the local date (day and month) and hour of each moment; None where there is none."""
-    zone = day.inputs.config.time_zone
-    local = pl.Series(cause).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
-    known = (cause >= 0).tolist()
-    texts, hours = local.dt.strftime("%d/%m").to_list(), local.dt.hour().to_list()
-    return [
-        (text, hour) if there else None
-        for text, hour, there in zip(texts, hours, known, strict=True)
-    ]
-
-
-def _countries(inputs: Inputs, contacts: Contacted) -> list[str | None]:
-    """Return the country of the trip that a contact about roaming is about; None of all others.
-
-    That is the trip on which the customer was at the moment of the cause, or the last one before:
-    a bill comes weeks after it.
-    """
-    found: list[str | None] = [None] * len(contacts)
-    roaming = np.isin(contacts.topic, [TOPICS.index(topic) for topic in _ROAMING])
-    rows = np.flatnonzero(roaming & (contacts.cause >= 0))
-    first = day_number(dt.date(1970, 1, 1))
-    lead = inputs.population.leader[contacts.entity]
-    for row in rows.tolist():
-        days, rest = divmod(int(contacts.cause[row]), DAY)
-        today = first + days
-        for before in range(_WEEKS_BACK):
-            week = today // absences.WEEK - before
-            trip = absences.trips(
-                inputs.config, inputs.population, today, week, lead[row : row + 1]
-            )
-            if trip.goes[0] and trip.leave[0] * SECOND <= rest:
-                found[row] = absences.COUNTRIES[int(trip.country[0])][0]
-                break
-    return found

@@ -144,6 +144,7 @@ class Contacted:
         fault: Fault that it is about, -1 none.
         cell: Cell in which it was met, -1 none.
         cause: Moment of its cause in microseconds since 1970-01-01 UTC, -1 none.
+        usual_spend: What the customer is used to pay a month, micro-euro.
         agent: Number of the agent, `NO_AGENT` if there is none.
     """
 
@@ -162,6 +163,7 @@ class Contacted:
     fault: Rows
     cell: npt.NDArray[np.int32]
     cause: Rows
+    usual_spend: Rows
     agent: npt.NDArray[np.int32]
 
     def __len__(self) -> int:
@@ -243,6 +245,7 @@ def _whole_day(day: Day) -> Contacted:
         fault=planned.fault_id.astype(np.int64),
         cell=planned.cell.astype(np.int32),
         cause=planned.cause_time.astype(np.int64),
+        usual_spend=planned.usual_spend.astype(np.int64),
         agent=agent,
     )
 

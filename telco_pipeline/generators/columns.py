@@ -91,8 +91,9 @@ def parties(
     """
     numbers = day.inputs.numbers
     served = day.identity(entity, time)
-    other = party.astype(np.int64) + (len(numbers.msisdn) - day.inputs.directory.own)
-    own = np.flatnonzero(party < day.inputs.directory.own)
+    directory = day.inputs.directory
+    other = directory.place(party) + (len(numbers.msisdn) - directory.own)
+    own = np.flatnonzero(party < directory.own)
     other[own] = day.identity(party[own], time[own])
     calling = CodedText.of(numbers.all, np.where(terminating, other, served)).distinct()
     return calling, CodedText.of(numbers.all, np.where(terminating, served, other)).distinct()

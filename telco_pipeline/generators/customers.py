@@ -10,13 +10,17 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
+from telco_pipeline.behaviour.presence import Placed, placed_around
 from telco_pipeline.contracts.state import SUBSCRIBER_STATE
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators.inputs import Inputs
 from telco_pipeline.lake import Rowset
 from telco_pipeline.state.contacts import IdentityDay
-from telco_pipeline.state.customers import State, Texts, Today
+from telco_pipeline.state.customer_columns import Texts
+from telco_pipeline.state.customers import State, Today
+from telco_pipeline.state.lifecycle import Calendar
 from telco_pipeline.state.registry import Facts
+from telco_pipeline.state.story_customers import StoryToday
 
 
 def rows(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
@@ -70,7 +74,17 @@ def _registry(inputs: Inputs) -> Facts:
 def _today(inputs: Inputs, date: dt.date) -> Today:
     """Return a day for all subscribers; parts share it."""
     network = inputs.day(date).network
-    return Today.of(inputs.config, date, network, _identity_changes(inputs, date))
+    identity = _identity_changes(inputs, date)
+    story = StoryToday.of(inputs.story, date)
+    return Today.of(inputs.config, date, network, identity, _placed(inputs, date), story)
+
+
+def _placed(inputs: Inputs, date: dt.date) -> Placed:
+    """Return where scenario layers put SIMs around a day, as far back as a bill of the day goes."""
+    first = date
+    if Calendar.of(inputs.config, date).bill_day:
+        first = (date.replace(day=1) - dt.timedelta(days=1)).replace(day=1)
+    return placed_around(inputs.story, inputs.population, first, date)
 
 
 def _identity_changes(inputs: Inputs, date: dt.date) -> IdentityDay:

@@ -41,6 +41,12 @@ EVENT_KINDS: Final = {
     "care": 9,
     # Data sessions of more than 16 records; `cdrs.data_records` goes on from here.
     "data_more": 10,
+    # Offers that scenario layers send.
+    "sms_offer": 26,
+    # Lines of error that scenario layers bring.
+    "error_line": 27,
+    # Alarms of faults that scenario layers bring, which may last for any time.
+    "fault_alarm": 28,
     "alarm": 29,
     "fault_line": 30,
     "identity": 31,
@@ -154,14 +160,58 @@ def draw_events(
         most: Most events of an entity in the window: what their ids have room for.
         even_if_off: Keep what happens while the phone is off: it comes from elsewhere.
     """
-    inputs, population = day.inputs, day.inputs.population
-    stream = draws.stream(inputs.config.seed, f"{kind}/{window.number}", day.number)
+    stream = draws.stream(day.inputs.config.seed, f"{kind}/{window.number}", day.number)
     keys = draws.keys(stream, entities)
-    when, persona = day.rhythm(rhythm), population.persona[entities]
-    row = when.rows(persona, inputs.chronotype[entities])
-    mean = rates[persona] * when.mean_events(row, window) * inputs.level(rhythm)[entities]
+    mean = mean_events(day, entities, rhythm, rates, window)
+    counts = day.inputs.poisson.sample(draws.bits(keys, "count"), mean)
+    return events_of(
+        day,
+        entities,
+        kind,
+        rhythm,
+        keys,
+        np.minimum(counts, most),
+        window=window,
+        even_if_off=even_if_off,
+    )
+
+
+def mean_events(
+    day: Day, entities: Rows, rhythm: Kind, rates: npt.NDArray[np.float64], window: Window
+) -> npt.NDArray[np.float64]:
+    """Return how many events each entity starts in a window in the mean (as in `draw_events`)."""
+    when, persona = day.rhythm(rhythm), day.inputs.population.persona[entities]
+    row = when.rows(persona, day.inputs.chronotype[entities])
+    mean = rates[persona] * when.mean_events(row, window) * day.inputs.level(rhythm)[entities]
     mean *= day.swing(entities)
-    counts = np.minimum(inputs.poisson.sample(draws.bits(keys, "count"), mean), most)
+    return mean
+
+
+def events_of(
+    day: Day,
+    entities: Rows,
+    kind: str,
+    rhythm: Kind,
+    keys: Bits,
+    counts: Rows,
+    *,
+    window: Window,
+    even_if_off: bool = False,
+) -> Events:
+    """Return some events of each entity in a window, without those of who cannot start any.
+
+    Args:
+        day: The day.
+        entities: Entity numbers.
+        kind: Kind of event.
+        rhythm: Which rhythm of the day they follow.
+        keys: Key of each entity.
+        counts: How many events of each.
+        window: The stretch of the day.
+        even_if_off: Keep what happens while the phone is off.
+    """
+    inputs, when = day.inputs, day.rhythm(rhythm)
+    row = when.rows(inputs.population.persona[entities], inputs.chronotype[entities])
     which = np.repeat(np.arange(len(entities)), counts)
     first = np.cumsum(counts) - counts
     index = np.arange(len(which)) - first[which] + window.number * EVENTS_PER_WINDOW

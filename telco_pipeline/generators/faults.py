@@ -22,7 +22,7 @@ _KINDS = [str(kind) for kind in FaultKind]
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the faults that begin on a day at elements of a part, sorted by their beginning."""
     plant = inputs.plant
-    faults = faults_beginning(plant, date)
+    faults = faults_beginning(plant, date, inputs.story)
     faults = faults.select((faults.element >= part.start) & (faults.element < part.stop))
     if not len(faults):
         return Rowset.empty(state.NETWORK_FAULTS)

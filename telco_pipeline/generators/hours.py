@@ -14,5 +14,5 @@ from telco_pipeline.state.hours import network_hours
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     """Return the state of all cells in the hours of a day; the day is one part."""
-    frame = network_hours(inputs.plant, inputs.demand, inputs.faults(date), date)
+    frame = network_hours(inputs.plant, inputs.demand, inputs.faults(date), date, inputs.story)
     return Rowset.from_frame(NETWORK_STATE, frame)

@@ -42,6 +42,7 @@ _BEGINS: Final = np.isin(
     np.arange(len(KINDS)),
     [KINDS.index(k) for k in (IdentityChange.WIN_BACK, IdentityChange.ACTIVATION)],
 )
+_KIND_ROOM: Final = 16  # above the number of kinds, which ids contain
 _PORT_OUT: Final = KINDS.index(IdentityChange.PORT_OUT)
 _TERMINATION: Final = KINDS.index(IdentityChange.TERMINATION)
 
@@ -102,7 +103,9 @@ def _rows(day: Day, changed: Columns) -> Rowset:
     identities = inputs.identities
     entity, kind, after, before = (changed[name] for name in ("entity", "kind", "after", "before"))
     new = _BEGINS[kind]
-    ids = pack(EVENT_KINDS["identity"], day.number, entity, kind)
+    # The same may happen to somebody twice on a day; few layers know how.
+    number = kind + _KIND_ROOM * _times_before(entity, kind)
+    ids = pack(EVENT_KINDS["identity"], day.number, entity, number)
 
     def earlier(values: pl.Series | Numerals) -> pl.Series:
         return values.gather(before).set(pl.Series(new), None)
@@ -124,6 +127,16 @@ def _rows(day: Day, changed: Columns) -> Rowset:
         "previous_imei": earlier(identities.imei),
     }
     return Rowset.of(records.IDENTITY_CHANGES, columns)
+
+
+def _times_before(entity: Rows, kind: Rows) -> Rows:
+    """Return how often the same kind of change stands before each one of the same subscriber."""
+    packed = entity * _KIND_ROOM + kind
+    order = np.argsort(packed, kind="stable")
+    ordered = packed[order]
+    before = np.empty_like(packed)
+    before[order] = np.arange(len(packed)) - np.searchsorted(ordered, ordered, side="left")
+    return before
 
 
 def _serving(inputs: Inputs, entity: Rows, kind: Rows) -> CodedText:

@@ -15,6 +15,7 @@ import polars as pl
 
 from telco_pipeline.behaviour.contacts import Contacts, Directory
 from telco_pipeline.behaviour.identities import REACH, DayIdentities, Identities
+from telco_pipeline.behaviour.imposed import EFFECTS as IMPOSED
 from telco_pipeline.behaviour.mobility import COUNTRIES, Mobility, Positions
 from telco_pipeline.behaviour.population import (
     MACHINE,
@@ -24,13 +25,14 @@ from telco_pipeline.behaviour.population import (
     categories_of,
     enumerated,
 )
+from telco_pipeline.behaviour.presence import placed_around
 from telco_pipeline.behaviour.rhythm import (
     DayRhythm,
     Kind,
     chronotypes,
     day_rhythm,
 )
-from telco_pipeline.behaviour.terrain import Terrain
+from telco_pipeline.behaviour.terrain import PREFERENCE_OF_RAT, Terrain
 from telco_pipeline.behaviour.ties import TIE_COLUMNS, Ties
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, DayClock, day_number, day_start
@@ -38,9 +40,12 @@ from telco_pipeline.engine.identifiers import EventIds
 from telco_pipeline.engine.numerals import Numerals
 from telco_pipeline.engine.tables import PoissonTable, QuantileTable
 from telco_pipeline.generators.book import Book, LakeBook, MemoryBook
+from telco_pipeline.generators.refusals import Refusals
 from telco_pipeline.lake import CodedText, Lake
+from telco_pipeline.scenarios.selection import Ground
+from telco_pipeline.scenarios.story import Story, StoryDay
 from telco_pipeline.settings import WorldConfig
-from telco_pipeline.state.customers import CustomersDay
+from telco_pipeline.state.customers_day import CustomersDay
 from telco_pipeline.state.demand import Demand
 from telco_pipeline.state.faults import Faults, faults_on
 from telco_pipeline.state.network import NetworkDay
@@ -140,6 +145,7 @@ class Inputs:
             )
         )
         self.poisson = PoissonTable()
+        self._ground = Ground(config, lambda dataset, name: frames[dataset][name])
         self._days: dict[dt.date, Day] = {}
         self._levels: dict[Kind, npt.NDArray[np.float64]] = {}
         self._numbers: Numbers | None = None
@@ -168,6 +174,7 @@ class Inputs:
         made = cls(config, frames, lake)
         del made.frames["subscribers"]
         made._read_ties = lambda: lake.read("social_ties", columns=TIE_COLUMNS)
+        made._ground = Ground.of_lake(config, lake)
         return made
 
     @property
@@ -184,15 +191,18 @@ class Inputs:
         """
         if self._identities is None or self._identities.until < date:
             devices = self.frames["devices"]
-            self._identities = Identities.of(self.config, self.population, devices, date)
+            self._identities = Identities.of(
+                self.config, self.population, devices, date, self.story
+            )
         return self._identities
 
     @property
     def numbers(self) -> "Numbers":
         """Numbers of all identities of ours, and then of all other parties."""
-        known = self.identities.msisdn
-        if self._numbers is None or len(self._numbers.msisdn) != len(known):
-            others = self.directory.number.select(slice(self.directory.own, None))
+        known, directory = self.identities.msisdn, self.directory
+        every = len(known) + len(directory) - directory.own
+        if self._numbers is None or len(self._numbers.all) != every:
+            others = directory.every.select(slice(directory.own, None))
             self._numbers = Numbers(known, Numerals.joined([known, others]))
         return self._numbers
 
@@ -206,9 +216,14 @@ class Inputs:
         """What the cells are offered."""
         return Demand.of(self.plant, self.population)
 
+    @cached_property
+    def story(self) -> Story:
+        """What the scenario layers that are on do."""
+        return Story(self.config, self._ground)
+
     def faults(self, date: dt.date) -> Faults:
         """Return the faults that touch a UTC day."""
-        return faults_on(self.plant, date)
+        return faults_on(self.plant, date, self.story)
 
     @cached_property
     def home_plmn(self) -> CodedText:
@@ -326,12 +341,40 @@ class Day:
     def mobility(self) -> Mobility:
         """Where everybody is."""
         inputs = self.inputs
-        return Mobility(inputs.config, inputs.population, inputs.terrain, self.date, self.rat)
+        placed = placed_around(inputs.story, inputs.population, self.date)
+        return Mobility(
+            inputs.config, inputs.population, inputs.terrain, self.date, self.rat, placed
+        )
 
     @cached_property
     def network(self) -> NetworkDay:
         """Load, quality and outages of every cell."""
         return self.inputs.book.network(self.date)
+
+    @cached_property
+    def story(self) -> StoryDay:
+        """What the scenario layers do on the day; with triggers it asks the subscribers' state."""
+        story = self.inputs.story
+        return story.on(self.date, self.customers.episodes) if story.triggers else self.scheduled
+
+    @property
+    def scheduled(self) -> StoryDay:
+        """The same of stages without a trigger: all that they do to the network."""
+        return self.inputs.story.on(self.date)
+
+    @cached_property
+    def refusals(self) -> Refusals:
+        """Whom the network refuses, as the scenario layers have it."""
+        return Refusals(self.story, self.inputs.population.kind == MACHINE)
+
+    @cached_property
+    def refusals_after(self) -> Refusals:
+        """The same on the day after, as far as the state of this day tells what begins."""
+        story, after = self.inputs.story, self.date + dt.timedelta(days=1)
+        if not story.triggers:
+            return self.inputs.day(after).refusals
+        told = story.on(after, self.customers.episodes)
+        return Refusals(told, self.inputs.population.kind == MACHINE)
 
     @cached_property
     def faults(self) -> Faults:
@@ -439,8 +482,23 @@ class Day:
 
     @cached_property
     def rat(self) -> npt.NDArray[np.int8]:
-        """Best radio access type of each entity's device at the start of the day."""
-        return self.inputs.identities.rat[self.identities.start_version]
+        """Best radio access type of each entity's device on the day, for choosing its cells.
+
+        That at the start of the day. Where a layer puts the SIM into a lesser device on the day, or
+        for a time of it, that one's: what is chosen serves both.
+        """
+        inputs = self.inputs
+        known = inputs.identities
+        rat = known.rat[self.identities.start_version]
+        if inputs.story.has(*IMPOSED):
+            changes = known.changes_of(self.date)
+            entity, later = known.entity[changes], known.rat[known.size + changes]
+            order = np.argsort(PREFERENCE_OF_RAT[later], kind="stable")
+            entity, later = entity[order], later[order]
+            worse = PREFERENCE_OF_RAT[later] > PREFERENCE_OF_RAT[rat[entity]]
+            # Of several the last counts: the least able.
+            rat[entity[worse]] = later[worse]
+        return rat
 
     @cached_property
     def volte(self) -> npt.NDArray[np.bool_]:

@@ -18,6 +18,9 @@ minute or two, and go back when it returns; the network hears of that where the 
 Who finds no cell that takes over tries one further away, which refuses (cause 15, no suitable
 cells), and attaches when there is service again.
 
+Scenario layers add to this: whom the network refuses (`refusals`) is heard of by his attempts only,
+until one is accepted; devices that have gone astray (`signalling`) ask more often.
+
 Limit: only data sessions, updates and attaches start the timer anew. Calls and messages do too in a
 network; here they do not, so that a periodic update may come sooner after one than the timer says.
 """
@@ -58,16 +61,19 @@ from telco_pipeline.generators.base import (
 )
 from telco_pipeline.generators.cdrs import data_sessions
 from telco_pipeline.generators.cdrs.data_activity import activity
+from telco_pipeline.generators.refusals import unattached
 from telco_pipeline.generators.serving import (
     NO_CELL,
     Changes,
     Trace,
     changes_of,
     heard_beyond,
+    reached_cell,
     served_cell,
     serving_cell,
     taken_over,
 )
+from telco_pipeline.generators.signalling import additional, left_out
 from telco_pipeline.generators.switching import CHANGE, Switches, switches
 from telco_pipeline.lake import CodedText, Rowset
 
@@ -111,6 +117,15 @@ _IN_AREA: Final = 1536
 _BY_OUTAGE: Final = 2048
 _NUMBERS: Final = 3072
 """Numbers of one attempt; those of the next ones lie behind."""
+# Kinds of updates that have numbers of their own: usual ones, attempts of who is refused, and
+# additional ones. Each is a record of its own of the event with its number.
+_USUAL, _REFUSED, _ADDED = range(3)
+_SOURCE_SHIFT: Final = 20
+_OPEN: Final = -1
+"""Instead of a cause: the state of the cell will tell."""
+# Part of the refusals of a device that was attached which are those of an update: the others are
+# those of an attach, as the network had forgotten it.
+_BY_UPDATE: Final = 0.5
 
 
 def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
@@ -134,8 +149,15 @@ def _updates(day: Day, entities: Rows) -> Columns:
         _moves(day, passed),
         _periodic(day, entities, switched, passed),
     ]
+    if day.refusals:
+        batches.append(_refused(day, entities))
+    unrest = bool(day.story.of("signalling"))
+    if unrest:
+        batches.append(_added(day, entities))
     names = list(batches[0])
     found = {name: np.concatenate([batch[name] for batch in batches]) for name in names}
+    if unrest:
+        found = _asked(day, found)
     return _answered(day, found)
 
 
@@ -248,8 +270,8 @@ def _told_of(day: Day, changes: Changes) -> _Passages:
     told = (kind >= 0) & (cell >= 0) & (changes.time < DAY)
     entity, time = changes.entity, changes.time
     told &= ~day.mobility.switched_off(entity, time) & day.in_service(entity, time)
-    leave, back = day.mobility.trip(entity)
-    told &= (time < leave) | (time >= back)
+    told[unattached(day, entity, time)] = False
+    told &= ~day.mobility.gone_abroad(entity, time)
     rows = np.flatnonzero(told)
     kind, entity = kind[rows], entity[rows]
     usual = changes.moved[rows] & (kind != _ATTACH) & ~vain[rows]
@@ -334,11 +356,16 @@ def _attachments(day: Day, switched: Switches) -> list[Columns]:
     entity, time, on = entity[inside], time[inside], on[inside]
     # The cell is that of the last or first moment of use.
     use = np.where(on, time, time - 1)
-    cell = _cells(day, entity, use)
+    cell, cause = _reached(day, entity, use), np.full(len(entity), _OPEN)
+    # Who is not attached has nothing to detach from, and is refused when the phone goes on again.
+    gone = unattached(day, entity, when[inside])
+    cause[gone] = day.refusals.registration_chance(entity[gone], when[inside[gone]])[1]
+    cell[gone[(cause[gone] == _ACCEPTED) | ~on[gone]]] = NO_CELL
     heard = np.flatnonzero(cell >= 0)
     cell, entity, inside = cell[heard], entity[heard], inside[heard]
     kind = np.where(on[heard], _ATTACH, _DETACH)
-    return [_batch(day, entity, number[inside], when[inside], cell, cell, kind)]
+    made = _batch(day, entity, number[inside], when[inside], cell, cell, kind)
+    return [{**made, "verdict": cause[heard].astype(np.int16)}]
 
 
 def _cells(day: Day, entity: Rows, time: Rows) -> Rows:
@@ -346,6 +373,61 @@ def _cells(day: Day, entity: Rows, time: Rows) -> Rows:
     camped = day.positions(entity, time).cell
     home = np.zeros(len(entity), dtype=np.bool_)
     return serving_cell(day, entity, np.clip(time, 0, None), camped, home)
+
+
+def _reached(day: Day, entity: Rows, time: Rows) -> Rows:
+    """Return the same whether the phone is attached or not."""
+    camped = day.positions(entity, time).cell
+    home = np.zeros(len(entity), dtype=np.bool_)
+    return reached_cell(day, entity, np.clip(time, 0, None), camped, home)
+
+
+def _refused(day: Day, entities: Rows) -> Columns:
+    """Return the attempts of phones that the network refuses, and those that bring them back."""
+    tried = day.refusals.attempts
+    inside = np.flatnonzero(np.isin(tried.entity, entities))
+    inside = inside[_hears(day, tried.entity[inside], tried.time[inside])]
+    tried = tried.select(inside)
+    cell = _reached(day, tried.entity, tried.time)
+    heard = np.flatnonzero(cell >= 0)
+    tried, cell = tried.select(heard), cell[heard]
+    number = _ranks(tried.entity)
+    kind = np.full(len(number), _ATTACH)
+    made = _batch(day, tried.entity, number, tried.time, cell, cell, kind, _REFUSED)
+    updates = draws.chance(draws.bits(made["key"], "update"), _BY_UPDATE) & tried.attached
+    made["kind"][updates] = _PERIODIC
+    verdict = np.where(tried.cause == _ACCEPTED, _OPEN, tried.cause).astype(np.int16)
+    kept = np.flatnonzero(number < _NUMBERS)
+    return {name: values[kept] for name, values in {**made, "verdict": verdict}.items()}
+
+
+def _added(day: Day, entities: Rows) -> Columns:
+    """Return the attaches and updates of phones that ask more often than usual."""
+    made = additional(day, entities)
+    rows = np.flatnonzero(_hears(day, made.entity, made.time))
+    entity, time = made.entity[rows], made.time[rows]
+    cell = _cells(day, entity, time)
+    heard = np.flatnonzero(cell >= 0)
+    rows, entity, time, cell = rows[heard], entity[heard], time[heard], cell[heard]
+    kind = np.where(made.anew[rows], _ATTACH, _PERIODIC)
+    return _batch(day, entity, made.number[rows], time, cell, cell, kind, _ADDED)
+
+
+def _asked(day: Day, updates: Columns) -> Columns:
+    """Return the updates without those that devices leave out which ask less often than usual."""
+    usual = (updates["kind"] != _ATTACH) & (updates["kind"] != _DETACH)
+    rows = np.flatnonzero(usual)
+    kept = np.ones(len(usual), dtype=np.bool_)
+    kept[rows] = ~left_out(
+        day, updates["entity"][rows], updates["time"][rows], updates["key"][rows]
+    )
+    return {name: values[kept] for name, values in updates.items()}
+
+
+def _hears(day: Day, entity: Rows, time: Rows) -> np.ndarray:
+    """Return of whom our network hears at a time: at home, switched on and in service."""
+    hears = day.in_service(entity, time) & ~day.mobility.switched_off(entity, time)
+    return hears & ~day.positions(entity, time).abroad
 
 
 def _moves(day: Day, passed: _Passages) -> Columns:
@@ -486,9 +568,16 @@ def _last_contact(day: Day, entities: Rows, timers: Rows) -> tuple[Rows, Rows, R
 
 
 def _batch(
-    day: Day, entity: Rows, number: Rows, time: Rows, cell: Rows, previous: Rows, kind: Rows
+    day: Day,
+    entity: Rows,
+    number: Rows,
+    time: Rows,
+    cell: Rows,
+    previous: Rows,
+    kind: Rows,
+    source: Rows | int = _USUAL,
 ) -> Columns:
-    """Return updates."""
+    """Return updates; `source` tells whose numbers they have."""
     stream = draws.stream(day.inputs.config.seed, "location", day.number)
     return {
         "time": time,
@@ -497,8 +586,10 @@ def _batch(
         "previous": np.asarray(previous, dtype=np.int64),
         "kind": kind.astype(np.int8),
         "number": number,
-        "key": draws.events(draws.keys(stream, entity), number),
+        "source": np.broadcast_to(np.asarray(source, dtype=np.int64), entity.shape),
+        "key": draws.events(draws.keys(stream, entity), number + (source << _SOURCE_SHIFT)),
         "refused": np.zeros(len(entity), dtype=np.bool_),
+        "verdict": np.full(len(entity), _OPEN, dtype=np.int16),
     }
 
 
@@ -511,7 +602,8 @@ def _answered(day: Day, updates: Columns) -> Columns:
     updates["cause"] = _answers(day, updates)
     updates = _in_order(updates)
     entity, time = updates["entity"], updates["time"]
-    rows = np.flatnonzero((updates["cause"] != _ACCEPTED) & ~updates["refused"])
+    again = (updates["cause"] != _ACCEPTED) & ~updates["refused"] & (updates["verdict"] == _OPEN)
+    rows = np.flatnonzero(again)
     # A phone tries until something else brings the next update.
     same = np.append(entity, -1)[rows + 1] == entity[rows]
     until = np.where(same, np.append(time, DAY)[rows + 1], DAY)
@@ -541,7 +633,9 @@ def _answers(day: Day, updates: Columns) -> np.ndarray:
     kind, (wait, spread) = updates["kind"], _RETRY
     final = (kind == _DETACH) | (kind == _CELL) | (time >= DAY - wait - spread)
     cause = np.where(final | (chance >= failing), _ACCEPTED, cause)
-    return np.where(updates["refused"], _NO_SUITABLE_CELLS, cause).astype(np.int16)
+    cause = np.where(updates["refused"], _NO_SUITABLE_CELLS, cause)
+    verdict = updates["verdict"]
+    return np.where(verdict == _OPEN, cause, verdict).astype(np.int16)
 
 
 def _again(day: Day, tried: Columns, until: Rows, *, last: bool) -> tuple[Columns, Rows]:
@@ -561,7 +655,14 @@ def _again(day: Day, tried: Columns, until: Rows, *, last: bool) -> tuple[Column
     rows, cell = rows[cell >= 0], cell[cell >= 0]
     number = tried["number"][rows] + _NUMBERS
     attempts = _batch(
-        day, entity[rows], number, again[rows], cell, tried["previous"][rows], tried["kind"][rows]
+        day,
+        entity[rows],
+        number,
+        again[rows],
+        cell,
+        tried["previous"][rows],
+        tried["kind"][rows],
+        tried["source"][rows],
     )
     attempts["cause"] = _answers(day, attempts)
     if last:
@@ -594,7 +695,7 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
     home = np.zeros(len(cell), dtype=np.bool_)
     rat = packet_access(day, entity, rows["time"], cell, home)
     element = np.where(rat == GERAN, cells.serving["msc"][cell], cells.serving["mme"][cell])
-    number = rows["number"] * RECORDS_PER_EVENT
+    number = rows["number"] * RECORDS_PER_EVENT + rows["source"]
     served = served_columns(day, entity, rows["time"])
     return {
         "subscriber_id": served["subscriber_id"],

@@ -5,7 +5,8 @@ the lines of every day and how a line is put together (`logs`), texts (`log_mess
 
 An element writes about its alarms at the moment at which they are raised, rise and are cleared, as
 far as it has power and is not restarting; the aggregation router and the core write about what
-they no longer hear.
+they no longer hear. Who was off writes when it begins to boot and when its self-test is over, which
+is before its cells are back in service (`wear.Stops`).
 """
 
 from dataclasses import dataclass
@@ -15,48 +16,50 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from telco_pipeline.contracts.codes import ElementType, FaultKind
+from telco_pipeline.contracts.codes import ElementType
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import DAY, MINUTE, SECOND
+from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators.alarm_faults import faults_around, of_faults
-from telco_pipeline.generators.alarm_kinds import CLEARED, Kind
+from telco_pipeline.generators.alarm_kinds import CLEARED, MEMORY_USE, Kind
 from telco_pipeline.generators.alarm_life import NONE, Alarms, alarm_keys
 from telco_pipeline.generators.alarm_nuisances import of_itself
-from telco_pipeline.generators.alarm_thresholds import of_cabinets
+from telco_pipeline.generators.alarm_thresholds import of_cabinets, of_memory
 from telco_pipeline.generators.base import Day, Rows
 from telco_pipeline.generators.log_messages import (
     ASSOCIATION_LOST,
     ASSOCIATION_UP,
+    PLANNED_START,
     REJECTED,
     STARTED,
+    TESTED,
     Template,
     alarm_templates,
 )
+from telco_pipeline.generators.traffic import SLOT
+from telco_pipeline.generators.wear import Stops, planned_restarts
 from telco_pipeline.state.hanging import Hanging, members
-from telco_pipeline.state.hazards import ALL_HAZARDS, hazard_of
 from telco_pipeline.state.plant import ELEMENT_TYPES
 
 # Severities of lines about alarms (RFC 5674): critical 1, major 2, minor 3, warning 4, other 5.
 _SYSLOG: Final = np.array([1, 2, 3, 4, 5, 5])
+_MILLI: Final = SECOND // 1000
 _MOMENTS: Final = 3  # raised, changed, cleared
 # Who restarts writes its last line at once, and nothing more until it is back.
 _LAST_WORDS: Final = 12 * SECOND
-_RESTARTS: Final = [
-    one.number
-    for one in ALL_HAZARDS
-    if one.name in ("watchdog", "release", "controller", "core restart")
-]
-_BACK: Final = (1, 3)  # seconds after the end until the first line
-_REJECT_EVERY: Final = 3 * MINUTE
+_FIRST_WORDS: Final = (1, 3)  # seconds after the power until the first line, at most half a boot
+# Between the lines of an overload lie at least so many seconds, and up to so many more. Small ones
+# are more frequent: rejects come in clusters.
+_REJECT_GAP: Final = (25, 480)
 
 
 @lru_cache(maxsize=1)
 def fault_templates() -> tuple[list[Template], dict[tuple[Kind, int], int]]:
     """Return all messages about faults, and the places of those of alarms (`alarm_templates`)."""
     found, places = alarm_templates()
-    return [*found, STARTED, REJECTED, ASSOCIATION_LOST, ASSOCIATION_UP], places
+    others = [STARTED, TESTED, PLANNED_START, REJECTED, ASSOCIATION_LOST, ASSOCIATION_UP]
+    return [*found, *others], places
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class FaultLines:
         severity: Severity of the alarm (position in `SEVERITIES`); -1 for lines without one.
         about: Row of the element that the line is about.
         cause: Probable cause of the alarm.
+        span: Seconds that a start took; 0 for other lines.
     """
 
     element: Rows
@@ -84,6 +88,7 @@ class FaultLines:
     severity: Rows
     about: Rows
     cause: Rows
+    span: Rows
 
     def __len__(self) -> int:
         """Return the number of lines."""
@@ -107,42 +112,44 @@ class Silence:
     Attributes:
         element: Row of the element.
         start, end: Microseconds since 1970-01-01 UTC.
+        boot: When the element begins to boot and says so.
         fault: Number of the fault.
     """
 
     element: Rows
     start: Rows
+    boot: Rows
     end: Rows
     fault: Rows
 
-    def covers(self, element: Rows, time: Rows) -> npt.NDArray[np.bool_]:
-        """Return which elements are silent at a time (microseconds since 1970-01-01 UTC)."""
+    def covers(self, element: Rows, time: Rows, but: Rows | None = None) -> npt.NDArray[np.bool_]:
+        """Return which elements are silent at a time.
+
+        Args:
+            element: Rows of the elements.
+            time: Microseconds since 1970-01-01 UTC.
+            but: Number of the fault whose silence does not count, for each; None for none.
+        """
         silent = np.zeros(len(element), dtype=np.bool_)
         concerned = np.flatnonzero(np.isin(element, self.element))
         line, stretch = members(self.element, element[concerned])
         line = concerned[line]
         within = (self.start[stretch] <= time[line]) & (time[line] < self.end[stretch])
+        if but is not None:
+            within &= self.fault[stretch] != but[line]
         silent[line[within]] = True
         return silent
 
 
 def silence(day: Day) -> Silence:
     """Return when elements are silent around a day."""
-    plant, faults = day.inputs.plant, faults_around(day)
-    hanging = Hanging.of(plant)
-    dark = np.flatnonzero(faults.is_kind(FaultKind.POWER) & (faults.impact < faults.end))
-    feeder = hanging.feeder[plant.element_site[faults.element[dark]]]
-    of_element = np.where(
-        plant.element_site >= 0, hanging.feeder[np.maximum(plant.element_site, 0)], NONE
-    )
-    position, element = members(of_element, feeder)
-    dark = dark[position]
-    again = np.flatnonzero(np.isin(hazard_of(faults.number), _RESTARTS))
+    stops = Stops.of(day.inputs.plant, faults_around(day))
     return Silence(
-        element=np.concatenate([element, faults.element[again]]),
-        start=np.concatenate([faults.impact[dark], faults.start[again] + _LAST_WORDS]),
-        end=np.concatenate([faults.end[dark], faults.end[again]]),
-        fault=np.concatenate([faults.number[dark], faults.number[again]]),
+        element=stops.element,
+        start=stops.start + np.where(stops.restart, _LAST_WORDS, 0),
+        boot=stops.boot,
+        end=stops.end,
+        fault=stops.fault,
     )
 
 
@@ -155,15 +162,22 @@ def fault_lines(day: Day, part: Part, quiet: Silence) -> FaultLines:
         quiet: When elements are silent.
     """
     # The core writes about stations of any part, so the alarms of all faults are looked at.
-    alarms = Alarms.joined([of_faults(day), of_cabinets(day, part), of_itself(day, part)])
+    own = [of_cabinets(day, part), of_memory(day, part), of_itself(day, part)]
+    alarms = Alarms.joined([of_faults(day), *own])
     pieces = [*_of_alarms(day, alarms), *_of_associations(day, alarms), _rejects(day, alarms)]
-    lines = _joined([*pieces, _starts(day, quiet)])
-    mine = (lines.element >= part.start) & (lines.element < part.stop)
-    mine &= (lines.time >= 0) & (lines.time < DAY)
-    lines = lines.select(mine)
+    lines = _joined([*pieces, _planned(day, part)])
+    lines = lines.select(_of_part(lines, part))
     lines = lines.select(~quiet.covers(lines.element, lines.time + day.start))
+    starts = _starts(day, quiet)
+    lines = _joined([lines, starts.select(_of_part(starts, part))])
     order = np.lexsort((lines.template, lines.cell, lines.peer, lines.element, lines.time))
     return lines.select(order)
+
+
+def _of_part(lines: FaultLines, part: Part) -> npt.NDArray[np.bool_]:
+    """Return which lines elements of a part write within the day."""
+    mine = (lines.element >= part.start) & (lines.element < part.stop)
+    return mine & (lines.time >= 0) & (lines.time < DAY)
 
 
 def _joined(pieces: list[FaultLines]) -> FaultLines:
@@ -196,7 +210,12 @@ def _of_alarms(day: Day, alarms: Alarms) -> list[FaultLines]:
     lines = []
     for moment, time, severity in _moments(alarms):
         template = place[alarms.kind, moment]
-        known = np.flatnonzero((template != NONE) & (time < day.start + DAY))
+        said = (template != NONE) & (time < day.start + DAY)
+        if moment == _MOMENTS - 1:
+            # What supervision closes as it starts anew has not become better: nothing is told.
+            last = alarms.value[:, -1]
+            said &= ~((alarms.kind == MEMORY_USE.kind) & (last >= MEMORY_USE.rearm))
+        known = np.flatnonzero(said)
         lines.append(
             FaultLines(
                 element=alarms.element[known],
@@ -208,6 +227,7 @@ def _of_alarms(day: Day, alarms: Alarms) -> list[FaultLines]:
                 severity=severity[known],
                 about=alarms.about[known],
                 cause=alarms.cause[known],
+                span=np.zeros(len(known), dtype=np.int64),
             )
         )
     return lines
@@ -240,29 +260,68 @@ def _of_associations(day: Day, alarms: Alarms) -> list[FaultLines]:
 
 
 def _rejects(day: Day, alarms: Alarms) -> FaultLines:
-    """Return what elements in overload write every few minutes."""
+    """Return what elements in overload write every few minutes, at uneven distances."""
     templates, _ = fault_templates()
     loaded = alarms.select(alarms.kind == Kind.CORE_OVERLOAD)
-    count = np.maximum(loaded.cleared - loaded.raised, 0) // _REJECT_EVERY
+    least, more = _REJECT_GAP
+    count = np.maximum(loaded.cleared - loaded.raised, 0) // (least * SECOND)
     row = np.repeat(np.arange(len(loaded)), count)
-    number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count) + 1
+    first = np.cumsum(count) - count
+    number = np.arange(len(row)) - np.repeat(first, count) + 1
     key = draws.events(alarm_keys(day, loaded.number)[row], number)
-    time = loaded.raised[row] + number * _REJECT_EVERY - day.start
-    return _plain(loaded.element[row], time, templates.index(REJECTED), key)
+    draw = draws.uniform(draws.bits(key, "gap"))
+    gap = least * SECOND + np.rint(more * draw * draw * _MILLI).astype(np.int64) * _MILLI
+    passed = np.cumsum(gap)
+    # From the first gap of each alarm on.
+    time = loaded.raised[row] + passed - (passed - gap)[first[row]]
+    kept = time < loaded.cleared[row]
+    row, time, key = row[kept], time[kept], key[kept]
+    return _plain(loaded.element[row], time - day.start, templates.index(REJECTED), key)
+
+
+def _planned(day: Day, part: Part) -> FaultLines:
+    """Return the lines of elements whose software is restarted as planned."""
+    templates, _ = fault_templates()
+    seed = day.inputs.config.seed
+    element, time = planned_restarts(seed, np.arange(part.start, part.stop), day.date)
+    key = draws.keys(draws.stream(seed, "log/planned", day.number), element)
+    time = time + draws.below(draws.bits(key, "time"), SLOT)
+    return _plain(element, time, templates.index(PLANNED_START), key)
 
 
 def _starts(day: Day, quiet: Silence) -> FaultLines:
-    """Return the first lines of elements that are back."""
+    """Return the lines of elements that begin to boot, and of those that are up again.
+
+    Who is switched off again by another fault at that time does not write.
+    """
     templates, _ = fault_templates()
     stream = draws.stream(day.inputs.config.seed, "log/start")
     key = draws.events(draws.keys(stream, quiet.fault), quiet.element)
-    first, span = _BACK
-    time = quiet.end + first * SECOND + draws.below(draws.bits(key, "time"), span * SECOND)
-    return _plain(quiet.element, time - day.start, templates.index(STARTED), key)
+    first, more = _FIRST_WORDS
+    after = first * SECOND + draws.below(draws.bits(key, "time"), more * SECOND)
+    begun = quiet.boot + np.minimum(after, (quiet.end - quiet.boot) // 2)
+    # Cells are back some seconds after the end (`alarm_faults`): the self-test is over before.
+    tested = quiet.end + draws.below(draws.bits(key, "tested"), 1000) * _MILLI
+    span = (tested - begun) // SECOND
+    lines = []
+    for template, time, told in (
+        (STARTED, begun, np.zeros_like(span)),
+        (TESTED, tested, np.maximum(span, 1)),
+    ):
+        heard = ~quiet.covers(quiet.element, time, but=quiet.fault)
+        place = templates.index(template)
+        line = _plain(quiet.element, time - day.start, place, key, span=told)
+        lines.append(line.select(heard))
+    return _joined(lines)
 
 
 def _plain(
-    element: Rows, time: Rows, template: int, key: Bits, peer: Rows | None = None
+    element: Rows,
+    time: Rows,
+    template: int,
+    key: Bits,
+    peer: Rows | None = None,
+    span: Rows | None = None,
 ) -> FaultLines:
     """Return lines without an alarm, about the peer that they name or the element itself."""
     none = np.full(len(element), NONE)
@@ -277,4 +336,5 @@ def _plain(
         severity=none,
         about=other,
         cause=none,
+        span=np.zeros(len(element), dtype=np.int64) if span is None else span,
     )

@@ -1,14 +1,17 @@
 """Syslog lines of network elements (RFC 5424).
 
-Belongs here: when elements write on any day, and how a line is put together. Does not belong here:
+Belongs here: when elements write on any day, the errors that scenario layers make them write, and
+how a line is put together. Does not belong here:
 the messages themselves (`log_messages`), what faults make elements write (`log_faults`), alarms and
 counters.
 
 An element that has no power or restarts is silent, and nothing is told of a cell out of service.
+What a line says of the load of an element is what `element_metrics` says of those five minutes.
 Lines are put together block by block in order of time: the texts of a whole part are wide.
 """
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -20,10 +23,10 @@ from telco_pipeline.behaviour.rhythm import WHOLE_DAY
 from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import ElementType
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import DAY
-from telco_pipeline.engine.identifiers import pack
+from telco_pipeline.engine.calendar import DAY, HOUR
+from telco_pipeline.engine.identifiers import MAX_INDEX, pack
 from telco_pipeline.engine.parts import Part
-from telco_pipeline.engine.tables import Choice
+from telco_pipeline.engine.tables import Choice, PoissonTable
 from telco_pipeline.generators.alarm_kinds import SEVERITIES
 from telco_pipeline.generators.base import (
     EVENT_KINDS,
@@ -40,10 +43,20 @@ from telco_pipeline.generators.log_faults import (
     fault_templates,
     silence,
 )
-from telco_pipeline.generators.log_messages import Template, lines_factor, templates
+from telco_pipeline.generators.log_messages import (
+    ABOUT,
+    Template,
+    error_weight,
+    lines_factor,
+    templates,
+)
+from telco_pipeline.generators.metrics import values_at
 from telco_pipeline.lake import CodedText, Rowset
+from telco_pipeline.scenarios.effects import Errors
+from telco_pipeline.scenarios.story import Touch
 
 _TYPES: Final = list(ElementType)
+_HOURS: Final = DAY // HOUR
 # Lines by hour follow the load a little: half of them come evenly.
 _EVEN_SHARE: Final = 0.5
 # Lines whose texts are put together at a time: a line is made from a dozen columns of text.
@@ -52,6 +65,17 @@ _BLOCK: Final = 65_536
 _OF_ELEMENT: Final = ("element_id", "hostname", "structured_data")
 # Columns of what a line can say of the load of its cell.
 _LOAD: Final = ("users", "use", "moves", "lost")
+# Columns of what a line can say of its element, and what they are in `element_metrics`; then what
+# follows from them and from its own times.
+_OF_METRICS: Final = {
+    "cpu": "cpu_use",
+    "used": "capacity_used",
+    "rate": "throughput",
+    "sessions": "active_sessions",
+}
+_FIGURES: Final = (*_LOAD, *_OF_METRICS, "some", "few", "span")
+# What fails of what users do, or is tried again: up to this part of it.
+_FEW: Final = 0.02
 # What links a base station of each type to the core; nothing for other elements.
 _LINKS: Final = {
     ElementType.BTS: "Abis link",
@@ -87,10 +111,11 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     elements = inputs.frames["network_elements"][part.start : part.stop]
     quiet = silence(day)
     special = fault_lines(day, part, quiet)
-    written = _written(day, elements, part, quiet, special)
+    written = _written(day, part, quiet, special)
     if not len(written):
         return Rowset.empty(records.NETWORK_LOGS)
     structured = _structured(inputs, elements, part, special)
+    written = written.with_columns(**_own_figures(day, part, written))
     blocks = [
         _lines(day, elements, structured, part, special, written.slice(start, _BLOCK))
         for start in range(0, len(written), _BLOCK)
@@ -107,16 +132,16 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     )
 
 
-def _written(
-    day: Day, elements: pl.DataFrame, part: Part, quiet: Silence, special: FaultLines
-) -> pl.DataFrame:
+def _written(day: Day, part: Part, quiet: Silence, special: FaultLines) -> pl.DataFrame:
     """Return which element writes when about what, in order of time.
 
     Columns are `row` in the part, `key`, `time`, `number` of which the id is made, `template`,
     `cell` (row of the cell that is named, -1 for none) and `special` (row of the line about a
     fault, -1 for lines of any day).
     """
-    usual = _usual(day, elements, part, quiet)
+    usual = [_usual(day, part, quiet)]
+    if day.scheduled.of("errors"):
+        usual.append(_errors(day, part, quiet))
     row = special.element - part.start
     # Within an element and day, lines about faults are numbered in order.
     order = np.argsort(row, kind="stable")
@@ -132,18 +157,18 @@ def _written(
         "cell": special.cell,
         "special": np.arange(len(special)),
     }
-    both = {name: np.concatenate([usual[name], values]) for name, values in faults.items()}
-    order = time_order(both["time"])
-    return pl.DataFrame({name: values[order] for name, values in both.items()})
+    every = {
+        name: np.concatenate([*(one[name] for one in usual), values])
+        for name, values in faults.items()
+    }
+    order = time_order(every["time"])
+    return pl.DataFrame({name: values[order] for name, values in every.items()})
 
 
-def _usual(day: Day, elements: pl.DataFrame, part: Part, quiet: Silence) -> dict[str, np.ndarray]:
+def _usual(day: Day, part: Part, quiet: Silence) -> dict[str, np.ndarray]:
     """Return the lines of any day (columns: `_written`), without those of silent elements."""
     inputs, config = day.inputs, day.inputs.config
-    catalogue, choice, _ = _catalogue()
-    kind = np.array(
-        [_TYPES.index(ElementType(name)) for name in elements["element_type"].cast(pl.String)]
-    )
+    kind = inputs.plant.kind[part.start : part.stop].astype(np.int64)
     factor = np.array([lines_factor(element) for element in _TYPES])[kind]
     mean = factor * config.network.log_lines_per_element_day * config.record_weights.network_logs
     entities = np.arange(part.start, part.stop)
@@ -152,18 +177,114 @@ def _usual(day: Day, elements: pl.DataFrame, part: Part, quiet: Silence) -> dict
     row = np.repeat(np.arange(part.size), counts)
     index = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     key = draws.events(np.repeat(keys, counts), index)
-    time = _times(day, key)
+    template = _catalogue()[1].sample(draws.bits(key, "message"), kind[row])
+    number = pack(EVENT_KINDS["log"], day.number, part.start + row, index * RECORDS_PER_EVENT)
+    return _heard(day, part, quiet, row, key, _times(day, key), number, template)
+
+
+def _errors(day: Day, part: Part, quiet: Silence) -> dict[str, np.ndarray]:
+    """Return the errors and warnings that scenario layers bring (as `_usual`).
+
+    They are those of any day that are about the same: what wears, wears faster.
+    """
+    found = [_errors_of(day, touch, part) for touch in day.scheduled.of("errors")]
+    row, key, time, about = (np.concatenate(column) for column in zip(*found, strict=True))
+    # Within an element and day they are numbered in this order.
+    order = np.argsort(row, kind="stable")
+    row, key, time, about = row[order], key[order], time[order], about[order]
+    first = np.searchsorted(row, np.arange(part.size))
+    index = np.arange(len(row)) - first[row]
+    room = index < MAX_INDEX
+    row, key, time, about, index = row[room], key[room], time[room], about[room], index[room]
+    kinds = about * len(_TYPES) + day.inputs.plant.kind[part.start + row]
+    template = _error_choice().sample(draws.bits(key, "message"), kinds)
+    number = pack(EVENT_KINDS["error_line"], day.number, part.start + row, index)
+    return _heard(day, part, quiet, row, key, time, number, template)
+
+
+def _errors_of(
+    day: Day, touch: Touch, part: Part
+) -> tuple[np.ndarray, draws.Bits, np.ndarray, np.ndarray]:
+    """Return when the elements of a part write about what one effect brings.
+
+    Returns:
+        Row in the part, key and time of each line, and position in `ABOUT`.
+    """
+    effect = touch.effect
+    assert isinstance(effect, Errors)
+    target, element = day.inputs.story.elements_under(touch)
+    mine = (element >= part.start) & (element < part.stop)
+    target, element = target[mine], element[mine]
+    most = touch.amount(effect.per_hour) * day.inputs.config.record_weights.network_logs
+    # More than a table of counts goes to are drawn in some pieces.
+    pieces = max(math.ceil(most / PoissonTable.MAX_MEAN), 1)
+    mean = np.repeat(touch.by_hour(day.date)[target] * (most / pieces), pieces, axis=1)
+    hours = np.repeat(np.arange(_HOURS), pieces)
+    number = (day.number * _HOURS + hours) * pieces + np.arange(len(hours)) % pieces
+    keys = draws.events(draws.events(touch.key[target], element)[:, None], number)
+    counts = day.inputs.poisson.sample(draws.bits(keys, "count").ravel(), mean.ravel())
+    place = np.repeat(np.arange(len(counts)), counts)
+    index = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
+    key = draws.events(keys.ravel()[place], index)
+    pair, column = np.divmod(place, len(hours))
+    hour = hours[column]
+    begin = np.maximum(hour * HOUR, touch.start[target[pair]] - day.start)
+    end = np.minimum((hour + 1) * HOUR, touch.end[target[pair]] - day.start)
+    within = (draws.uniform(draws.bits(key, "time")) * (end - begin)).astype(np.int64)
+    about = np.full(len(pair), ABOUT.index(effect.of))
+    return element[pair] - part.start, key, begin + within, about
+
+
+@lru_cache(maxsize=1)
+def _error_choice() -> Choice:
+    """Return the choice among the messages of any day by what errors are about, then by type."""
+    everything = _catalogue()[0][: _catalogue()[2]]
+    return Choice.of(
+        [
+            [error_weight(template, element, about) for template in everything]
+            for about in ABOUT
+            for element in _TYPES
+        ]
+    )
+
+
+def _heard(
+    day: Day,
+    part: Part,
+    quiet: Silence,
+    row: np.ndarray,
+    key: draws.Bits,
+    time: np.ndarray,
+    number: np.ndarray,
+    template: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Return lines without those of silent elements and of cells out of service.
+
+    Args:
+        day: The day.
+        part: The elements.
+        quiet: When elements are silent.
+        row: Columns of `_written`, as the next ones.
+        key: Hash of each line.
+        time: Microseconds of the day.
+        number: Of which the id is made.
+        template: Position in the catalogue.
+
+    Returns:
+        All of its columns.
+    """
     element = part.start + row
-    template = choice.sample(draws.bits(key, "message"), kind[row]).astype(np.int64)
-    cell = _named(inputs).cells.choose(element, draws.bits(key, "cell"))
-    about_cell = np.array(["{cell}" in one.text for one in catalogue])[template] & (cell >= 0)
+    template = template.astype(np.int64)
+    cell = _named(day.inputs).cells.choose(element, draws.bits(key, "cell"))
+    named = np.array(["{cell}" in one.text for one in _catalogue()[0]])
+    about_cell = named[template] & (cell >= 0)
     kept = ~quiet.covers(element, time + day.start)
     kept[about_cell] &= ~day.network.is_down(cell[about_cell], time[about_cell])
     columns = {
         "row": row,
         "key": key,
         "time": time,
-        "number": pack(EVENT_KINDS["log"], day.number, element, index * RECORDS_PER_EVENT),
+        "number": number,
         "template": template,
         "cell": cell,
         "special": np.full(len(row), -1),
@@ -228,6 +349,8 @@ def _lines(
     fault = fault[of_fault]
     level = np.full(len(row), -1)
     level[of_fault] = special.syslog_severity[fault]
+    span = np.zeros(len(row), dtype=np.int64)
+    span[of_fault] = special.span[fault]
     element = part.start + row
     peer = _named(inputs).peers.choose(element, draws.bits(key, "peer"))
     peer = np.where(peer < 0, element, peer)
@@ -247,6 +370,9 @@ def _lines(
             "link": _LINK.gather(inputs.plant.kind[about].astype(np.int64)),
             "template": pl.Series(template.astype(np.uint8)),
             "level": level,
+            "span": span,
+            **{name: written[name] for name in _OF_METRICS},
+            **_counted(written, key),
             "process": _processes(day, element, key, template),
             "bits": (draws.bits(key, "numbers") >> np.uint64(1)).astype(np.int64),
             **_load(day, cell, time, key),
@@ -271,6 +397,42 @@ def _load(day: Day, cell: np.ndarray, time: np.ndarray, key: draws.Bits) -> dict
     moves = np.rint(users * (2 + draws.below(draws.bits(key, "moves"), 4))).astype(np.int64)
     lost = np.rint(moves * measured("handover_failure", 5)).astype(np.int64)
     return {"users": users, "use": measured("prb_use", 1), "moves": moves, "lost": lost}
+
+
+def _own_figures(day: Day, part: Part, written: pl.DataFrame) -> dict[str, pl.Series]:
+    """Return what `element_metrics` says of the element of each line at its time; 0 if untold."""
+    told = _tells_figures()[written["template"].to_numpy()]
+    row, time = written["row"].to_numpy()[told], written["time"].to_numpy()[told]
+    values = values_at(day, part, row, time, tuple(_OF_METRICS.values()))
+    found = {}
+    for name, column in _OF_METRICS.items():
+        every = np.zeros(len(told), dtype=values[column].dtype)
+        every[told] = values[column]
+        found[name] = pl.Series(every)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _tells_figures() -> np.ndarray:
+    """Return which messages tell of what `element_metrics` has."""
+    return np.array(
+        [
+            one.share > 0.0 or any(f"{{{name}}}" in one.text for name in _OF_METRICS)
+            for one in _catalogue()[0]
+        ]
+    )
+
+
+def _counted(written: pl.DataFrame, key: draws.Bits) -> dict[str, np.ndarray]:
+    """Return what the users of each line's element did in a minute, and what failed of it."""
+    share = np.array([template.share for template in _catalogue()[0]])
+    mean = written["sessions"].to_numpy() * share[written["template"].to_numpy()]
+    swing = 0.8 + 0.4 * draws.uniform(draws.bits(key, "some"))
+    # Rounded up or down by chance, so that few are neither lost nor doubled.
+    some = np.floor(mean * swing + draws.uniform(draws.bits(key, "some/round")))
+    part = _FEW * draws.uniform(draws.bits(key, "few"))
+    few = np.floor(some * part + draws.uniform(draws.bits(key, "few/round")))
+    return {"some": some.astype(np.int64), "few": few.astype(np.int64)}
 
 
 def _times(day: Day, key: np.ndarray) -> np.ndarray:
@@ -399,16 +561,20 @@ def _messages(lines: pl.DataFrame, catalogue: list[Template]) -> pl.Series:
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     used, first = np.unique(template[order], return_index=True)
-    sorted_lines = lines.select("cell", "peer", "link", "bits", *_LOAD)[order]
+    sorted_lines = lines.select("cell", "peer", "link", "bits", *_FIGURES)[order].lazy()
     texts = [
-        sorted_lines.slice(start, stop - start).with_columns(message=_text(catalogue[number]))
+        sorted_lines.slice(start, stop - start)
+        .with_columns(message=_text(catalogue[number]))
+        .select("message")
         for number, start, stop in zip(
             used.tolist(), first.tolist(), [*first[1:].tolist(), len(order)], strict=True
         )
     ]
-    return pl.concat([text["message"] for text in texts], rechunk=True).gather(place)
+    # One query: a collect for each template would cost more than its texts.
+    return pl.concat(texts).collect()["message"].gather(place)
 
 
+@lru_cache(maxsize=256)
 def _text(template: Template) -> pl.Expr:
     """Return the message with its places filled."""
     pieces: list[pl.Expr] = []
@@ -419,7 +585,7 @@ def _text(template: Template) -> pl.Expr:
         ("{cell}", pl.col("cell")),
         ("{peer}", pl.col("peer")),
         ("{link}", pl.col("link")),
-        *((f"{{{name}}}", pl.col(name)) for name in _LOAD),
+        *((f"{{{name}}}", pl.col(name)) for name in _FIGURES),
         *((f"{{{n}}}", (pl.col("bits") // shifts[n]) % limits[n] + 1) for n in "abc"),
     ):
         if name in pattern:

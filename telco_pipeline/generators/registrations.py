@@ -8,9 +8,9 @@ time each day, when its IMS connection is set up anew. From then on it refreshes
 before it expires, each time by a margin of its own, so there is no clockwork: the next refresh
 counts from the last one. A registration from scratch is challenged first (401, RFC 3261 and
 TS 33.203) and leaves two records of one dialogue; a refresh is protected by the keys agreed then.
-Where the network fails a request, as the state of the cell has it, the phone tries again, waiting
-longer each time; without service it does not register at all. Visitors register with the IMS of
-their home network, which has those records.
+Where the network fails a request, as the state of the cell has it, or refuses it, the phone tries
+again, waiting longer each time; without service it does not register at all. Visitors register with
+the IMS of their home network, which has those records.
 """
 
 from typing import Final
@@ -21,7 +21,7 @@ from telco_pipeline.behaviour.population import GERAN, MACHINE, VISITOR
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.engine.draws import Bits
-from telco_pipeline.engine.identifiers import pack
+from telco_pipeline.engine.identifiers import MAX_INDEX, pack
 from telco_pipeline.generators.base import (
     EVENT_KINDS,
     RECORDS_PER_EVENT,
@@ -31,6 +31,13 @@ from telco_pipeline.generators.base import (
     Rows,
 )
 from telco_pipeline.generators.cdrs.sides import NOWHERE, measured, taken_over
+from telco_pipeline.generators.refusals import (
+    ACCEPTED,
+    PERMANENT,
+    Attempts,
+    refused_registrations,
+    unattached,
+)
 from telco_pipeline.generators.switching import MOST_SWITCHES, switches
 
 # The network grants four hours (practice: one to some days); a phone refreshes ten minutes before
@@ -60,6 +67,7 @@ _FAILURES: Final = np.array([503, 504], dtype=np.int16)
 # Registrations of one chain, which runs until the next one begins, within two days.
 _MOST_REFRESHES: Final = 2 * DAY // (_EXPIRY - _MARGIN - _EARLIER) + 2
 _DAILY: Final = 0  # the chain that begins once a day; those behind an attach follow
+_MOST_BACK: Final = 800  # attaches of a day after a refusal
 
 _S_CSCF: Final = 0
 _NO_CODEC: Final = -1
@@ -106,17 +114,32 @@ def _chains(day: Day, entities: Rows, shift: int) -> Columns:
     attach = np.flatnonzero(switched.on & (switched.time >= 0) & (switched.time < DAY))
     entity = np.concatenate([entities[on], switched.entity[attach]])
     number = np.concatenate([np.full(len(on), _DAILY), switched.number[attach] + _DAILY + 1])
+    begun = np.concatenate([anew[on], switched.time[attach]])
+    if day.refusals:
+        back, which = _back(day, entities)
+        entity, begun = np.append(entity, back.entity), np.append(begun, back.time)
+        number = np.append(number, which)
     keys = draws.keys(draws.stream(seed, "register", day.number), entity)
     least, spread = _SETUP
     wait = least + draws.below(draws.bits(draws.events(keys, number), "setup"), spread)
-    time = np.concatenate([anew[on], switched.time[attach]])
     return {
         "entity": entity,
-        "time": time + wait + shift,
+        "time": begun + wait + shift,
         "day": np.full(len(entity), day.number),
         "index": number * _MOST_REFRESHES,
         "key": keys,
     }
+
+
+def _back(day: Day, entities: Rows) -> tuple[Attempts, Rows]:
+    """Return the attaches that the network accepts after it had refused; and their numbers."""
+    tried = day.refusals.attempts
+    rows = np.flatnonzero((tried.cause == ACCEPTED) & np.isin(tried.entity, entities))
+    rows = rows[_is_on(day, tried.entity[rows], tried.time[rows])]
+    back = tried.select(rows)
+    place = np.arange(len(rows)) - np.searchsorted(back.entity, back.entity, side="left")
+    kept = place < _MOST_BACK
+    return back.select(kept), place[kept] + MOST_SWITCHES + _DAILY + 1
 
 
 def _refreshes(day: Day, begun: Columns) -> Columns:
@@ -167,8 +190,11 @@ def _dialogues(day: Day, points: Columns) -> Columns:
         place = {name: values[there] for name, values in place.items() if name != "there"}
         tried = draws.events(key, np.full(len(key), number))
         failed = draws.chance(draws.bits(tried, "signalling"), place.pop("failure"))
+        barred, causes = refused_registrations(day, entity[there], time, tried)
+        failed[barred] = True
         which = draws.below(draws.bits(tried, "failure"), len(_FAILURES))
         response = np.where(failed, _FAILURES[which], np.int16(_OK))
+        response[barred[np.isin(causes, PERMANENT)]] = _FORBIDDEN
         if number == 0:
             response = np.where(refused[rows], np.int16(_FORBIDDEN), response)
         good = response == _OK
@@ -250,6 +276,7 @@ def _place_on(day: Day, entity: Rows, time: Rows) -> Columns:
     if down.size:
         instead = taken_over(day, cell[down], where.cell[down], time[down])
         cell[down] = np.where(cells.rat[instead] == GERAN, NOWHERE, instead)
+    cell[unattached(day, entity, time)] = NOWHERE
     return {
         "cell": cell,
         "country": where.country,
@@ -283,4 +310,4 @@ def _packet_cell(inputs: Inputs, cell: Rows) -> Rows:
 
 
 # A day's indices must fit beside each other in an id.
-assert (MOST_SWITCHES + 1) * _MOST_REFRESHES * RECORDS_PER_EVENT <= 1 << 16
+assert (MOST_SWITCHES + 1 + _MOST_BACK) * _MOST_REFRESHES * RECORDS_PER_EVENT <= MAX_INDEX

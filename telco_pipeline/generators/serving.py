@@ -2,7 +2,7 @@
 
 Belongs here: the cell that takes the place of the one a phone camps on, and the changes that
 outages bring. Does not belong here: where phones are (`behaviour.mobility`), when cells are out of
-service (`state.network`), records.
+service (`state.network`), whom the network refuses (`refusals`), records.
 
 A phone camps where it is (`Mobility.at`). Out of NR's reach it is served by the LTE cell beside the
 NR cell; where the serving cell is out of service, by the first cell that takes over and whose radio
@@ -19,6 +19,7 @@ from telco_pipeline.behaviour.population import NR
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY
 from telco_pipeline.generators.base import Day, Inputs, Rows
+from telco_pipeline.generators.refusals import unattached
 from telco_pipeline.state.network import NetworkDay
 
 Flags = npt.NDArray[np.bool_]
@@ -60,6 +61,16 @@ def _reached(inputs: Inputs, entity: Rows, cell: Rows) -> Flags:
 
 def serving_cell(day: Day, entity: Rows, time: Rows, camped: Rows, abroad: Flags) -> Rows:
     """Return the cell that serves each phone at a time, `NO_CELL` where none does.
+
+    Arguments as of `reached_cell`. Who is not attached, as the network refuses him, is not served.
+    """
+    cell = reached_cell(day, entity, time, camped, abroad)
+    cell[unattached(day, entity, time)] = NO_CELL
+    return cell
+
+
+def reached_cell(day: Day, entity: Rows, time: Rows, camped: Rows, abroad: Flags) -> Rows:
+    """Return the cell that a phone finds at a time, attached or not, `NO_CELL` for none.
 
     Args:
         day: The day.

@@ -21,7 +21,6 @@ import polars as pl
 from telco_pipeline.behaviour.population import GERAN, NR
 from telco_pipeline.contracts.codes import ElementType
 from telco_pipeline.engine.calendar import DAY, HOUR, MINUTE
-from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators.inputs import Day, Inputs, Rows
 from telco_pipeline.state.network import HOURS, NetworkDay
 from telco_pipeline.state.plant import Floats, Plant
@@ -105,30 +104,41 @@ class Wiring:
             elements=plant.elements.height,
         )
 
-    def needed(self, part: Part) -> npt.NDArray[np.bool_]:
-        """Return which stations the elements of a part carry."""
-        core = (self.through >= part.start) & (self.through < part.stop)
-        if core.any():
+    def needed(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Return which stations some elements carry."""
+        asked = np.zeros(self.elements, dtype=np.bool_)
+        asked[rows] = True
+        if asked[self.through].any():
             return np.ones(len(self.stations), dtype=np.bool_)
-        own = (self.stations >= part.start) & (self.stations < part.stop)
-        return own | ((self.router >= part.start) & (self.router < part.stop))
+        return asked[self.stations] | asked[self.router]
 
     def carried(self, values: Floats) -> Floats:
         """Return what every element carries of values of the stations: kbit/s, users.
 
         Args:
-            values: One value for each station; whole numbers, or sums would depend on their order.
+            values: Shape (times, stations); whole numbers, or sums would depend on their order.
+
+        Returns:
+            Shape (times, elements).
         """
-        found = _sums(self.router, values, self.elements)
-        found[self.stations] = values
-        by_group = _sums(self.group, values, self.groups)
-        found += _sums(self.through, by_group[self.through_group] * self.share, self.elements)
+        found = _row_sums(self.router, values, self.elements)
+        found[:, self.stations] = values
+        by_group = _row_sums(self.group, values, self.groups)
+        behind = by_group[:, self.through_group] * self.share
+        found += _row_sums(self.through, behind, self.elements)
         return found
 
 
 def _sums(group: Rows, values: Floats, groups: int) -> Floats:
     """Return the sum of the values of each group, added up in their order."""
     return np.asarray(np.bincount(group, values, groups), dtype=np.float64)
+
+
+def _row_sums(group: Rows, values: Floats, groups: int) -> Floats:
+    """Return the sums of each group in each row of values, added up in their order."""
+    count = len(values)
+    place = group + (np.arange(count) * groups)[:, None]
+    return _sums(place.ravel(), values.ravel(), count * groups).reshape(count, groups)
 
 
 @lru_cache(maxsize=1)
@@ -257,10 +267,16 @@ class Traffic:
     capacity: Floats
 
     @classmethod
-    def of(cls, day: Day, wiring: Wiring) -> Self:
-        """Sum up the cells of a day; the day before says how its first half hour begins."""
+    def of(cls, day: Day, wiring: Wiring, *, alone: bool = False) -> Self:
+        """Sum up the cells of a day; the day before says how its first half hour begins.
+
+        Args:
+            day: The day.
+            wiring: Who carries whom.
+            alone: Leave out the day before: the first half hour is level.
+        """
         today = _levels(day.network)
-        first = day.date <= day.inputs.config.epoch
+        first = alone or day.date <= day.inputs.config.epoch
         before = None if first else _levels(day.before.network)
         count = len(wiring.stations)
         # Of the two days the better one: a fault may last all day.
@@ -287,16 +303,22 @@ class Traffic:
             capacity=_sums(wiring.of_cell, np.rint(capacity.astype(np.float64)), count),
         )
 
-    def at(self, slot: int) -> tuple[Floats, Floats]:
-        """Return traffic in kbit/s and users of each station in five minutes of the day."""
-        knot, part = _SEGMENT[slot], _PART[slot]
+    def at(self, slots: Rows) -> tuple[Floats, Floats]:
+        """Return traffic in kbit/s and users of each station in some five minutes of the day.
+
+        Returns:
+            Two of shape (five minutes, stations).
+        """
+        knot, part = _SEGMENT[slots], _PART[slots][:, None]
         volume = self.volume[knot] + part * (self.volume[knot + 1] - self.volume[knot])
         users = self.users[knot] + part * (self.users[knot + 1] - self.users[knot])
-        lost = slice(self.lost_from[slot], self.lost_from[slot + 1])
-        if lost.stop > lost.start:
-            station, count = self.lost_station[lost], len(volume)
-            volume -= _sums(station, self.lost_volume[lost], count)
-            users -= _sums(station, self.lost_users[lost], count)
+        count = volume.shape[1]
+        for row, slot in enumerate(slots.tolist()):
+            lost = slice(self.lost_from[slot], self.lost_from[slot + 1])
+            if lost.stop > lost.start:
+                station = self.lost_station[lost]
+                volume[row] -= _sums(station, self.lost_volume[lost], count)
+                users[row] -= _sums(station, self.lost_users[lost], count)
         return np.maximum(volume, 0.0), np.maximum(users, 0.0) / _MILLI
 
 

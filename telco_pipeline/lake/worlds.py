@@ -5,7 +5,7 @@ what a world is (`telco_pipeline.settings`); here it is a name, a seed, a hash a
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,7 +55,9 @@ class LakeWorld:
     def options(self) -> str:
         """Return the options of the command that name the world, as far as they are known."""
         size = (self.config or {}).get("subscribers")
-        return f"{'' if size is None else f'--subscribers {size} '}--seed {self.seed}"
+        told = f"{'' if size is None else f'--subscribers {size} '}--seed {self.seed}"
+        layers = _layers(self.config)
+        return f"{told} --scenarios {','.join(layers)}" if layers else told
 
     def told(self) -> str:
         """Return the world in words."""
@@ -82,7 +84,7 @@ def bind(
             held = _held(base, world, broken_is_none=replace)
             if held is not None and held.world_hash != wanted.world_hash:
                 if not replace:
-                    refuse_other_world(root, held, origin, config)
+                    refuse_other_world(root, held, origin, plain)
                 _remove(root, base)
             if held is None or held != wanted:
                 wanted.write(base)
@@ -98,10 +100,31 @@ def refuse_other_world(
     asked = f"{origin.world_hash} (seed {origin.seed}"
     if config and "subscribers" in config:
         asked += f", {config['subscribers']} subscribers"
+    layers = _layers_told(_layers(held.config), _layers(config)) if held.config and config else ""
     raise TelcoError(
-        f"{root} holds the world {held.told()}; you asked for {asked}): choose another --lake, "
+        f"{root} holds the world {held.told()}; you asked for {asked}){layers}: "
+        "choose another --lake, "
         "lay it beside with --world NAME, or remove the old one with --replace"
     )
+
+
+def _layers(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the scenario layers of a configuration by name."""
+    layers = (config or {}).get("layers")
+    return layers if isinstance(layers, Mapping) else {}
+
+
+def _layers_told(held: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return in words which layers are in one of two worlds only, or differ."""
+    told = {
+        "it has": [name for name in held if name not in asked],
+        "it lacks": [name for name in asked if name not in held],
+        "it has other versions of": [
+            name for name in held if name in asked and held[name] != asked[name]
+        ],
+    }
+    words = [f"{what} {', '.join(sorted(names))}" for what, names in told.items() if names]
+    return f"; of the scenario layers {', '.join(words)}" if words else ""
 
 
 def _held(base: Path, world: str, broken_is_none: bool) -> LakeWorld | None:

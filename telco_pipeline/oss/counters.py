@@ -34,8 +34,11 @@ with another EMM cause) was set up all the same: RRC counters tell of radio only
 - What lies behind midnight, of releases, bytes and time, counts on the next day: a day's counters
   read the records of the day and of the day before, where those are in the lake: in a lake whose
   records begin later than the world, nothing reaches into the first day, as on the epoch.
-- `prb_used_dl` is `prb_use` of the hour times the cell's resource blocks, rounded;
-  `cell_unavailable_time` are the seconds without service by the minutes of `network_state`.
+- `cell_unavailable_time` are the seconds without service by the minutes of `network_state`, where
+  it names a fault. A cell that is out of service without one does not know, and counts none.
+  `prb_used_dl` is the mean of the quarter: `prb_use`, which is that of the hour's minutes in
+  service, times the cell's resource blocks, times the quarter's minutes in service over 15,
+  rounded half up. So it is 0 where the cell is out of service throughout.
 
 The records are read one row group after the other, of a few columns, so that memory is that of the
 rows made and of one row group: 3 million records of data are counted in a second (one thread of two
@@ -106,7 +109,14 @@ _DATA: Final = (
 _UPDATES: Final = ("event_time", "cell_id", "rat_type", "update_type", "cause")
 _TEXTS: Final = ("cell_id", "last_cell_id", "rat_type", "update_type")
 _OF_STATE: Final = ("prb_used_dl", "prb_tot_dl", "cell_unavailable_time")
-_STATE: Final = ("cell_id", "event_time", "prb_use", "unavailable_from", "unavailable_until")
+_STATE: Final = (
+    "cell_id",
+    "event_time",
+    "prb_use",
+    "unavailable_from",
+    "unavailable_until",
+    "fault_id",
+)
 
 
 def make(config: WorldConfig, lake: Lake, day: dt.date) -> pl.DataFrame:
@@ -508,17 +518,30 @@ def _radio(tally: _Tally, cells: pl.DataFrame, state: pl.DataFrame) -> dict[str,
         rows = state.filter(now).sort("cell_id")
         if not rows["cell_id"].equals(cells["cell_id"]):
             raise TelcoError(f"network_state of {tally.day} does not have each cell in each hour")
-        blocks = np.floor(rows["prb_use"].to_numpy() * total / 100.0 + 0.5).astype(np.int32)
+        # In thousandths of the blocks, so that sums of minutes are whole numbers.
+        blocks = np.rint(rows["prb_use"].to_numpy() * 10.0).astype(np.int64) * total
         first, until = (
             rows[name].fill_null(0).to_numpy().astype(np.int32)
             for name in ("unavailable_from", "unavailable_until")
         )
+        known = rows["fault_id"].is_not_null().to_numpy()
         for low in range(0, 60, QUARTER // MINUTE):
             minutes = np.clip(until, low, low + 15) - np.clip(first, low, low + 15)
-            used.append(blocks)
-            lost.append(minutes * (MINUTE // SECOND))
+            used.append(_mean_of_quarter(blocks, 15 - minutes))
+            lost.append(minutes * known * (MINUTE // SECOND))
     return {
         "prb_used_dl": np.concatenate(used),
         "prb_tot_dl": np.tile(total, QUARTERS),
         "cell_unavailable_time": np.concatenate(lost),
     }
+
+
+def _mean_of_quarter(thousandths: Rows, minutes: np.ndarray) -> np.ndarray:
+    """Return the mean number of blocks in use over a quarter of an hour, rounded half up.
+
+    Args:
+        thousandths: Thousandths of a block that each cell uses while it is in service.
+        minutes: Minutes of the quarter for which it is.
+    """
+    whole = 1000 * (QUARTER // MINUTE)
+    return ((2 * thousandths * minutes + whole) // (2 * whole)).astype(np.int32)

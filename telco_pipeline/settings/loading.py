@@ -30,7 +30,13 @@ def load_world(path: Path | None = None, **overrides: Any) -> WorldConfig:
     from telco_pipeline.settings import problems, world_file
 
     given = {key: value for key, value in overrides.items() if value is not None}
-    source = world_file.read(path or Settings.from_env().world_file).without(given)
+    source = world_file.read(path or Settings.from_env().world_file)
+    if "layers" in source.tree:
+        raise TelcoError(
+            f"{source.name}:{source.line(('layers',))}: layers are files of their own: put each "
+            "into the directory layers beside the world file"
+        )
+    source = source.without(given)
     try:
         return WorldConfig.model_validate({**source.tree, **given})
     except ValidationError as error:

@@ -254,6 +254,8 @@ class WorldConfig(_Strict):
         rhythms: Hour profiles by name; calls, messages and data among them.
         personas: Kinds of SIM holders by name.
         services: Applications of data sessions by name.
+        layers: Scenario layers that are on, by name: plain values of `scenarios.language.Layer`,
+            which come from files of their own and not from the world's.
     """
 
     version: Annotated[int, BeforeValidator(values.VERSION)]
@@ -283,6 +285,7 @@ class WorldConfig(_Strict):
     services: Annotated[
         Mapping[_Identifier, Service], BeforeValidator(values.mapping("services", 250))
     ]
+    layers: Mapping[_Identifier, Any] = {}
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -340,7 +343,10 @@ class WorldConfig(_Strict):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (dates stay dates) that load back to an equal world."""
-        return _plain(self.model_dump(exclude_none=True))
+        tree = _plain(self.model_dump(exclude_none=True))
+        if not self.layers:  # the plain operator is the same world as before there were layers
+            del tree["layers"]
+        return tree
 
     def to_yaml(self) -> str:
         """Return YAML that loads back to an equal world."""

@@ -8,7 +8,8 @@ import datetime as dt
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from types import UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
@@ -44,19 +45,35 @@ def describe(
         source: The file that was read.
         options: Top-level keys that did not come from the file but from options.
     """
+    found = lines(error, model, source, options)
+    return f"{found[0]}{others(len(found))}"
+
+
+def lines(
+    error: ValidationError, model: type[BaseModel], source: WorldFile, options: Collection[str]
+) -> list[str]:
+    """Return all problems, a line for each; see `describe`."""
     found = list(_all(error, model, source))
     # Options first, as they were typed just now; then in the order of the file.
     found.sort(key=lambda one: (one.option(options) is None, source.line(one.place)))
-    first = found[0]
-    option = first.option(options)
-    at = first.problem.at
+    return [_line(one, source, options) for one in found]
+
+
+def _line(one: _Found, source: WorldFile, options: Collection[str]) -> str:
+    option = one.option(options)
     if option is None:
-        where = f"{source.name}:{source.line(first.place)}: "
-    else:
-        where = f"--{_clean(option).replace('_', '-')}: "
-        at = () if at == (option,) else at
-    keys = f"{_path(at)}: " if at else ""
-    return f"{where}{keys}{first.problem.text}{others(len(found))}"
+        return line(source, one.place, one.problem.at, one.problem.text)
+    at = () if one.problem.at == (option,) else one.problem.at
+    return f"--{_clean(option).replace('_', '-')}: {_keyed(at, one.problem.text)}"
+
+
+def line(source: WorldFile, place: Location, at: Location, text: str) -> str:
+    """Return a problem in one line: where it shows, the keys to it, what to do."""
+    return f"{source.name}:{source.line(place)}: {_keyed(at, text)}"
+
+
+def _keyed(at: Location, text: str) -> str:
+    return f"{_path(at)}: {text}" if at else text
 
 
 def others(count: int) -> str:
@@ -125,7 +142,7 @@ def _missing_text(at: Location, model: type[BaseModel]) -> str:
 def _expects(model: type[BaseModel], at: Location) -> str:
     """Return what must be at a place, in words."""
     parent = _type_at(model, at[:-1])
-    if at and issubclass(parent, BaseModel):
+    if at and isinstance(parent, type) and issubclass(parent, BaseModel):
         for entry in parent.model_fields[str(at[-1])].metadata:
             if isinstance(entry, BeforeValidator) and isinstance(entry.func, values.Rule):
                 return entry.func.expects
@@ -146,7 +163,18 @@ def _type_at(model: type[BaseModel], at: Location) -> Any:
         else:
             arguments = get_args(here)  # Mapping[key, value] or tuple[value, ...]
             here = arguments[0] if isinstance(key, int) else arguments[1]
+        here = _without_none(here)
     return here
+
+
+def _without_none(annotation: Any) -> Any:
+    """Return what an annotation allows beside None, bare of what is annotated to it."""
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
+        annotation = kinds[0] if len(kinds) == 1 else annotation
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return annotation
 
 
 def _path(at: Location) -> str:

@@ -11,7 +11,7 @@ import datetime as dt
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -36,10 +36,12 @@ class Rule:
     Attributes:
         expects: What is expected, to follow "must be": ``a number of 0 or more``.
         convert: Returns the value to keep, or raises `RefusedError`.
+        schema: As much of it as a JSON Schema can say, for editors.
     """
 
     expects: str
     convert: Callable[[Any], Any]
+    schema: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, value: Any) -> Any:
         """Return the value to keep.
@@ -77,7 +79,9 @@ def number(low: float, high: float, *, above: bool = False) -> Rule:
         return float(value) + 0.0  # adding 0.0 turns -0.0 into 0.0, so that the hash is one
 
     start = f"above {low:,g} and at most" if above else f"from {low:,g} to"
-    return Rule(f"a number {start} {high:,.10g}", convert)
+    least = {"exclusiveMinimum": low} if above else {"minimum": low}
+    schema = {"type": "number", **least, "maximum": high}
+    return Rule(f"a number {start} {high:,.10g}", convert, schema)
 
 
 def whole(low: int, high: int) -> Rule:
@@ -88,7 +92,8 @@ def whole(low: int, high: int) -> Rule:
             raise RefusedError
         return value
 
-    return Rule(f"a whole number from {low:,} to {high:,}", convert)
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Rule(f"a whole number from {low:,} to {high:,}", convert, schema)
 
 
 def power_of_two(low: int, high: int) -> Rule:
@@ -112,7 +117,7 @@ def pattern(expects: str, expression: str) -> Rule:
             raise RefusedError
         return value
 
-    return Rule(expects, convert)
+    return Rule(expects, convert, {"type": "string", "pattern": f"^(?:{expression})$"})
 
 
 def one_of(*words: str) -> Rule:
@@ -123,7 +128,7 @@ def one_of(*words: str) -> Rule:
             raise RefusedError(closest(value, words))
         return value
 
-    return Rule(f"one of {', '.join(words)}", convert)
+    return Rule(f"one of {', '.join(words)}", convert, {"enum": list(words)})
 
 
 def listing(expects: str, shortest: int, longest: int) -> Rule:
@@ -136,7 +141,7 @@ def listing(expects: str, shortest: int, longest: int) -> Rule:
             raise RefusedError(f"it has {len(value):,} entries")
         return tuple(value)
 
-    return Rule(expects, convert)
+    return Rule(expects, convert, {"type": "array", "minItems": shortest, "maxItems": longest})
 
 
 def mapping(expects: str, longest: int = _MAX_LIST) -> Rule:
@@ -149,7 +154,8 @@ def mapping(expects: str, longest: int = _MAX_LIST) -> Rule:
             raise RefusedError(f"it has {len(value):,} entries")
         return value
 
-    return Rule(f"a mapping of 1 to {longest:,} {expects}", convert)
+    schema = {"type": "object", "minProperties": 1, "maxProperties": longest}
+    return Rule(f"a mapping of 1 to {longest:,} {expects}", convert, schema)
 
 
 def nearest(word: object, words: Iterable[str]) -> str | None:
@@ -258,11 +264,11 @@ IDENTIFIER: Final = pattern(
     r"[a-z][a-z0-9_]{0,39}",
 )
 NAME: Final = Rule("a name of at most 60 characters that starts with a letter", _name)
-FLAG: Final = Rule("true or false", _flag)
+FLAG: Final = Rule("true or false", _flag, {"type": "boolean"})
 EPOCH: Final = Rule(f"a date from {FIRST_DAY} to {LAST_DAY}", _epoch)
 TIME_ZONE: Final = Rule("an IANA time zone such as Europe/Brussels", _zone)
 COUNTRY: Final = Rule("BE, a country code in two capitals", _country)
 SITES: Final = Rule("auto or a whole number from 1 to 20,000", _sites)
 AGES: Final = Rule("two ages [low, high] with 0 <= low < high <= 110", _ages)
 HOURS: Final = Rule("a list of 24 numbers of 0 or more, one per hour", _hours)
-VERSION: Final = Rule("1, the only version of this file so far", whole(1, 1).convert)
+VERSION: Final = Rule("1, the only version of this file so far", whole(1, 1).convert, {"const": 1})

@@ -22,6 +22,7 @@ from telco_pipeline.errors import TelcoError
 
 Location = tuple[str | int, ...]
 
+WORLD: Final = "world"
 _MAX_BYTES: Final = 1 << 20
 _MAX_DEPTH: Final = 20
 _STANDARD: Final = "tag:yaml.org,2002:"
@@ -59,16 +60,20 @@ class WorldFile:
         return self.lines.get(at, 1)
 
 
-def read(path: Path) -> WorldFile:
+def read(path: Path, kind: str = WORLD) -> WorldFile:
     """Read a YAML file whose top level is a mapping.
+
+    Args:
+        path: The file.
+        kind: What it describes, for messages.
 
     Raises:
         TelcoError: When the file cannot be read or is no such YAML; names the line.
     """
     file = WorldFile(_display(path))
-    root = _compose(file.name, _text(path, file.name))
+    root = _compose(file.name, _text(path, file.name, kind))
     if root is None:
-        raise TelcoError(f"{file.name}:1: the file is empty: write the keys of a world")
+        raise TelcoError(f"{file.name}:1: the file is empty: write the keys of a {kind}")
     if not isinstance(root, yaml.MappingNode):
         raise TelcoError(
             f"{file.name}:{root.start_mark.line + 1}: must be a mapping, lines of 'key: value'"
@@ -92,20 +97,20 @@ def _display(path: Path) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def _text(path: Path, name: str) -> str:
+def _text(path: Path, name: str, kind: str) -> str:
     try:
         with path.open("rb") as stream:
             data = stream.read(_MAX_BYTES + 1)  # no more, should it be an endless device
     except FileNotFoundError:
-        raise TelcoError(
-            f"{name}: there is no such file: name one with TELCO_WORLD, or restore the "
-            "checkout's scenarios/world.yaml"
-        ) from None
+        way = "name one with TELCO_WORLD, or restore the checkout's scenarios/world.yaml"
+        if kind != WORLD:
+            way = "telco scenarios list shows those there are"
+        raise TelcoError(f"{name}: there is no such file: {way}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
         raise TelcoError(f"{name}: cannot be read: {reason}") from None
     if len(data) > _MAX_BYTES:
-        raise TelcoError(f"{name}: is no world file: it has more than {_MAX_BYTES:,} bytes")
+        raise TelcoError(f"{name}: is no {kind} file: it has more than {_MAX_BYTES:,} bytes")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -8,10 +8,13 @@ A *matter* is one thing that bothers one customer; it has a case number, and a c
 time that the customer turns to care about it. A customer has one matter at a time. Between its
 cause and its contact, and from one contact to the next, it is pending and is carried in the state.
 
+Scenario layers wake matters too (`_asked`): these come before any other, and go on as any other.
+
 The weight of `customer_service` in world.yaml says how easily somebody turns to care: it scales
 the chance that a cause leads to a first contact, up to `_MOST_LIKELY`; later ones follow from it.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -29,15 +32,18 @@ from telco_pipeline.engine.tables import Choice
 from telco_pipeline.state.exposure import Exposure
 from telco_pipeline.state.lifecycle import (
     ACTIVE,
+    BILLS,
     ENDS,
     PLAN_CHANGE,
     SUSPENDED,
     SUSPENSION,
     Calendar,
     Morning,
+    bill_date,
 )
 from telco_pipeline.state.registry import Facts
 from telco_pipeline.state.spending import COSTLY, Bills
+from telco_pipeline.state.story_customers import Asked
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -81,10 +87,12 @@ _DEVICE_FAULTS: Final = 0.20 / _YEAR
 _SUSPICIOUS: Final = 0.03 / _YEAR
 _TOP_UPS: Final = 0.25 / _YEAR  # who pays in advance has no bill to ask about
 _ALLOWANCES: Final = 0.6 / _YEAR  # of those who nearly use up their data
-_NEARLY: Final = 0.85
-# A day with an hour without service, and how the chance grows with the hours.
+NEARLY_USED: Final = 0.85
+"""From which part of the data allowance on it is nearly used up."""
+# A day with an hour without service, and the hours from which on more of them say little more. Who
+# has stopped feeling each further hour (`customers`, three hours) is still moved to speak of it.
 _NETWORK: Final = 0.07
-_HALF_FELT: Final = 4.0
+_HALF_SAID: Final = 4.0
 # Part of those who think of leaving that say so.
 _SAYS_SO: Final = 0.4
 # A bill, and one that is twice the usual one.
@@ -244,6 +252,7 @@ class Happenings:
         trips: Trips abroad of the week.
         billed: Rows that get a bill today.
         bills: Their bills.
+        asked: Whom scenario layers make turn to care; None for nobody.
     """
 
     entities: Rows
@@ -255,6 +264,7 @@ class Happenings:
     trips: Trips
     billed: Rows
     bills: Bills
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True)
@@ -318,6 +328,9 @@ def contacts(
     pending.put(held, waiting.select(held))
     fresh = _new_matters(facts, today, exposure, keys, morning, waiting, happened)
     pending.put(*fresh)
+    if happened.asked is not None:
+        # These come before what else bothers somebody.
+        pending.put(*_asked(facts, today, exposure, keys, morning, happened, happened.asked))
     _forget_who_left(pending, morning, happened)
     contact = Matters.none(len(keys))
     due = np.flatnonzero((pending.time >= 0) & (pending.time < end))
@@ -378,8 +391,8 @@ def _new_matters(
     network = np.flatnonzero(found.topic == _NETWORK_CAUSE)
     ready[network] = _trace(facts, today, exposure, entities[network], matters, network)
     ready = np.where(matters.cause < 0, today.start, ready)
-    speed = np.where(_HURRIES[matters.topic], _SOON, _SLOW)
-    matters.time[:] = _contact_time(today, draws.bits(key, "contact"), speed, ready)
+    lag = _lag(draws.bits(key, "contact"), _speed(matters.topic))
+    matters.time[:] = _contact_time(today, draws.bits(key, "contact"), lag, ready)
     return rows, matters
 
 
@@ -410,16 +423,30 @@ def _trace(
     return matters.cause[rows] + HOUR
 
 
-def _contact_time(today: Calendar, random_bits: Bits, speed: Rows, ready: Rows) -> Rows:
+def _speed(topic: Codes) -> Rows:
+    """Return the row of `_LAGS` of the first contact about some topics."""
+    return np.where(_HURRIES[topic], _SOON, _SLOW)
+
+
+def _lag(random_bits: Bits, speed: Rows) -> Rows:
+    """Return the days from a cause to the contact.
+
+    Args:
+        random_bits: Random bits per contact.
+        speed: Row of `_LAGS` of each.
+    """
+    return _LAGS.sample(draws.bits(random_bits, "lag"), speed).astype(np.int64)
+
+
+def _contact_time(today: Calendar, random_bits: Bits, lag: Rows, ready: Rows) -> Rows:
     """Return when somebody turns to care, not before a moment of this day.
 
     Args:
         today: The day.
         random_bits: Random bits per contact.
-        speed: Row of `_LAGS` of each.
+        lag: Days from the cause to the contact.
         ready: Moment from which on the contact can come, microseconds since 1970.
     """
-    lag = _LAGS.sample(draws.bits(random_bits, "lag"), speed).astype(np.int64)
     hour = _HOURS.sample(draws.bits(random_bits, "hour")).astype(np.int64)
     offset = int(today.clock.offset[12])
     midnight = (ready + offset) // DAY * DAY - offset
@@ -443,8 +470,9 @@ def _come_again(
         return
     matters = contact.select(rows)
     matters.number[:] += 1
-    speed = np.full(len(rows), _AGAIN)
-    matters.time[:] = _contact_time(today, draws.bits(key, "when"), speed, matters.time + 2 * HOUR)
+    when = draws.bits(key, "when")
+    lag = _lag(when, np.full(len(rows), _AGAIN))
+    matters.time[:] = _contact_time(today, when, lag, matters.time + 2 * HOUR)
     # What would come today comes tomorrow: one contact a day.
     matters.time[:] += np.where(matters.time < today.start + DAY, DAY, 0)
     pending.put(rows, matters)
@@ -536,7 +564,7 @@ def _of_bills(today: Calendar, keys: Bits, happened: Happenings) -> _Event:
         _CODE[Topic.PAYMENT],
     )
     chance = _BILL + _SHOCKED * np.minimum(bills.shock, _MOST_SHOCK)
-    return rows, topic, _by_day(today, keys[rows], "bill", (6 * HOUR, 3 * HOUR)), chance, True
+    return rows, topic, _by_day(today, keys[rows], "bill", BILLS), chance, True
 
 
 def _of_terms(today: Calendar, keys: Bits, morning: Morning) -> _Event:
@@ -551,6 +579,112 @@ def _by_day(today: Calendar, keys: Bits, what: str, window: tuple[int, int] = _W
     first, span = window
     second = draws.below(draws.bits(keys, f"{what}/second"), span // SECOND)
     return today.start + today.clock.utc_of_local(first + second * SECOND)[0]
+
+
+_ASKS: Final = {
+    "billing": _CODE[Topic.HIGH_BILL],
+    "roaming": _CODE[Topic.ROAMING_COST],
+    "fraud": _CODE[Topic.SUSPICIOUS_CALLS],
+    "device": _CODE[Topic.DEVICE_FAULT],
+    "network": _NETWORK_CAUSE,
+    "contract": _CODE[Topic.CONTRACT_END],
+}
+"""Topics of `effects.Care`, for whom they fit (`_fitting_topics`)."""
+
+
+def _asked(
+    facts: Facts,
+    today: Calendar,
+    exposure: Exposure,
+    keys: Bits,
+    morning: Morning,
+    happened: Happenings,
+    asked: Asked,
+) -> tuple[Rows, Matters]:
+    """Return the rows of customers in whom layers wake a matter today, and the matters.
+
+    It wakes on one of the days of the time, so that the contact comes on one of them too.
+    """
+    topic = np.array([_ASKS[name] for name in asked.topic.tolist()], dtype=np.int64)
+    speed = _speed(np.minimum(topic, len(TOPICS) - 1))
+    lag = _lag(asked.key, np.where(topic == _NETWORK_CAUSE, _SOON, speed))
+    lag = np.minimum(lag, asked.count - 1)
+    # What wakes in the evening is told on the next day, however soon.
+    kept = np.minimum(np.maximum(lag, 1), asked.count - 1)
+    day = asked.first + draws.below(draws.bits(asked.key, "day"), asked.count - kept)
+    served = (morning.status == ACTIVE) | (morning.status == SUSPENDED)
+    fine = served & facts.customer[happened.entities]
+    chosen = np.flatnonzero((day == today.since_1970) & fine[asked.row])
+    # Of several that touch somebody the first one counts.
+    rows, first = np.unique(asked.row[chosen], return_index=True)
+    chosen = chosen[first]
+    key, entities = asked.key[chosen], happened.entities[rows]
+    bill = _last_bills(facts, today, keys, morning, happened, rows)
+    topic = _fitting_topics(morning, happened, rows, topic[chosen], bill)
+    matters = Matters.none(len(rows))
+    matters.topic[:], matters.number[:] = topic, 1
+    ids = EventIds(facts.config.seed, "case_id")
+    matters.case[:] = ids.of(pack(0, today.number, entities, 0))
+    start, end = asked.start[chosen], asked.end[chosen]
+    matters.cause[:] = _own_moments(today, key, start, end)
+    of_bill = np.isin(topic, _OF_BILLS) & (bill >= 0)
+    matters.cause[of_bill] = bill[of_bill]
+    matters.cause[topic == _CODE[Topic.QUESTION]] = -1
+    ready = np.maximum(np.where(matters.cause < 0, start, matters.cause + _QUICKEST), today.start)
+    network = np.flatnonzero(topic == _NETWORK_CAUSE)
+    ready[network] = _trace(facts, today, exposure, entities[network], matters, network)
+    matters.time[:] = _contact_time(today, key, lag[chosen], np.maximum(ready, start))
+    return rows, matters
+
+
+_OF_BILLS: Final = (_CODE[Topic.HIGH_BILL], _CODE[Topic.ROAMING_COST])
+
+
+def _fitting_topics(
+    morning: Morning, happened: Happenings, rows: Rows, topic: Rows, bill: Rows
+) -> Rows:
+    """Return what customers whom layers make turn to care can truly speak of.
+
+    Without a bill it is a payment, without a minimum term or bad service on the day a question.
+    """
+    unbilled = (topic == _CODE[Topic.HIGH_BILL]) & (bill < 0)
+    free = (topic == _CODE[Topic.CONTRACT_END]) & (morning.contract_end[rows] < 0)
+    well = (topic == _NETWORK_CAUSE) & (happened.exposure[rows] <= 0.0)
+    topic = np.where(unbilled, _CODE[Topic.PAYMENT], topic)
+    return np.where(free | well, _CODE[Topic.QUESTION], topic)
+
+
+def _last_bills(
+    facts: Facts,
+    today: Calendar,
+    keys: Bits,
+    morning: Morning,
+    happened: Happenings,
+    rows: Rows,
+) -> Rows:
+    """Return when the last bill came to some customers, microseconds since 1970; -1 for none."""
+    config = facts.config
+    date = bill_date(config, today.date.replace(day=1))
+    since = today.since_1970 - (date - dt.date(1970, 1, 1)).days
+    had = (morning.tenure[rows] > since) & ~facts.tariff.prepaid[morning.plan[rows]]
+    if date < config.epoch:
+        had[:] = False
+    of_day, then = keys[rows], today
+    if date != today.day:
+        then = Calendar.of(config, date)
+        stream = draws.stream(config.seed, "customers", then.number)
+        of_day = draws.keys(stream, happened.entities[rows])
+    return np.where(had, _by_day(then, of_day, "bill", BILLS), -1)
+
+
+def _own_moments(today: Calendar, key: Bits, start: Rows, end: Rows) -> Rows:
+    """Return a moment of the day for each cause, by day and not before a time begins."""
+    cause = _by_day(today, key, "own")
+    early = np.flatnonzero(cause < start)
+    left = np.minimum(end[early], today.start + DAY) - start[early]
+    second = draws.below(draws.bits(key[early], "moment"), np.maximum(left // SECOND, 1))
+    cause[early] = start[early] + second * SECOND
+    return cause
 
 
 def _of_themselves(
@@ -568,7 +702,7 @@ def _of_themselves(
     entities = happened.entities
     talk = facts.talk[entities]
     complains = talk * facts.voice[entities]
-    felt = happened.exposure / (1.0 + happened.exposure / _HALF_FELT) * facts.sense[entities]
+    felt = happened.exposure / (1.0 + happened.exposure / _HALF_SAID) * facts.sense[entities]
     bad = np.minimum(_NETWORK * felt, _MOST_LIKELY)
     says_so = _SAYS_SO * facts.config.record_weights.customer_service
     leaving = np.minimum(says_so * happened.hazard, _MOST_LIKELY) * (~morning.asked_to_leave)
@@ -578,7 +712,7 @@ def _of_themselves(
     rows = np.flatnonzero(free & (drawn < most))
     who, plan = entities[rows], morning.plan[rows]
     prepaid = facts.tariff.prepaid[plan]
-    full = facts.tariff.fullness(plan, facts.use(who)) > _NEARLY
+    full = facts.tariff.fullness(plan, facts.use(who)) > NEARLY_USED
     chances = np.stack(
         [
             complains[rows] * bad[rows],

@@ -1,8 +1,9 @@
 """Subscribers from day to day: satisfaction, money, life of the subscription, contacts with care.
 
-Belongs here: the state of subscribers on a UTC day, how it follows from that of the day before,
-and what generators ask of it. Does not belong here: the single mechanisms (`exposure`, `spending`,
-`lifecycle`, `contacts`), records.
+Belongs here: the state of subscribers on a UTC day, and how it follows from that of the day before.
+Does not belong here: the single mechanisms (`exposure`, `spending`, `lifecycle`, `contacts`), what
+scenario layers do to them (`story_customers`), its columns (`customer_columns`), what records ask
+of it (`customers_day`).
 
 A day decides in this order: what the network does to each customer, what each is likely to do by
 how things stood in the morning, bills, changes of life, contacts, and what is left in the evening.
@@ -10,7 +11,7 @@ So exposure comes before complaints, and both come before leaving.
 """
 
 import datetime as dt
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 import numpy as np
@@ -19,9 +20,9 @@ import polars as pl
 
 from telco_pipeline.behaviour.absences import Trips
 from telco_pipeline.behaviour.population import VISITOR
-from telco_pipeline.contracts.codes import LifeChange, LifeStatus, Reason, Topic
+from telco_pipeline.behaviour.presence import Placed
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import DAY, SECOND, day_start
+from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.lake import CodedText
 from telco_pipeline.settings import WorldConfig
@@ -34,6 +35,24 @@ from telco_pipeline.state.contacts import (
     Matters,
     Outcome,
     contacts,
+)
+from telco_pipeline.state.customer_columns import (
+    CHANGES,
+    CONTACT,
+    PENDING,
+    REASONS,
+    STATUSES,
+    Column,
+    Texts,
+    codes_of,
+    dates,
+    matter_columns,
+    matters_of,
+    moments,
+    null_where,
+    or_none,
+    positions,
+    rows_of,
 )
 from telco_pipeline.state.exposure import Exposure
 from telco_pipeline.state.lifecycle import (
@@ -55,6 +74,7 @@ from telco_pipeline.state.lifecycle import (
 from telco_pipeline.state.network import NetworkDay
 from telco_pipeline.state.registry import NO_TERM, Facts
 from telco_pipeline.state.spending import Bills, bills, in_cents, lifetime_value, week_trips
+from telco_pipeline.state.story_customers import Imposed, StoryToday, imposed
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -62,13 +82,6 @@ Flags = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int8]
 Days = npt.NDArray[np.int32]
 Plans = npt.NDArray[np.int32]
-Column = pl.Series | CodedText
-
-_STATUS: Final = [str(status) for status in LifeStatus]
-_CHANGES: Final = [str(change) for change in LifeChange]
-_REASONS: Final = [str(reason) for reason in Reason]
-_TOPICS: Final = [str(topic) for topic in Topic]
-_MOMENT: Final = pl.Datetime("us", "UTC")
 
 # Satisfaction. Losses count 2.25 times as much as gains (Tversky and Kahneman 1992); more of the
 # same counts less and less; what one is used to counts little. The rates are ours.
@@ -104,19 +117,32 @@ class Today:
         calendar: Its calendar.
         exposure: Bad service by cell.
         identity: Changes of identity.
+        placed: Where scenario layers put SIMs around the day; on days of bills, since the first of
+            the month that they are for.
+        story: What they do to subscribers; None without any that does.
     """
 
     calendar: Calendar
     exposure: Exposure
     identity: IdentityDay
+    placed: Placed
+    story: StoryToday | None
 
     @classmethod
     def of(
-        cls, config: WorldConfig, date: dt.date, network: NetworkDay, identity: IdentityDay
+        cls,
+        config: WorldConfig,
+        date: dt.date,
+        network: NetworkDay,
+        identity: IdentityDay,
+        placed: Placed | None = None,
+        story: StoryToday | None = None,
     ) -> Self:
-        """Prepare a day."""
+        """Prepare a day; `placed` is nowhere by default."""
         calendar = Calendar.of(config, date)
-        return cls(calendar, Exposure.of(config, network, calendar.clock), identity)
+        exposure = Exposure.of(config, network, calendar.clock)
+        placed = Placed.none() if placed is None else placed
+        return cls(calendar, exposure, identity, placed, story)
 
 
 @dataclass(frozen=True)
@@ -134,6 +160,8 @@ class State:
         change, change_time, new_plan: What changes, -1 for nothing; microseconds since 1970.
         contact: Contact of the day.
         pending: Matter that waits for a later day.
+        episode: Code of the stage with a trigger that began last, -1 for none.
+        episode_start: When it began, microseconds since 1970, -1 for none.
     """
 
     status: Codes
@@ -156,6 +184,8 @@ class State:
     new_plan: Plans
     contact: Matters
     pending: Matters
+    episode: Rows
+    episode_start: Rows
 
     def __len__(self) -> int:
         """Return the number of subscribers."""
@@ -193,6 +223,8 @@ class State:
             new_plan=np.full(size, -1, dtype=np.int32),
             contact=Matters.none(size),
             pending=Matters.none(size),
+            episode=np.full(size, -1, dtype=np.int64),
+            episode_start=np.full(size, -1, dtype=np.int64),
         )
 
     def followed_by(self, others: "State") -> "State":
@@ -248,11 +280,15 @@ class State:
         calendar, morning = today.calendar, before.morning(facts, entities)
         stream = draws.stream(facts.config.seed, "customers", calendar.number)
         keys = draws.keys(stream, entities)
-        away = week_trips(facts.config, facts.population, calendar.number, entities)
+        away = week_trips(facts.config, facts.population, calendar.number, entities, today.placed)
         exposure = _exposure(facts, today, entities, morning, away)
-        hazards = hazard(facts, calendar, entities, morning)
-        decided = decide(facts, calendar, entities, keys, morning, hazards)
-        billed, due = _bills(facts, calendar, entities, morning)
+        layers = Imposed(before.episode, before.episode_start)
+        if today.story is not None:
+            begun = (before.episode, before.episode_start)
+            layers = imposed(today.story, calendar, entities, morning, begun)
+        hazards = hazard(facts, calendar, entities, morning, layers.pressure)
+        decided = decide(facts, calendar, entities, keys, morning, hazards, layers.pushes)
+        billed, due = _bills(facts, today, entities, morning, layers)
         happened = Happenings(
             entities=entities,
             exposure=exposure,
@@ -263,6 +299,7 @@ class State:
             trips=away,
             billed=billed,
             bills=due,
+            asked=layers.asked,
         )
         care = contacts(facts, calendar, today.exposure, keys, morning, before.pending, happened)
         shock, usual = _after_bills(morning, billed, due)
@@ -274,13 +311,16 @@ class State:
             morning.expected_spend,
             hazards * lifecycle.DAYS_A_MONTH,
         )
+        satisfaction = _satisfaction(
+            facts, entities, morning, exposure, shock, decided, care, layers.content
+        )
         return cls(
             status=morning.status,
             days_in_status=morning.days_in_status,
             tenure=morning.tenure,
             plan=morning.plan,
             days_to_end=np.maximum(morning.contract_end - calendar.since_1970, -1),
-            satisfaction=_satisfaction(facts, entities, morning, exposure, shock, decided, care),
+            satisfaction=satisfaction,
             exposure=exposure,
             exposure_level=level,
             price_shock=shock,
@@ -295,6 +335,8 @@ class State:
             new_plan=decided.new_plan,
             contact=care.contact,
             pending=care.pending,
+            episode=layers.episode,
+            episode_start=layers.episode_start,
         )
 
     def columns(self, subscriber_id: Rows, texts: "Texts") -> dict[str, Column]:
@@ -309,7 +351,7 @@ class State:
         reason = np.where(called, REASON_OF_TOPIC[topic], -1)
         return {
             "subscriber_id": pl.Series(subscriber_id),
-            "status": _codes(_STATUS, self.status),
+            "status": codes_of(STATUSES, self.status),
             "tenure_days": pl.Series(self.tenure),
             "plan_id": CodedText.of(texts.plan_id, self.plan),
             "satisfaction": pl.Series(self.satisfaction),
@@ -317,21 +359,23 @@ class State:
             "exposure_level": pl.Series(self.exposure_level),
             "price_shock": pl.Series(self.price_shock),
             "open_cases": pl.Series(self.open_cases),
-            "days_to_contract_end": _null_where(self.days_to_end < 0, self.days_to_end),
+            "days_to_contract_end": null_where(self.days_to_end < 0, self.days_to_end),
             "churn_hazard": pl.Series(self.hazard),
             "expected_spend": pl.Series(self.expected_spend),
             "lifetime_value": pl.Series(self.lifetime_value),
-            "change": _codes(_CHANGES, self.change),
-            "change_time": _moments(self.change_time),
+            "change": codes_of(CHANGES, self.change),
+            "change_time": moments(self.change_time),
             "new_plan_id": CodedText.of(texts.plan_id, self.new_plan, self.new_plan < 0),
-            "contact_time": _moments(self.contact.time),
-            "contact_reason": _codes(_REASONS, reason),
-            **_matter_columns(_CONTACT, self.contact, texts),
+            "contact_time": moments(self.contact.time),
+            "contact_reason": codes_of(REASONS, reason),
+            **matter_columns(CONTACT, self.contact, texts),
             "days_in_status": pl.Series(self.days_in_status),
-            "contract_end": _dates(self.contract_end),
+            "contract_end": dates(self.contract_end),
             "usual_spend": pl.Series(self.usual_spend),
-            "pending_time": _moments(self.pending.time),
-            **_matter_columns(_PENDING, self.pending, texts),
+            "pending_time": moments(self.pending.time),
+            **matter_columns(PENDING, self.pending, texts),
+            "episode": null_where(self.episode < 0, self.episode),
+            "episode_start": moments(self.episode_start),
         }
 
     @classmethod
@@ -344,26 +388,28 @@ class State:
         """
         # Nothing that the next day needs is left out; arrays are copied, as steps may change them.
         return cls(
-            status=_positions(frame["status"], _STATUS),
+            status=positions(frame["status"], STATUSES),
             days_in_status=frame["days_in_status"].to_numpy(writable=True),
             tenure=frame["tenure_days"].to_numpy(writable=True),
-            plan=_rows_of(frame["plan_id"], texts.plan_id),
-            days_to_end=_or_none(frame["days_to_contract_end"]),
+            plan=rows_of(frame["plan_id"], texts.plan_id),
+            days_to_end=or_none(frame["days_to_contract_end"]),
             satisfaction=frame["satisfaction"].to_numpy(writable=True),
             exposure=frame["exposure"].to_numpy(writable=True),
             exposure_level=frame["exposure_level"].to_numpy(writable=True),
             price_shock=frame["price_shock"].to_numpy(writable=True),
             open_cases=frame["open_cases"].to_numpy(writable=True),
-            contract_end=_or_none(frame["contract_end"].cast(pl.Int32)),
+            contract_end=or_none(frame["contract_end"].cast(pl.Int32)),
             usual_spend=frame["usual_spend"].to_numpy(writable=True),
             hazard=frame["churn_hazard"].to_numpy(writable=True),
             expected_spend=frame["expected_spend"].to_numpy(writable=True),
             lifetime_value=frame["lifetime_value"].to_numpy(writable=True),
-            change=_positions(frame["change"], _CHANGES),
-            change_time=_or_none(frame["change_time"].cast(pl.Int64)),
-            new_plan=_rows_of(frame["new_plan_id"], texts.plan_id),
-            contact=_matters(frame, "contact_time", _CONTACT, texts),
-            pending=_matters(frame, "pending_time", _PENDING, texts),
+            change=positions(frame["change"], CHANGES),
+            change_time=or_none(frame["change_time"].cast(pl.Int64)),
+            new_plan=rows_of(frame["new_plan_id"], texts.plan_id),
+            contact=matters_of(frame, "contact_time", CONTACT, texts),
+            pending=matters_of(frame, "pending_time", PENDING, texts),
+            episode=or_none(frame["episode"]),
+            episode_start=or_none(frame["episode_start"].cast(pl.Int64)),
         )
 
 
@@ -396,9 +442,10 @@ def _exposure(facts: Facts, today: Today, entities: Rows, morning: Morning, away
 
 
 def _bills(
-    facts: Facts, calendar: Calendar, entities: Rows, morning: Morning
+    facts: Facts, today: Today, entities: Rows, morning: Morning, layers: Imposed
 ) -> tuple[Rows, Bills]:
     """Return the rows that get a bill today, and the bills."""
+    calendar = today.calendar
     rows = np.zeros(0, dtype=np.int64)
     if calendar.bill_day:
         served = (morning.status == ACTIVE) | (morning.status == SUSPENDED)
@@ -412,6 +459,8 @@ def _bills(
         entities[rows],
         morning.plan[rows],
         morning.usual_spend[rows],
+        today.placed,
+        layers.surprise and layers.surprise.select(rows),
     )
     return rows, found
 
@@ -443,8 +492,12 @@ def _satisfaction(
     shock: Floats,
     decided: Decisions,
     care: Outcome,
+    content: Floats | None,
 ) -> Floats:
-    """Return the satisfaction in the evening, four decimals; only customers' changes."""
+    """Return the satisfaction in the evening, four decimals; only customers' changes.
+
+    `content` is what scenario layers add to it.
+    """
     set_point = facts.population.satisfaction[entities]
     sense, now = facts.sense[entities], morning.satisfaction
     better = morning.exposure_level - exposure
@@ -465,6 +518,8 @@ def _satisfaction(
     after[changers] += _BETTER_PLAN * cheaper
     back = decided.change == WIN_BACK
     after = np.where(back, np.maximum(now, set_point) + _WIN_BACK, after)
+    if content is not None:
+        after += content
     served = (morning.status == ACTIVE) | (morning.status == SUSPENDED) | back
     changes = served & facts.customer[entities]
     return np.where(changes, np.rint(np.clip(after, _LEAST, _BEST) * 1e4) / 1e4, now)
@@ -480,255 +535,3 @@ def _open_cases(
     count[quiet[settled]] = 0
     ended = (decided.change >= 0) & ENDS[decided.change]
     return np.where(care.solved | ended, 0, np.minimum(count, 99)).astype(np.int16)
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Texts behind row numbers.
-
-    Attributes:
-        plan_id: Keys of the plans.
-        cell_id: Keys of the cells.
-    """
-
-    plan_id: pl.Series
-    cell_id: pl.Series
-
-
-_CONTACT: Final = (
-    "contact_topic", "contact_number", "case_id", "cause_fault_id", "cause_cell_id", "cause_time",
-)  # fmt: skip
-_PENDING: Final = (
-    "pending_topic", "pending_number", "pending_case_id", "pending_fault_id", "pending_cell_id",
-    "pending_cause_time",
-)  # fmt: skip
-"""Columns of a matter: topic, number, case, fault, cell, moment of the cause."""
-
-
-def _matter_columns(names: tuple[str, ...], matters: Matters, texts: Texts) -> dict[str, Column]:
-    columns = (
-        _codes(_TOPICS, matters.topic),
-        _null_where(matters.number < 0, matters.number),
-        _null_where(matters.case < 0, matters.case),
-        _null_where(matters.fault < 0, matters.fault),
-        CodedText.of(texts.cell_id, matters.cell, matters.cell < 0),
-        _moments(matters.cause),
-    )
-    return dict(zip(names, columns, strict=True))
-
-
-def _matters(frame: pl.DataFrame, time: str, names: tuple[str, ...], texts: Texts) -> Matters:
-    topic, number, case, fault, cell, cause = names
-    return Matters(
-        time=_or_none(frame[time].cast(pl.Int64)),
-        topic=_positions(frame[topic], _TOPICS),
-        number=_or_none(frame[number]),
-        case=_or_none(frame[case]),
-        fault=_or_none(frame[fault]),
-        cell=_rows_of(frame[cell], texts.cell_id),
-        cause=_or_none(frame[cause].cast(pl.Int64)),
-    )
-
-
-def _null_where(missing: Flags, values: npt.NDArray) -> pl.Series:
-    return pl.Series(values).set(pl.Series(missing), None)
-
-
-def _moments(times: Rows) -> pl.Series:
-    """Return moments from microseconds since 1970; null for -1."""
-    return _null_where(times < 0, times).cast(_MOMENT)
-
-
-def _dates(days: Days) -> pl.Series:
-    """Return dates from days since 1970; null for none."""
-    return _null_where(days < 0, days).cast(pl.Date)
-
-
-def _codes(names: list[str], positions: npt.NDArray[np.integer]) -> pl.Series:
-    """Return an enumeration from positions in `names`; null for -1."""
-    few = _null_where(positions < 0, np.maximum(positions, 0).astype(np.uint8))
-    return few.cat.to(pl.Enum(names))
-
-
-def _or_none(values: pl.Series) -> npt.NDArray:
-    """Return numbers with -1 for null."""
-    return values.fill_null(-1).to_numpy(writable=True)
-
-
-def _positions(codes: pl.Series, names: list[str]) -> Codes:
-    """Return the positions in `names` of texts or values of an enumeration, -1 for null."""
-    # A file may hold texts with a dictionary of its own, in another order.
-    codes = codes.cast(pl.Enum(names))
-    return codes.to_physical().cast(pl.Int8).fill_null(-1).to_numpy(writable=True)
-
-
-def _rows_of(values: pl.Series, keys: pl.Series) -> npt.NDArray[np.int32]:
-    """Return the row in `keys` of each value, -1 for null."""
-    values = values.cast(pl.String)
-    known = values.drop_nulls().unique()
-    rows = np.full(len(values), -1, dtype=np.int32)
-    if not len(known):
-        return rows
-    index = pl.DataFrame({"key": keys, "row": np.arange(len(keys), dtype=np.int32)})
-    index = index.filter(pl.col("key").is_in(known.implode()))
-    found = pl.DataFrame({"key": values}).join(index, on="key", how="left", maintain_order="left")
-    return found["row"].fill_null(-1).to_numpy(writable=True)
-
-
-@dataclass(frozen=True)
-class Contacts:
-    """Contacts with care of one UTC day, by entity.
-
-    Attributes:
-        entity: Who, rising.
-        time: Microseconds of the day.
-        reason: Position in `Reason`.
-        topic: Position in `Topic`.
-        number: Which contact about the matter, 1 the first.
-        case: The matter.
-        fault_id: Fault behind it, -1 none.
-        cell: Row of the cell in which it was met, -1 none.
-        cause_time: Moment of the cause, microseconds since 1970, -1 none.
-    """
-
-    entity: Rows
-    time: Rows
-    reason: Codes
-    topic: Codes
-    number: npt.NDArray[np.int16]
-    case: Rows
-    fault_id: Rows
-    cell: npt.NDArray[np.int32]
-    cause_time: Rows
-
-    def __len__(self) -> int:
-        """Return the number of contacts."""
-        return len(self.entity)
-
-
-# After which changes a subscription is active.
-_GOES_ON: Final = lifecycle.AFTER == ACTIVE
-
-
-@dataclass(frozen=True)
-class CustomersDay:
-    """Subscribers on one UTC day, as generators ask for them; arrays by entity number.
-
-    Attributes:
-        status: Position in `LifeStatus` at the start of the day.
-        change: Position in `LifeChange`, -1 for none.
-        change_time: When, in microseconds of the day; -1 for none.
-        plan: Row of the plan at the start of the day.
-        new_plan: Row of the plan from the change on, -1 where it stays.
-        satisfaction: At the end of the day.
-        contacts: Contacts with care.
-    """
-
-    status: Codes
-    change: Codes
-    change_time: Rows
-    plan: Plans
-    new_plan: Plans
-    satisfaction: npt.NDArray[np.float32]
-    contacts: Contacts
-
-    COLUMNS = (
-        "status",
-        "plan_id",
-        "satisfaction",
-        "change",
-        "change_time",
-        "new_plan_id",
-        "contact_time",
-        "contact_reason",
-        *_CONTACT,
-    )
-    """Columns of `subscriber_state` that `read` needs."""
-
-    @classmethod
-    def read(
-        cls, frame: pl.DataFrame, date: dt.date, plan_id: pl.Series, cell_id: pl.Series
-    ) -> Self:
-        """Read a day from all rows of its `subscriber_state`, in the order of the entities.
-
-        Args:
-            frame: The rows, with `COLUMNS` at least.
-            date: The day.
-            plan_id: Keys of the plans.
-            cell_id: Keys of the cells.
-        """
-        start = day_start(date)
-        time = _or_none(frame["change_time"].cast(pl.Int64))
-        called = np.flatnonzero(frame["contact_time"].is_not_null().to_numpy())
-        some = frame.select("contact_time", "contact_reason", *_CONTACT)[called]
-        matters = _matters(some, "contact_time", _CONTACT, Texts(plan_id, cell_id))
-        return cls(
-            status=_positions(frame["status"], _STATUS),
-            change=_positions(frame["change"], _CHANGES),
-            change_time=np.where(time < 0, -1, time - start),
-            plan=_rows_of(frame["plan_id"], plan_id),
-            new_plan=_rows_of(frame["new_plan_id"], plan_id),
-            satisfaction=frame["satisfaction"].to_numpy().astype(np.float32),
-            contacts=Contacts(
-                entity=called,
-                time=matters.time - start,
-                reason=_positions(some["contact_reason"], _REASONS),
-                topic=matters.topic,
-                number=matters.number,
-                case=matters.case,
-                fault_id=matters.fault,
-                cell=matters.cell,
-                cause_time=matters.cause,
-            ),
-        )
-
-    def status_at(self, entity: npt.NDArray[np.integer], time: Rows) -> Codes:
-        """Return the status of each subscription at a time: position in `LifeStatus`.
-
-        Args:
-            entity: Entity numbers.
-            time: Microseconds of the day; before it as at its start, beyond it as at its end.
-        """
-        found = self.status[entity]
-        change = self.change[entity]
-        done = np.flatnonzero(change >= 0)
-        done = done[time[done] >= self.change_time[entity[done]]]
-        found[done] = lifecycle.AFTER[change[done]]
-        return found
-
-    def padded(self, size: int) -> Self:
-        """Return the same for so many subscribers: those behind have not joined yet."""
-        more = size - len(self.status)
-        if more <= 0:
-            return self
-        behind = {"status": PROSPECT, "change": -1, "change_time": -1, "plan": 0, "new_plan": -1}
-        behind["satisfaction"] = 0
-        longer = {
-            name: np.concatenate(
-                [(old := getattr(self, name)), np.full(more, value, dtype=old.dtype)]
-            )
-            for name, value in behind.items()
-        }
-        return replace(self, **longer)
-
-    def is_customer(self, entity: npt.NDArray[np.integer], time: Rows) -> Flags:
-        """Return who has a subscription at a time, suspended ones too (see `status_at`)."""
-        status = self.status_at(entity, time)
-        return (status == ACTIVE) | (status == SUSPENDED)
-
-    def leavers(self, entities: Rows) -> tuple[Rows, Rows]:
-        """Return which of some subscribers end being served on the day, and when."""
-        change = self.change[entities]
-        leaving = entities[(change >= 0) & ~_GOES_ON[change]]
-        leaving = leaving[self.status[leaving] == ACTIVE]
-        return leaving, self.change_time[leaving]
-
-    def in_service(self, entity: npt.NDArray[np.integer], time: Rows) -> Flags:
-        """Return whose subscription is active at a time (arguments: `status_at`)."""
-        return self.status_at(entity, time) == ACTIVE
-
-    def plan_at(self, entity: npt.NDArray[np.integer], time: Rows) -> Plans:
-        """Return the row of the plan of each subscription at a time (arguments: `status_at`)."""
-        new = self.new_plan[entity]
-        changed = (new >= 0) & (time >= self.change_time[entity])
-        return np.where(changed, new, self.plan[entity])

@@ -7,9 +7,14 @@ People of one persona, working or not, spread their day over home, work and else
 demand of a cell is a product of two small tables: how active those are who live or work at it, and
 how much of the activity of an hour they have there. *Elsewhere* is the neighbourhood of home and
 work: shops, roads, friends. All sums are of whole numbers, so they are the same on any processor.
+
+Where scenario layers move subscribers or make them do more or less (`crowd`), the load of each of
+them is taken from the cells where he lives and works (what he has elsewhere from both alike, as its
+neighbourhood is his own) and brought to where he is: no other cell feels it.
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -21,7 +26,9 @@ from telco_pipeline.behaviour.rhythm import day_rhythm
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DayClock, day_number
 from telco_pipeline.engine.tables import QuantileTable
+from telco_pipeline.scenarios.story import StoryDay
 from telco_pipeline.settings import WorldConfig
+from telco_pipeline.state.crowd import Crowd, crowds
 from telco_pipeline.state.plant import Floats, Plant, Rows
 
 # Bytes of a mean session, as the records have them (10.9 GB a month of a human SIM; machines send
@@ -34,6 +41,8 @@ _RATE_OF_A_USER: Final = 900.0
 # Whole units in which activity is summed: a hundredth of a session a day, 1e-5 of a day.
 _ACTIVITY_UNIT: Final = 100
 _SHARE_UNIT: Final = 100_000
+# The same of the load of single subscribers: 1e-4 kbit/s.
+_CROWD_UNIT: Final = 10_000
 
 # Share of the activity that people have at work and elsewhere, by local hour; the rest is at home.
 # Working days of who works; and the days of all others (time-use surveys, order of magnitude: Jeugd
@@ -71,6 +80,7 @@ class Demand:
 
     Attributes:
         plant: The network.
+        population: The subscribers.
         persona: Persona of each group of people.
         works: Whether the group works.
         bytes: Bytes of a session of each group.
@@ -79,6 +89,7 @@ class Demand:
     """
 
     plant: Plant
+    population: Population
     persona: Rows
     works: npt.NDArray[np.bool_]
     bytes: Rows
@@ -111,6 +122,7 @@ class Demand:
         machine = np.repeat([persona.kind == "machine" for persona in personas], 2)
         made = cls(
             plant=plant,
+            population=population,
             persona=np.arange(groups) // 2,
             works=np.arange(groups) % 2 == 1,
             bytes=np.where(machine, _REPORT_BYTES, _SESSION_BYTES),
@@ -121,17 +133,20 @@ class Demand:
         )
         return made._dimensioned()
 
-    def offered(self, date: dt.date) -> Floats:
+    def offered(self, date: dt.date, story: StoryDay | None = None) -> Floats:
         """Return the traffic that each cell is offered in each UTC hour, in kbit/s.
 
         Args:
             date: UTC day.
+            story: What scenario layers do on it; None for nothing.
 
         Returns:
             Shape (cells, 24).
         """
         config = self.plant.config
         usual = self._usual(date) * (config.joined_by(date) / config.subscribers)
+        if story is not None and story.of("presence", "roaming", "usage"):
+            usual = np.maximum(usual + self._moved(story), 0.0)
         seed, number = self.plant.config.seed, day_number(date)
         cells = np.arange(len(usual))
         area = self.plant.cells["tac"].to_numpy().astype(np.int64) % 1000
@@ -160,6 +175,46 @@ class Demand:
         unit = 500.0 / _ACTIVITY_UNIT / _SHARE_UNIT
         return total.astype(np.float64) * (unit * _KBIT_PER_BYTE_AND_HOUR)
 
+    def _moved(self, story: StoryDay) -> Floats:
+        """Return what layers bring to each cell in each UTC hour, less what they take, in kbit/s.
+
+        Whole units are summed, so that the sums are the same in any order.
+        """
+        total = np.zeros((len(self.home), 24), dtype=np.int64)
+        shares = _whereabouts(self.plant.config, story.date)
+        activity = self._activity(story.date)
+        joined = self.plant.config.joined_by(story.date)
+        for crowd in crowds(story, joined, self.population.kind):
+            for cell, load in self._loads(crowd, activity, shares):
+                _add(total, cell, np.rint(load * _CROWD_UNIT).astype(np.int64))
+        return total.astype(np.float64) / _CROWD_UNIT
+
+    def _loads(
+        self, crowd: Crowd, activity: Floats, shares: tuple[Floats, Floats, Floats]
+    ) -> Iterator[tuple[Rows, Floats]]:
+        """Yield cells and what a crowd adds to them in each hour, in kbit/s, shape (cells, 24).
+
+        Args:
+            crowd: The subscribers.
+            activity: Part of a day's sessions in each hour, by group.
+            shares: Parts at home, at work and elsewhere of who does not work and who does.
+        """
+        people, who = self.population, crowd.entity
+        persona = people.persona[who].astype(np.int64)
+        works = people.work[who] >= 0
+        group = persona * 2 + works
+        sessions = np.array([one.sessions for one in self.plant.config.personas.values()])
+        bytes_a_day = np.round(sessions[persona] * people.level[who], 2) * self.bytes[group]
+        load = activity[group] * (bytes_a_day * _KBIT_PER_BYTE_AND_HOUR)[:, None]
+        home, work, away = (share[works.astype(np.int64)] for share in shares)
+        change = load * (crowd.usual - 1.0)
+        part = np.where(works, 0.5, 1.0)[:, None]
+        yield people.home[who].astype(np.int64), change * (home + away * part)
+        at_work = np.flatnonzero(works)
+        there = (work + away * part)[at_work]
+        yield people.work[who[at_work]].astype(np.int64), change[at_work] * there
+        yield crowd.cell, load[crowd.visitor] * crowd.there
+
     def _activity(self, date: dt.date) -> Floats:
         """Return the part of a day's sessions in each UTC hour, by group."""
         rhythm = day_rhythm(self.plant.config, "data", date)
@@ -186,6 +241,16 @@ def _summed(
     found = np.zeros(cells * groups, dtype=np.int64)
     np.add.at(found, cell.astype(np.int64) * groups + group, activity)
     return found.reshape(cells, groups)
+
+
+def _add(total: Rows, cell: Rows, values: Rows) -> None:
+    """Add rows of values to those of their cells."""
+    if not len(cell):
+        return
+    order = np.argsort(cell, kind="stable")
+    ordered = cell[order]
+    first = np.flatnonzero(np.diff(ordered, prepend=-1))
+    total[ordered[first]] += np.add.reduceat(values[order], first, axis=0)
 
 
 def _near(plant: Plant, mass: Rows) -> Rows:

@@ -4,11 +4,13 @@ Belongs here: the faults that touch a day, and what suffers from each. Does not 
 often things break (`hazards`), what hangs on what (`hanging`), what becomes of a cell (`network`).
 
 The faults of a day are a pure function of the world and the date: those that begin on it and on
-the `LONGEST` days before, and are not over when it begins.
+the `LONGEST` days before, and are not over when it begins. Those that scenario layers bring are
+found through their incidents, however long they last.
 """
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -17,9 +19,12 @@ import numpy.typing as npt
 from telco_pipeline.contracts.codes import FaultKind
 from telco_pipeline.engine.calendar import DAY, day_start, days
 from telco_pipeline.engine.identifiers import EventIds
+from telco_pipeline.scenarios.story import Story
+from telco_pipeline.state.factors import Factors
 from telco_pipeline.state.hanging import DATA, SIGNALLING, VOICE, Hanging
 from telco_pipeline.state.hazards import FAULT_KINDS, LONGEST, Columns, Floats, beginning
 from telco_pipeline.state.plant import Plant, Rows
+from telco_pipeline.state.story_faults import brought, open_days
 
 _TYPES = {
     "number": np.int64,
@@ -91,33 +96,56 @@ class Faults:
         return self.kind == FAULT_KINDS.index(kind)
 
 
-def faults_beginning(plant: Plant, date: dt.date) -> Faults:
-    """Return the faults and works that begin on a UTC day."""
-    return Faults.of(plant.config.seed, beginning(plant, Hanging.of(plant), date))
+def faults_beginning(plant: Plant, date: dt.date, story: Story | None = None) -> Faults:
+    """Return the faults and works that begin on a UTC day.
+
+    Args:
+        plant: The network.
+        date: The day.
+        story: What scenario layers do; None for nothing.
+    """
+    batches = list(_begun(plant, date, story or None))
+    if story and date >= plant.config.epoch:
+        batches += brought(plant, story, date)
+    return Faults.of(plant.config.seed, batches)
 
 
-def faults_on(plant: Plant, date: dt.date) -> Faults:
+def faults_on(plant: Plant, date: dt.date, story: Story | None = None) -> Faults:
     """Return the faults and works that touch a UTC day: begun by its end, not over at its start.
 
-    It asks for the faults that begin on the day and the `LONGEST` days before, from the epoch on.
+    It asks for the faults that begin on the day and the `LONGEST` days before, from the epoch on,
+    and for those of layers on whichever days they begin (arguments: `faults_beginning`).
     """
-    hanging, first = Hanging.of(plant), date - dt.timedelta(days=LONGEST)
+    first = date - dt.timedelta(days=LONGEST)
     batches = [
-        batch for day in days(first, LONGEST + 1) for batch in beginning(plant, hanging, day)
+        batch for day in days(first, LONGEST + 1) for batch in _begun(plant, day, story or None)
     ]
+    if story and date >= plant.config.epoch:
+        for day in open_days(plant, story, date):
+            batches += brought(plant, story, day)
     faults = Faults.of(plant.config.seed, batches)
     start = day_start(date)
     return faults.select((faults.end > start) & (faults.start < start + DAY))
 
 
+# A day is asked for by itself and by all that look back to it. `Faults.of` copies what it takes.
+@lru_cache(maxsize=4 * (LONGEST + 1))
+def _begun(plant: Plant, date: dt.date, story: Story | None) -> tuple[Columns, ...]:
+    """Return what begins of itself on a day, as often as the layers let it."""
+    hanging, factors = Hanging.of(plant), None
+    if story and story.on(date).of("hazard"):
+        factors = Factors(hanging, story.on(date))
+    return tuple(beginning(plant, hanging, date, factors))
+
+
 def cells_hit(plant: Plant, faults: Faults) -> tuple[Rows, Rows]:
-    """Return which cells lose capacity by which fault: pairs of rows, in order.
+    """Return which cells lose capacity or procedures by which fault: pairs of rows, in order.
 
     A power cut hits all sites of the feeder of its router, none while the batteries last. Faults of
     the core hit no cell here.
     """
     row, cell = cells_under(Hanging.of(plant), faults)
-    suffers = (faults.capacity < 1.0) & (faults.impact < faults.end)
+    suffers = ((faults.capacity < 1.0) | (faults.failure > 0.0)) & (faults.impact < faults.end)
     chosen = suffers[row]
     return row[chosen], cell[chosen]
 

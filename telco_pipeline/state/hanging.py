@@ -5,6 +5,7 @@ and by how much its cells suffer (`faults`).
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 import numpy as np
@@ -89,8 +90,9 @@ class Hanging:
     pool: npt.NDArray[np.int64]
 
     @classmethod
+    @lru_cache(maxsize=2)
     def of(cls, plant: Plant) -> Self:
-        """Look through a plant."""
+        """Look through a plant; the last ones are kept, as every day of faults asks."""
         feeder = _feeders(plant)
         first = np.unique(feeder, return_index=True)[1]
         centre = _centres(plant)

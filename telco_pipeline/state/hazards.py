@@ -9,6 +9,12 @@ asks for another. Hardware ages by minimal repair: a repair leaves the unit as o
 rate is a function of age alone (a non-homogeneous Poisson process). At most one fault of a kind
 begins at a unit in a day.
 
+Where a scenario layer says that things break F(t) times as often (`factors`), what would break
+anyway does so still, at its time; where it does not, `_MORE_TRIES` further draws, each with a time
+t of its own, have the chance of the day times F(t) - 1 in all. So what is added lies where F is
+above 1. Where F(t) is below 1, a fault is kept with that chance. Releases come by plan, and no
+factor moves them.
+
 Rates are a month's; their sum is chosen for a cell availability of 99.8 to 99.9 %, and
 docs/network.md does the arithmetic.
 """
@@ -25,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telco_pipeline.contracts.codes import ElementType, FaultKind
+from telco_pipeline.contracts.state import LONGEST_FAULT_DAYS
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import (
     DAY,
@@ -38,6 +45,7 @@ from telco_pipeline.engine.calendar import (
 from telco_pipeline.engine.identifiers import MAX_INDEX, pack
 from telco_pipeline.engine.tables import Choice, QuantileTable
 from telco_pipeline.state import weather
+from telco_pipeline.state.factors import Factors, UnitFactors
 from telco_pipeline.state.hanging import CORE_TYPES, Hanging
 from telco_pipeline.state.plant import Plant, Rows
 
@@ -81,7 +89,7 @@ class Hazard:
         rate: Faults of a unit in 30 days.
         minutes: Median of the time to repair (log-normal).
         sigma: Standard deviation of its logarithm.
-        longest: Longest repair in minutes.
+        longest: Longest repair in minutes, `_CAP` at most.
         outage: Share that puts all out of service; the others leave a part.
         left: Range of the part of the capacity that is left otherwise.
         failure: Range of the additional probability of failures, where anything is left.
@@ -110,13 +118,14 @@ class Hazard:
     hours: str = "even"
 
 
+_CAP: Final = LONGEST_FAULT_DAYS * 24 * 60
 _ALL: Final = (1.0, 1.0)
 _NOTHING: Final = (0.0, 0.0)
 
 # fmt: off
 HAZARDS: Final = (
-    Hazard(1, "station", FaultKind.HARDWARE, _STATIONS, 0.035, 240, 0.8, 4320, 0.60, (0.3, 0.8), (0.01, 0.06), {EQUIPMENT_MALFUNCTION: 6, POWER_SUPPLY_FAILURE: 4}, wear=True, staffed=True),
-    Hazard(2, "carrier", FaultKind.HARDWARE, _CELLS, 0.035, 360, 0.9, 4320, 0.50, (0.3, 0.8), (0.02, 0.10), {TRANSCEIVER_FAILURE: 6, ANTENNA_FAILURE: 4}, wear=True, staffed=True, storm=2.0),
+    Hazard(1, "station", FaultKind.HARDWARE, _STATIONS, 0.035, 240, 0.8, _CAP, 0.60, (0.3, 0.8), (0.01, 0.06), {EQUIPMENT_MALFUNCTION: 6, POWER_SUPPLY_FAILURE: 4}, wear=True, staffed=True),
+    Hazard(2, "carrier", FaultKind.HARDWARE, _CELLS, 0.035, 360, 0.9, _CAP, 0.50, (0.3, 0.8), (0.02, 0.10), {TRANSCEIVER_FAILURE: 6, ANTENNA_FAILURE: 4}, wear=True, staffed=True, storm=2.0),
     Hazard(3, "watchdog", FaultKind.SOFTWARE, _STATIONS, 0.40, 5, 0.4, 20, 1.0, _ALL, _NOTHING, {SOFTWARE_ERROR: 7, OUT_OF_MEMORY: 3}),
     Hazard(6, "mains", FaultKind.POWER, _FEEDERS, 0.12, 50, 1.1, 1440, 1.0, _ALL, _NOTHING, {COMMERCIAL_POWER_FAILURE: 1}, storm=8.0),
     Hazard(7, "backhaul", FaultKind.BACKHAUL, (ElementType.SITE_ROUTER,), 0.055, 120, 1.0, 2880, 0.65, (0.3, 0.7), (0.005, 0.03), {LOSS_OF_SIGNAL: 1}, staffed=True, storm=3.0),
@@ -136,10 +145,10 @@ _BAD_RELEASE = Hazard(5, "bad release", FaultKind.SOFTWARE, _STATIONS, 0.0, 100,
 ALL_HAZARDS: Final = (*HAZARDS, _RELEASE, _BAD_RELEASE)
 """Every kind of fault and work, those that come with a release too."""
 
-LONGEST: Final = 4
-"""Days before a day on which a fault that touches it can have begun."""
-_DEGRADED_FACTOR: Final = 2.0  # what still works waits longer for its repair ...
-_LONGEST_MINUTES: Final = LONGEST * 24 * 60 - 60  # ... but never longer than the look-back
+LONGEST: Final = LONGEST_FAULT_DAYS
+"""Days before a day on which a fault that touches it can have begun; those that scenario layers
+bring (`story_faults`) may last longer."""
+_DEGRADED_FACTOR: Final = 2.0  # what still works waits longer for its repair, within its limit
 _SHORTEST: Final = MINUTE
 # Nobody is near at night and on free days.
 _AWAY_FACTOR: Final = 1.5
@@ -166,17 +175,69 @@ _BATTERY: Final = (2 * HOUR, 4 * HOUR)
 # is what radio hardware is old in the mean.
 _AGE_SCALE: Final = 2000.0
 _AGE_CONSTANT: Final = 0.3
-# Which number a fault has within its element and day: kind of hazard, then cell of the station.
+# Which number a fault has within its element and day: which of those that layers bring (0: none of
+# them), kind of hazard, cell of the station.
 _NUMBER_SHIFT: Final = 8
+_HAZARD_BITS: Final = 5
+MOST_ALIKE: Final = 31
+"""Faults of one hazard that layers can bring to one element or cell in a day."""
+_MORE_TRIES: Final = 24
 
 
 def hazard_of(number: Rows) -> Rows:
-    """Return the number of the hazard behind each fault, from the fault's number."""
+    """Return the number of the hazard behind each fault, or most like it, from its number."""
+    return strand_of(number) & ((1 << _HAZARD_BITS) - 1)
+
+
+def strand_of(number: Rows) -> Rows:
+    """Return what tells the faults of one day, element and cell apart, from their numbers.
+
+    Below 1,024; that of a fault that no layer brings is the number of its hazard, below 32.
+    """
     return (number & (MAX_INDEX - 1)) >> _NUMBER_SHIFT
 
 
-def beginning(plant: Plant, hanging: Hanging, date: dt.date) -> list[Columns]:
+def index_of(hazard: Rows | int, place: Rows, brought: Rows | int = 0) -> Rows:
+    """Return the number of faults within their element and day.
+
+    Args:
+        hazard: Number of the hazard.
+        place: Which cell of its station it is about (`places`).
+        brought: Which of those that layers bring, from 1 to `MOST_ALIKE`; 0 for none of them.
+    """
+    strand = (np.asarray(brought) << _HAZARD_BITS) | np.asarray(hazard)
+    return (strand << _NUMBER_SHIFT) + place
+
+
+def batteries(key: draws.Bits) -> Rows:
+    """Return how long the batteries of sites without mains last."""
+    low, high = _BATTERY
+    return low + draws.below(draws.bits(key, "battery"), (high - low) // SECOND) * SECOND
+
+
+def places(plant: Plant, element: Rows, cell: Rows) -> Rows:
+    """Return which cell of its station each cell is, from 1; 0 for none."""
+    one = cell >= 0
+    first = np.zeros(len(element), dtype=np.int64)
+    if one.any():
+        order = np.argsort(plant.station, kind="stable")
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        begin = np.searchsorted(plant.station[order], element[one], side="left")
+        first[one] = place[cell[one]] - begin + 1
+    return first
+
+
+def beginning(
+    plant: Plant, hanging: Hanging, date: dt.date, factors: Factors | None = None
+) -> list[Columns]:
     """Return the faults and works that begin on a UTC day, a batch for each kind of hazard.
+
+    Args:
+        plant: The network.
+        hanging: What hangs on what.
+        date: The day.
+        factors: How much more often things break by scenario layers; None for as usual.
 
     Returns:
         Columns of `faults.Faults` but `fault_id`, in no order.
@@ -185,7 +246,7 @@ def beginning(plant: Plant, hanging: Hanging, date: dt.date) -> list[Columns]:
     if rate == 0 or date < plant.config.epoch:
         return []
     scene = _Scene.of(plant, hanging, date)
-    batches = [scene.drawn(hazard, rate) for hazard in HAZARDS]
+    batches = [scene.drawn(hazard, rate, factors) for hazard in HAZARDS]
     batches += scene.roll_out(min(rate, 1.0))
     return [batch for batch in batches if len(batch["number"])]
 
@@ -208,7 +269,7 @@ class _Scene:
         degrees = weather.temperature(config, clock)
         return cls(plant, hanging, date, clock, degrees, weather.is_stormy(config, date))
 
-    def drawn(self, hazard: Hazard, rate: float) -> Columns:
+    def drawn(self, hazard: Hazard, rate: float, factors: Factors | None) -> Columns:
         """Return the faults of one kind that begin on the day."""
         element, cell, entity = self._units(hazard)
         daily = rate * hazard.rate / _MONTH * (hazard.storm if self.stormy else 1.0)
@@ -216,10 +277,43 @@ class _Scene:
         if hazard.wear:
             chance *= self._wear(element)
         key = self._keys(hazard, entity)
-        hit = np.flatnonzero(draws.chance(draws.bits(key, "happens"), chance))
-        element, cell, key = element[hit], cell[hit], key[hit]
+        unit = np.flatnonzero(draws.chance(draws.bits(key, "happens"), chance))
+        start, room = self._starts(hazard, key[unit])
+        more = factors and factors.of(hazard.kind, element, cell, feeders=hazard.units == _FEEDERS)
+        if more is None:
+            return self._columns(hazard, element[unit], cell[unit], key[unit], start, room)
+        kept = draws.chance(draws.bits(key[unit], "spared"), more.at(unit, start))
+        added, added_key = self._added(hazard, more, key, chance, unit)
+        unit = np.append(unit[kept], added)
+        key = np.append(key[unit[: len(unit) - len(added)]], added_key)
         start, room = self._starts(hazard, key)
-        return self._columns(hazard, element, cell, key, start, room)
+        return self._columns(hazard, element[unit], cell[unit], key, start, room)
+
+    def _added(
+        self, hazard: Hazard, more: UnitFactors, key: draws.Bits, chance: Floats, hit: Rows
+    ) -> tuple[Rows, draws.Bits]:
+        """Return the faults that layers add to those of a hazard: units, keys of their draws.
+
+        Args:
+            hazard: The hazard.
+            more: What layers do to its units.
+            key: Key of each unit on the day.
+            chance: Chance of each unit.
+            hit: Units at which something breaks anyway.
+        """
+        found, keys = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+        free = np.setdiff1d(np.flatnonzero(more.most > 1.0), hit)
+        for number in range(1, _MORE_TRIES + 1):
+            again = draws.events(key[free], np.full(len(free), number))
+            drawn = draws.uniform(draws.bits(again, "happens"))
+            likely = chance[free] / _MORE_TRIES
+            some = np.flatnonzero(drawn < likely * (more.most[free] - 1.0))
+            level = more.at(free[some], self._starts(hazard, again[some])[0])
+            some = some[drawn[some] < likely[some] * (level - 1.0)]
+            found.append(free[some])
+            keys.append(again[some])
+            free = np.delete(free, some)
+        return np.concatenate(found), np.concatenate(keys)
 
     def roll_out(self, rate: float) -> list[Columns]:
         """Return the restarts of stations that take a release this night, and those that fail."""
@@ -310,9 +404,7 @@ class _Scene:
         end = first + length
         impact = first
         if hazard.kind is FaultKind.POWER:
-            low, high = _BATTERY
-            battery = low + draws.below(draws.bits(key, "battery"), (high - low) // SECOND) * SECOND
-            impact = np.minimum(first + battery, end)
+            impact = np.minimum(first + batteries(key), end)
         left = _between(hazard.left, draws.bits(key, "left"))
         failure = _between(hazard.failure, draws.bits(key, "failure")) / self.hanging.pool[element]
         causes = np.array(list(hazard.causes), dtype=np.int16)
@@ -320,7 +412,7 @@ class _Scene:
         cause = causes[which]
         if hazard.name == "backhaul":
             cause = np.where(out, LOSS_OF_SIGNAL, DEGRADED_SIGNAL).astype(np.int16)
-        index = (hazard.number << _NUMBER_SHIFT) + self._place(element, cell)
+        index = index_of(hazard.number, places(self.plant, element, cell))
         kind = FAULT_KINDS.index(hazard.kind)
         return {
             "number": pack(kind, day_number(self.date), element, index),
@@ -335,18 +427,6 @@ class _Scene:
             "cause": cause,
         }
 
-    def _place(self, element: Rows, cell: Rows) -> Rows:
-        """Return which cell of its station each cell is, from 1; 0 for none."""
-        one = cell >= 0
-        first = np.zeros(len(element), dtype=np.int64)
-        if one.any():
-            order = np.argsort(self.plant.station, kind="stable")
-            place = np.empty(len(order), dtype=np.int64)
-            place[order] = np.arange(len(order))
-            begin = np.searchsorted(self.plant.station[order], element[one], side="left")
-            first[one] = place[cell[one]] - begin + 1
-        return first
-
     def _repair(
         self, hazard: Hazard, key: draws.Bits, start: Rows, out: npt.NDArray[np.bool_]
     ) -> Rows:
@@ -360,8 +440,7 @@ class _Scene:
         lasting = hazard.kind is not FaultKind.PLANNED_WORK and hazard.left != _ALL
         if lasting:
             minutes = minutes * np.where(out, 1.0, _DEGRADED_FACTOR)
-        limit = min(hazard.longest, _LONGEST_MINUTES)
-        seconds = np.rint(np.minimum(minutes, limit) * 60.0).astype(np.int64)
+        seconds = np.rint(np.minimum(minutes, hazard.longest) * 60.0).astype(np.int64)
         return np.maximum(seconds * SECOND, _SHORTEST)
 
 

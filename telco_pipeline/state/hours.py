@@ -3,10 +3,14 @@
 Belongs here: which minutes a cell is out of service, who takes over, what load and faults together
 do to each cell in each hour. Does not belong here: reading the rows (`network`), the formulas of
 load (`load`), what breaks (`faults`).
+
+Scenario layers bring crowds (`demand`) and faults (`faults`); and here, without any fault, they
+make cells serve worse (`degrade`) or nobody at all (`sleep`). A cell that sleeps is out of service
+as by a fault, but none is named, unless one takes it out of service in the same hour.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -19,6 +23,8 @@ from telco_pipeline.contracts.state import NETWORK_STATE
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import HOUR, MINUTE, day_start
 from telco_pipeline.engine.tables import QuantileTable
+from telco_pipeline.scenarios.effects import Degrade
+from telco_pipeline.scenarios.story import Story
 from telco_pipeline.state.demand import Demand
 from telco_pipeline.state.faults import Faults, cells_hit, core_hit
 from telco_pipeline.state.load import quality
@@ -38,6 +44,8 @@ _BALANCED: Final = 0.5
 _RADIO: Final = QuantileTable.level(0.40)
 _GERAN_DROPS: Final = 2.0
 _GERAN_HANDOVERS: Final = 4.0
+# A cell that layers leave nothing of its capacity is not out of service: nearly all is blocked.
+_LEAST_LEFT: Final = 0.001
 # What fails in a healthy core (practice: a few in 10,000).
 _CORE: Final = {"voice_failure": 0.0006, "data_failure": 0.0005, "signalling_failure": 0.0015}
 _DOMAINS: Final = tuple(_CORE)
@@ -53,6 +61,7 @@ class _Suffering:
         failure: Additional probability that a procedure fails.
         fault: Id of the fault that hits it hardest, -1 for none.
         core: Additional probability that the core fails, by domain: voice, data, signalling.
+        worse: What layers add, by measure: see `_Worse`; None for nothing.
     """
 
     first: Rows
@@ -61,10 +70,11 @@ class _Suffering:
     failure: Floats
     fault: Rows
     core: Floats
+    worse: "_Worse | None" = None
 
     @classmethod
-    def of(cls, plant: Plant, faults: Faults, date: dt.date) -> Self:
-        """Lay faults over the hours of a day."""
+    def of(cls, plant: Plant, faults: Faults, date: dt.date, story: Story | None = None) -> Self:
+        """Lay faults, and what layers do to cells, over the hours of a day."""
         shape = (len(plant.rat), HOURS)
         made = cls(
             first=np.full(shape, -1),
@@ -77,11 +87,17 @@ class _Suffering:
         if len(faults.number):
             made._lay_radio(plant, faults, date)
             made._lay_core(plant, faults, date)
+        if story and story.on(date).of("sleep"):
+            made._lay_sleep(story, date)
+        if story and story.on(date).of("degrade"):
+            worse = _Worse.of(story, date, shape)
+            left = np.round(made.capacity * worse.capacity, 4)
+            made = replace(made, worse=worse, capacity=np.maximum(left, _LEAST_LEFT))
         return made
 
     def _lay_radio(self, plant: Plant, faults: Faults, date: dt.date) -> None:
         row, cell = cells_hit(plant, faults)
-        each, hour, first, until = _hours_of(faults, row, date)
+        each, hour, first, until = _hours_of(faults.impact[row], faults.end[row], date)
         row, cell = row[each], cell[each]
         out = faults.capacity[row] == 0.0
         part = (until - first) / 60.0
@@ -91,42 +107,114 @@ class _Suffering:
         order = np.argsort(out, kind="stable")
         self.fault[cell[order], hour[order]] = faults.fault_id[row[order]]
         np.maximum.at(self.failure, (cell, hour), np.round(faults.failure[row] * part, 5) * ~out)
-        where = (cell[out], hour[out])
-        earliest = np.full(self.first.shape, 60)
-        np.minimum.at(earliest, where, first[out])
-        np.maximum.at(self.until, where, until[out])
+        self._lay_outages(cell[out], hour[out], first[out], until[out])
+
+    def _lay_outages(self, cell: Rows, hour: Rows, first: Rows, until: Rows) -> None:
+        """Put cells out of service in an hour, between two minutes."""
+        earliest = np.where(self.first >= 0, self.first, 60)
+        np.minimum.at(earliest, (cell, hour), first)
+        np.maximum.at(self.until, (cell, hour), until)
         hit = self.until >= 0
         self.first[hit] = earliest[hit]
 
+    def _lay_sleep(self, story: Story, date: dt.date) -> None:
+        """Put cells out of service that do not know of it."""
+        known = self.first >= 0
+        for touch in story.on(date).of("sleep"):
+            row, cell = story.cells_under(touch)
+            each, hour, first, until = _hours_of(touch.start[row], touch.end[row], date)
+            self._lay_outages(cell[each], hour, first, until)
+        self.fault[(self.first >= 0) & ~known] = -1
+
     def _lay_core(self, plant: Plant, faults: Faults, date: dt.date) -> None:
         row, cell, domain = core_hit(plant, faults)
-        each, hour, first, until = _hours_of(faults, row, date)
+        each, hour, first, until = _hours_of(faults.impact[row], faults.end[row], date)
         part = np.round(faults.failure[row[each]] * (until - first) / 60.0, 5)
         np.maximum.at(self.core, (domain[each], cell[each], hour), part)
         bare = self.fault[cell[each], hour] < 0
         self.fault[cell[each][bare], hour[bare]] = faults.fault_id[row[each][bare]]
 
 
-def _hours_of(faults: Faults, row: Rows, date: dt.date) -> tuple[Rows, Rows, Rows, Rows]:
-    """Return the hours of a day in which faults have their impact.
+@dataclass(frozen=True)
+class _Worse:
+    """How much worse layers make cells without a fault; arrays of shape (cells, 24).
+
+    Attributes:
+        capacity: Factor on what they carry.
+        chances: Additional probability of blocks, drops and failed handovers, by measure.
+        latency: Milliseconds more.
+        loss: Percent of the packets more.
+        hit: Where any of these is felt.
+    """
+
+    capacity: Floats
+    chances: dict[str, Floats]
+    latency: Floats
+    loss: Floats
+    hit: Flags
+
+    @classmethod
+    def of(cls, story: Story, date: dt.date, shape: tuple[int, int]) -> Self:
+        """Lay the effects `degrade` over the hours of a day: factors multiply, losses add up."""
+        capacity, latency, loss = np.ones(shape), np.zeros(shape), np.zeros(shape)
+        spared = {
+            name: np.ones(shape)
+            for name in ("block_probability", "drop_probability", "handover_failure")
+        }
+        for touch in story.on(date).of("degrade"):
+            effect = touch.effect
+            assert isinstance(effect, Degrade)
+            row, cell = story.cells_under(touch)
+            strength = touch.by_hour(date)[row]
+            amounts = (effect.blocks, effect.drops, effect.handovers)
+            for kept, amount in zip(spared.values(), amounts, strict=True):
+                kept[cell] *= 1.0 - touch.amount(amount) * strength
+            capacity[cell] *= 1.0 - (1.0 - touch.amount(effect.capacity)) * strength
+            latency[cell] += touch.amount(effect.latency) * strength
+            loss[cell] += touch.amount(effect.loss) * strength
+        chances = {name: np.round(1.0 - kept, 6) for name, kept in spared.items()}
+        capacity = np.round(capacity, 4)
+        hit = (capacity < 1.0) | (latency > 0.0) | (loss > 0.0)
+        for added in chances.values():
+            hit |= added > 0.0
+        return cls(capacity, chances, latency, loss, hit)
+
+    def add_to(self, measures: dict[str, Floats]) -> None:
+        """Make the measures worse where anything is felt, and leave the others as they are."""
+        for name, added in self.chances.items():
+            some = added > 0.0
+            measures[name][some] = 1.0 - (1.0 - measures[name][some]) * (1.0 - added[some])
+        measures["latency_added"] = measures["latency_added"] + self.latency
+        measures["loss_added"] = np.minimum(measures["loss_added"] + self.loss, 100.0)
+
+
+def _hours_of(begin: Rows, end: Rows, date: dt.date) -> tuple[Rows, Rows, Rows, Rows]:
+    """Return the hours of a day in which something is felt.
+
+    Args:
+        begin: From when, in microseconds since 1970-01-01 UTC.
+        end: Until when.
+        date: The day.
 
     Returns:
-        Position in `row`, hour, first minute and the minute in which it is over (up to 60), for
-        each hour that a fault touches; both are rounded up, so that nothing suffers before its
-        cause or is well before the repair.
+        Position in `begin`, hour, first minute and the minute in which it is over (up to 60), for
+        each hour that is touched; both are rounded up, so that nothing suffers before its cause or
+        is well before the repair.
     """
     start = day_start(date)
-    begin = -(-np.clip(faults.impact[row] - start, 0, HOURS * HOUR) // MINUTE)
-    end = -(-np.clip(faults.end[row] - start, 0, HOURS * HOUR) // MINUTE)
+    begin = -(-np.clip(begin - start, 0, HOURS * HOUR) // MINUTE)
+    end = -(-np.clip(end - start, 0, HOURS * HOUR) // MINUTE)
     hours = np.where(end > begin, -(-end // 60) - begin // 60, 0)
-    each = np.repeat(np.arange(len(row)), hours)
+    each = np.repeat(np.arange(len(begin)), hours)
     hour = np.arange(len(each)) - np.repeat(np.cumsum(hours) - hours, hours) + begin[each] // 60
     first = np.maximum(begin[each] - hour * 60, 0)
     until = np.minimum(end[each] - hour * 60, 60)
     return each, hour, first, until
 
 
-def network_hours(plant: Plant, demand: Demand, faults: Faults, date: dt.date) -> pl.DataFrame:
+def network_hours(
+    plant: Plant, demand: Demand, faults: Faults, date: dt.date, story: Story | None = None
+) -> pl.DataFrame:
     """Return the rows of `network_state` of a UTC day, by hour and cell.
 
     Args:
@@ -134,12 +222,13 @@ def network_hours(plant: Plant, demand: Demand, faults: Faults, date: dt.date) -
         demand: What its cells are offered.
         faults: The faults that touch the day (`faults.faults_on`).
         date: The day.
+        story: What scenario layers do; None for nothing. What begins by a trigger is not seen here.
     """
-    suffering = _Suffering.of(plant, faults, date)
+    suffering = _Suffering.of(plant, faults, date, story)
     down = np.where(suffering.first >= 0, (suffering.until - suffering.first) / 60.0, 0.0)
     dead = down >= 1.0
     capacity = demand.capacity[:, None] * suffering.capacity
-    offered = demand.offered(date)
+    offered = demand.offered(date, story.on(date) if story else None)
     offered = offered + _taken_over(plant, offered * down * _TAKEN_OVER, dead)
     offered = _balanced(plant, np.where(dead, 0.0, offered), capacity, dead)
     load = np.where(dead, 0.0, np.round(offered / capacity, 3))
@@ -201,6 +290,13 @@ def _measures(
         "handover_failure": found.handover * handovers + failure,
         **{name: base + suffering.core[row] for row, (name, base) in enumerate(_CORE.items())},
     }
+    felt = {
+        "latency_added": found.latency,
+        "loss_added": found.loss + failure * 5.0,
+        **chances,
+    }
+    if suffering.worse is not None:
+        suffering.worse.add_to(felt)
     measures = {
         "active_users": np.round(demand.users(np.minimum(offered, demand.capacity[:, None])), 3),
         "demand": np.rint(offered),
@@ -208,9 +304,9 @@ def _measures(
         "load": load,
         "prb_use": np.round(found.prb_use, 1),
         "throughput_factor": np.round(found.throughput_factor, 3),
-        "latency_added": np.round(found.latency, 1),
-        "loss_added": np.round(found.loss + failure * 5.0, 3),
-        **{name: np.round(np.minimum(values, 1.0), 5) for name, values in chances.items()},
+        "latency_added": np.round(felt["latency_added"], 1),
+        "loss_added": np.round(felt["loss_added"], 3),
+        **{name: np.round(np.minimum(felt[name], 1.0), 5) for name in chances},
     }
     # Of a cell out of service for the whole hour nothing is heard.
     silent = {"capacity", "prb_use", "active_users", "throughput_factor"}
@@ -227,6 +323,8 @@ def _frame(
     cells = len(plant.rat)
     out = suffering.first >= 0
     degraded = (suffering.capacity < 1.0) | (suffering.failure > 0.0)
+    if suffering.worse is not None:
+        degraded |= suffering.worse.hit
     status = np.where(out, _OUT, np.where(degraded, _DEGRADED, _IN_SERVICE))
     time = day_start(date) + np.repeat(np.arange(HOURS) * HOUR, cells)
     cell_id = plant.cells["cell_id"]

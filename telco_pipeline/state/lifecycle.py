@@ -89,9 +89,13 @@ _PREPAID_PORTS: Final = 0.30
 
 # Unpaid bills: suspended 5 to 12 days after the bill; most pay within two weeks.
 _UNPAID: Final = 0.003
-_REMINDERS: Final = (5, 13)
+REMINDERS: Final = (5, 13)
+"""Days after the bill on which an unpaid one suspends, the last one excluded."""
 _PAYS: Final = 0.14
 _GIVEN_UP: Final = 0.012
+
+BILLS: Final = (6 * HOUR, 3 * HOUR)
+"""Bills come from this local time on, within a span."""
 
 # Plan changes: 1 % a month in the mean, more where the plan does not fit and when a term ends.
 _PLAN_CHANGES: Final = 0.0053
@@ -117,6 +121,8 @@ _HOURS: Final = Choice.of(
         [2.0, 4.0, 5.0, 5.0, 5.0, 5.0, 6.0, 7.0, 8.0, 10.0, 13.0, 13.0, 9.0],
     ]
 )
+# Who takes an offer on its day does so within so many hours.
+_AT_ONCE: Final = 3
 # The last bits of a moment tell what changes in it, as with changes of identity
 # (`behaviour.changes`), so that no two of one subscription fall together. What is no change of
 # identity takes the number of a termination: there is one change of life a day.
@@ -211,10 +217,51 @@ class Calendar:
         return self.date.day == 1
 
 
-def hazard(facts: Facts, today: Calendar, entities: Rows, morning: Morning) -> Floats:
+def bill_date(config: WorldConfig, month: dt.date) -> dt.date:
+    """Return the UTC day of which `Calendar.bill_day` is true, by the first day of the month."""
+    noon = dt.datetime.combine(month, dt.time(12), tzinfo=dt.UTC).astimezone(config.country_tz)
+    return month - (noon.date() - month)
+
+
+@dataclass(frozen=True)
+class Pushes:
+    """What scenario layers do to the life of some subscriptions on a day.
+
+    Attributes:
+        ports: Part of the leavers who take the number along, NaN for as usual; None for all so.
+        unpaid: Rows whose bill of this month stays unpaid, so that they are suspended today.
+        never: Who is suspended because he never pays; None for nobody.
+        upgrade: Rows of who takes the offer of a larger plan today.
+        back: Rows of former customers who take the offer to come back today.
+        after: By row: moment of an offer of today, in microseconds of the UTC day, before which it
+            is not taken; 0 for none. None for all so.
+    """
+
+    ports: Floats | None
+    unpaid: Rows
+    never: Flags | None
+    upgrade: Rows
+    back: Rows
+    after: Rows | None
+
+
+def hazard(
+    facts: Facts,
+    today: Calendar,
+    entities: Rows,
+    morning: Morning,
+    pressure: Floats | None = None,
+) -> Floats:
     """Return the chance that each subscriber leaves within a day, ten decimals.
 
     Only of those who are active; machines by their score alone, visitors never.
+
+    Args:
+        facts: What stays the same.
+        today: The day.
+        entities: Entity numbers.
+        morning: How things stand.
+        pressure: Factor on the chance of each, of scenario layers.
     """
     prepaid = facts.tariff.prepaid[morning.plan]
     customer = facts.customer[entities]
@@ -227,6 +274,8 @@ def hazard(facts: Facts, today: Calendar, entities: Rows, morning: Morning) -> F
     factor *= 1.0 + _OPEN_CASE * np.minimum(morning.open_cases, _MOST_OPEN)
     factor[morning.asked_to_leave] *= _HAS_ASKED
     a_day = facts.score[entities] / DAYS_A_MONTH * np.where(customer, factor, 1.0)
+    if pressure is not None:
+        a_day *= pressure
     a_day[morning.status != ACTIVE] = 0.0
     return np.rint(np.minimum(a_day, _MOST_A_DAY) * 1e10) / 1e10
 
@@ -268,6 +317,7 @@ def decide(
     keys: Bits,
     morning: Morning,
     hazards: Floats,
+    pushes: Pushes | None = None,
 ) -> Decisions:
     """Decide what changes on the day for each subscriber: one thing at most.
 
@@ -278,22 +328,35 @@ def decide(
         keys: The day's key of each.
         morning: How things stand.
         hazards: Chance of each to leave today (`hazard`).
+        pushes: What scenario layers do to them; nothing by default.
     """
     change = np.full(len(entities), NONE, dtype=np.int8)
     active = morning.status == ACTIVE
+    pushes = pushes or _NOTHING
+    upgrade = _upgrades(facts, entities, morning, pushes.upgrade)
+    billed = facts.customer[entities] & ~facts.tariff.prepaid[morning.plan] & active
+    gone = (morning.status == PORTED_OUT) | (morning.status == TERMINATED)
+    gone &= facts.customer[entities]
     change[_joiners(facts, today, entities, morning)] = ACTIVATION
     for rows, what in (
         (_plan_changers(facts, today, entities, keys, morning), PLAN_CHANGE),
+        (upgrade, PLAN_CHANGE),
         (_leavers(keys, active, hazards * today.weight), TERMINATION),
         (_unpaid(facts, today, entities, morning), SUSPENSION),
+        (pushes.unpaid[billed[pushes.unpaid]], SUSPENSION),
         (_back(facts, today, entities, keys, morning), WIN_BACK),
+        (pushes.back[gone[pushes.back]], WIN_BACK),
     ):
         change[rows] = what
-    _settle_suspended(keys, morning, change)
-    new_plan = _new_plans(facts, entities, keys, morning, change)
-    ports = _ports(facts, keys, entities, morning, change)
+    _settle_suspended(keys, morning, change, pushes.never)
+    new_plan = _new_plans(facts, entities, keys, morning, change, upgrade)
+    ports = _ports(facts, keys, entities, morning, change, pushes.ports)
     change[ports] = PORT_OUT
-    return Decisions(change, _times(today, keys, change), new_plan)
+    return Decisions(change, _times(today, keys, change, pushes.after), new_plan)
+
+
+_NO_ROWS: Final = np.zeros(0, dtype=np.int64)
+_NOTHING: Final = Pushes(None, _NO_ROWS, None, _NO_ROWS, _NO_ROWS, None)
 
 
 def _joiners(facts: Facts, today: Calendar, entities: Rows, morning: Morning) -> Rows:
@@ -306,39 +369,59 @@ def _leavers(keys: Bits, active: Flags, chance: Floats) -> Rows:
     return np.flatnonzero(active & draws.chance(draws.bits(keys, "leave"), chance))
 
 
-def _ports(facts: Facts, keys: Bits, entities: Rows, morning: Morning, change: Codes) -> Rows:
+def _ports(
+    facts: Facts,
+    keys: Bits,
+    entities: Rows,
+    morning: Morning,
+    change: Codes,
+    pushed: Floats | None,
+) -> Rows:
     """Return the rows of leavers from active life who take their number along."""
     rows = np.flatnonzero((change == TERMINATION) & (morning.status == ACTIVE))
     if not rows.size or len(facts.config.operators) < 2:
         return rows[:0]
     prepaid = facts.tariff.prepaid[morning.plan[rows]]
-    share = np.where(prepaid, _PREPAID_PORTS, _PORTS) * facts.customer[entities[rows]]
+    share = np.where(prepaid, _PREPAID_PORTS, _PORTS)
+    if pushed is not None:
+        share = np.where(np.isnan(pushed[rows]), share, pushed[rows])
+    share = share * facts.customer[entities[rows]]
     return rows[draws.chance(draws.bits(keys[rows], "port"), share)]
 
 
 def _unpaid(facts: Facts, today: Calendar, entities: Rows, morning: Morning) -> Rows:
     """Return the rows of customers who are suspended today for the bill of this month."""
-    low, high = _REMINDERS
+    low, high = REMINDERS
     after = today.date.day - 1
     if not low <= after < high:
         return np.zeros(0, dtype=np.int64)
     billed = facts.customer[entities] & ~facts.tariff.prepaid[morning.plan]
     rows = np.flatnonzero((morning.status == ACTIVE) & billed)
-    month = day_number(today.date.replace(day=1))
-    key = draws.keys(draws.stream(facts.config.seed, "customers/unpaid", month), entities[rows])
-    rows = rows[(low + draws.below(draws.bits(key, "day"), high - low)) == after]
-    key = draws.keys(draws.stream(facts.config.seed, "customers/unpaid", month), entities[rows])
+    key = reminder_keys(facts.config, today.date.replace(day=1), entities[rows])
+    due = (low + draws.below(draws.bits(key, "day"), high - low)) == after
+    rows, key = rows[due], key[due]
     chance = _UNPAID * (1.0 + morning.price_shock[rows])
     return rows[draws.chance(draws.bits(key, "unpaid"), chance)]
 
 
-def _settle_suspended(keys: Bits, morning: Morning, change: Codes) -> None:
-    """Let some who are suspended pay, and give up others, in `change`."""
+def reminder_keys(config: WorldConfig, month: dt.date, entities: Rows) -> Bits:
+    """Return the keys of what is drawn for the unpaid bills of a month, by its first day."""
+    stream = draws.stream(config.seed, "customers/unpaid", day_number(month))
+    return draws.keys(stream, entities)
+
+
+def _settle_suspended(keys: Bits, morning: Morning, change: Codes, never: Flags | None) -> None:
+    """Let some who are suspended pay, and give up others, in `change`.
+
+    Who never pays is given up when others would have paid.
+    """
     rows = np.flatnonzero(morning.status == SUSPENDED)
     if not rows.size:
         return
     drawn = draws.uniform(draws.bits(keys[rows], "settle"))
     change[rows[drawn < _PAYS]] = RESUMPTION
+    if never is not None:
+        change[rows[(drawn < _PAYS) & never[rows]]] = TERMINATION
     change[rows[drawn >= 1.0 - _GIVEN_UP]] = TERMINATION
 
 
@@ -369,12 +452,36 @@ def _plan_changers(
     return rows[drawn[rows] < base * factor]
 
 
+def _upgrades(facts: Facts, entities: Rows, morning: Morning, rows: Rows) -> Rows:
+    """Return those of some rows who are customers in service for whom there is a larger plan."""
+    rows = rows[(morning.status[rows] == ACTIVE) & facts.customer[entities[rows]]]
+    if not rows.size:
+        return rows
+    tariff, plan = facts.tariff, morning.plan[rows]
+    persona, prepaid = facts.population.persona[entities[rows]], tariff.prepaid[plan]
+    segment = np.array(tariff.segment)
+    suits = facts.fits[persona, prepaid.astype(np.int64)] & (segment[plan][:, None] == segment)
+    return rows[(suits & _larger(facts, plan)).any(axis=1)]
+
+
+def _larger(facts: Facts, plan: npt.NDArray[np.int32]) -> Flags:
+    """Return which plans have more data than some, and do not cost less; shape (some, plans)."""
+    data, fee = facts.tariff.allowance[:, 2], facts.tariff.fee
+    return (data > data[plan][:, None]) & (fee >= fee[plan][:, None])
+
+
 def _new_plans(
-    facts: Facts, entities: Rows, keys: Bits, morning: Morning, change: Codes
+    facts: Facts,
+    entities: Rows,
+    keys: Bits,
+    morning: Morning,
+    change: Codes,
+    upgrade: Rows,
 ) -> npt.NDArray[np.int32]:
     """Return the plans of those who change it; who finds none that suits does not change.
 
-    The cheapest for the expected use, by everybody's own taste, of the same segment and payment.
+    The cheapest for the expected use, by everybody's own taste, of the same segment and payment;
+    who takes the offer of a larger one (`upgrade`) looks among the larger ones.
     """
     chosen = np.full(len(change), NONE, dtype=np.int32)
     rows = np.flatnonzero(change == PLAN_CHANGE)
@@ -384,10 +491,14 @@ def _new_plans(
     persona = facts.population.persona[entities[rows]]
     use = facts.use(entities[rows])
     segment = np.array(tariff.segment)
+    wanted = np.ones((len(rows), len(segment)), dtype=np.bool_)
+    if upgrade.size:
+        moves = np.isin(rows, upgrade)
+        wanted[moves] = _larger(facts, plan[moves])
     best, price = np.full(len(rows), NONE), np.full(len(rows), np.inf)
     for number in range(len(segment)):
         suits = facts.fits[persona, tariff.prepaid[plan].astype(np.int64), number]
-        suits &= (segment[plan] == segment[number]) & (plan != number)
+        suits &= (segment[plan] == segment[number]) & (plan != number) & wanted[:, number]
         taste = draws.bits(draws.events(keys[rows], np.full(len(rows), number)), "taste")
         cost = chosen_price(tariff, use, taste, number)
         better = suits & (cost < price)
@@ -397,8 +508,15 @@ def _new_plans(
     return chosen
 
 
-def _times(today: Calendar, keys: Bits, change: Codes) -> Rows:
-    """Return when each change happens, -1 where there is none: by day and in the evening."""
+def _times(today: Calendar, keys: Bits, change: Codes, after: Rows | None) -> Rows:
+    """Return when each change happens, -1 where there is none: by day and in the evening.
+
+    Args:
+        today: The day.
+        keys: The day's key of each.
+        change: What changes.
+        after: Moment of the UTC day after which it happens; None for any.
+    """
     times = np.full(len(change), -1, dtype=np.int64)
     rows = np.flatnonzero(change >= 0)
     if not rows.size:
@@ -409,6 +527,11 @@ def _times(today: Calendar, keys: Bits, change: Codes) -> Rows:
     local += draws.below(draws.bits(key, "second"), HOUR // SECOND) * SECOND
     local += draws.below(draws.bits(key, "microsecond"), SECOND)
     moment = today.clock.utc_of_local(local)[0]
+    if after is not None:
+        early = np.flatnonzero(moment <= after[rows])
+        hours = _AT_ONCE * HOUR // SECOND
+        wait = 1 + draws.below(draws.bits(key[early], "after"), hours)
+        moment[early] = after[rows[early]] + wait * SECOND + moment[early] % SECOND
     times[rows] = today.start + moment - moment % _STEP + _BITS[kind]
     return times
 

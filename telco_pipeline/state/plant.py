@@ -13,6 +13,7 @@ import polars as pl
 
 from telco_pipeline.behaviour.population import EUTRAN, GERAN, NR, Cells
 from telco_pipeline.contracts.codes import CellClass, ElementType
+from telco_pipeline.engine.keys import rows_of
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.network import Network
 from telco_pipeline.world.places import plane
@@ -25,15 +26,22 @@ TAKERS: Final = 6
 """Cells that may take over for a cell: the row is -1 where there are fewer."""
 _NEAR: Final = 16  # nearest sites among which takers are looked for
 _DISTANCE_BLOCK: Final = 512
+_HEARD: Final = 2  # times its range that a macro cell is heard, and in any case so many metres;
+_LEAST_HEARD: Final = 5_000
+_HEARD_LOW: Final = 3  # below 1 GHz farther (practice: a mast overshoots its neighbours)
+_LEAST_HEARD_LOW: Final = 8_000
+_LOW_BAND_MHZ: Final = 1_000
 _ON_SITE: Final = 2  # takers on the cell's own site
 # Which generations take over for which on the same site, best first, and which from elsewhere.
 _FALLBACK: Final = {NR: (NR, EUTRAN), EUTRAN: (EUTRAN, NR), GERAN: (GERAN,)}
 _ELSEWHERE: Final = {NR: EUTRAN}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plant:
     """The network by rows of `cells`, `sites` and `network_elements`.
+
+    A plant equals itself alone, so that what follows from it can be remembered by it.
 
     Attributes:
         config: The world.
@@ -81,13 +89,13 @@ class Plant:
     def of(cls, config: WorldConfig, network: Network, cells: Cells) -> Self:
         """Index a network."""
         frame, sites, elements = network.cells, network.sites, network.elements
-        site = _rows_of(frame["site_id"], sites["site_id"])
-        router = _rows_of(sites["router_id"], elements["element_id"])
+        site = _short(rows_of(frame["site_id"], sites["site_id"]))
+        router = _short(rows_of(sites["router_id"], elements["element_id"]))
         kind = elements["element_type"].cast(pl.String)
         codes = {str(name): code for code, name in enumerate(ELEMENT_TYPES)}
         vendors = tuple(elements["vendor"].unique().sort())
-        element_site = _rows_of(elements["site_id"], sites["site_id"])
-        station = _rows_of(frame["element_id"], elements["element_id"])
+        element_site = _short(rows_of(elements["site_id"], sites["site_id"]))
+        station = _short(rows_of(frame["element_id"], elements["element_id"]))
         epoch = pl.lit(config.epoch)
         age = elements.select((epoch - pl.col("installed")).dt.total_days())
         age_days = np.maximum(age.to_series().to_numpy(), 0).astype(np.int64)
@@ -106,7 +114,7 @@ class Plant:
             place=_numbers(sites["place_id"]),
             kind=kind.replace_strict(codes, return_dtype=pl.Int8).to_numpy(),
             element_site=element_site,
-            vendor=_rows_of(elements["vendor"], pl.Series("vendors", vendors)).astype(np.int8),
+            vendor=rows_of(elements["vendor"], pl.Series("vendors", vendors)).astype(np.int8),
             vendors=vendors,
             age_days=age_days,
             capacity=frame["capacity"].to_numpy().astype(np.float64),
@@ -120,16 +128,14 @@ class Plant:
         return np.flatnonzero(np.isin(self.kind, [ELEMENT_TYPES.index(kind) for kind in kinds]))
 
 
-def _rows_of(values: pl.Series, keys: pl.Series) -> npt.NDArray[np.int32]:
-    """Return the row in `keys` of each value; -1 for null."""
-    index = pl.DataFrame({"key": keys, "row": np.arange(len(keys), dtype=np.int32)})
-    found = pl.DataFrame({"key": values}).join(index, on="key", how="left", maintain_order="left")
-    return found["row"].fill_null(-1).to_numpy()
+def _short(rows: Rows) -> npt.NDArray[np.int32]:
+    """Return row numbers in half the space: no network has two thousand million rows."""
+    return rows.astype(np.int32)
 
 
 def _numbers(values: pl.Series) -> npt.NDArray[np.int32]:
     """Return a dense number of each value, in the order of the values."""
-    return _rows_of(values, values.unique().sort())
+    return _short(rows_of(values, values.unique().sort()))
 
 
 def _aggregation(network: Network, router: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -137,8 +143,8 @@ def _aggregation(network: Network, router: npt.NDArray[np.int32]) -> npt.NDArray
     backhaul = network.links.filter(pl.col("interface") == "backhaul")
     keys = network.elements["element_id"]
     behind = np.full(len(keys), -1, dtype=np.int32)
-    near = _rows_of(backhaul["a_element_id"], keys)
-    behind[near] = _rows_of(backhaul["b_element_id"], keys)
+    near = rows_of(backhaul["a_element_id"], keys)
+    behind[near] = rows_of(backhaul["b_element_id"], keys)
     return behind[router]
 
 
@@ -152,9 +158,10 @@ def _takers(
 
     Two of the takers lie on the same site and sector if there are so many, so that a lost carrier
     goes over to the others; the rest, for when the whole site is lost, are the cells of near macro
-    sites that reach farthest: others would not be heard there.
+    sites that reach farthest, as far as they are heard there.
     """
-    beside = _near_sites(sites)
+    beside, metres = _near_sites(sites)
+    heard = _heard(frame)
     sector, reach = frame["sector"].to_numpy(), frame["range_m"].to_numpy()
     by_site: dict[tuple[int, int], list[int]] = {}
     for cell in np.lexsort((np.arange(len(site)), -reach, site)).tolist():
@@ -174,24 +181,41 @@ def _takers(
             if other != cell and sector[other] == sector[cell]
         ]
         found = own[:_ON_SITE]
-        for place in beside[here].tolist():
+        for place, apart in zip(beside[here].tolist(), metres[here].tolist(), strict=True):
             # Not always the first of a site: neighbours share what a site loses.
             there = widest.get((place, _ELSEWHERE.get(kind, kind)), [])
-            found += there[cell % len(there) :][:1] if there else []
+            chosen = there[cell % len(there)] if there else -1
+            # A phone at the far end of the lost cell must hear it too.
+            if chosen >= 0 and apart + reach[cell] <= heard[chosen]:
+                found.append(chosen)
         takers[cell, : min(len(found), TAKERS)] = found[:TAKERS]
     return takers
 
 
-def _near_sites(sites: pl.DataFrame) -> npt.NDArray[np.int64]:
-    """Return the nearest other sites of each site, shape (sites, `_NEAR` or fewer)."""
+def _heard(cells: pl.DataFrame) -> Rows:
+    """Return how far macro cells are heard, in metres: twice their range, low bands farther."""
+    low = cells["frequency"].to_numpy() < _LOW_BAND_MHZ
+    times = np.where(low, _HEARD_LOW, _HEARD)
+    least = np.where(low, _LEAST_HEARD_LOW, _LEAST_HEARD)
+    return np.maximum(cells["range_m"].to_numpy().astype(np.int64) * times, least)
+
+
+def _near_sites(sites: pl.DataFrame) -> tuple[Rows, Floats]:
+    """Return the nearest other sites of each site and how far they are, in metres.
+
+    Returns:
+        Both of shape (sites, `_NEAR` or fewer).
+    """
     east, north = plane(sites["latitude"].to_numpy(), sites["longitude"].to_numpy())
     # Whole metres: the order of distances is the same on any processor.
     east, north = np.rint(east * 1000).astype(np.int64), np.rint(north * 1000).astype(np.int64)
     count = min(_NEAR, len(sites) - 1)
-    found = []
+    found, apart = [], []
     for first in range(0, len(sites), _DISTANCE_BLOCK):
         rows = slice(first, first + _DISTANCE_BLOCK)
         across, up = east[rows, None] - east[None, :], north[rows, None] - north[None, :]
         distance = across * across + up * up
-        found.append(np.argsort(distance, axis=1, kind="stable")[:, 1 : count + 1])
-    return np.concatenate(found)
+        nearest = np.argsort(distance, axis=1, kind="stable")[:, 1 : count + 1]
+        found.append(nearest)
+        apart.append(np.sqrt(np.take_along_axis(distance, nearest, axis=1)))
+    return np.concatenate(found), np.concatenate(apart)

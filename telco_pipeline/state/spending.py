@@ -12,8 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from telco_pipeline.behaviour.absences import COUNTRIES, WEEK, Trips, trips
+from telco_pipeline.behaviour.absences import (
+    COUNTRIES,
+    WEEK,
+    Trips,
+    own_trips,
+    sent,
+    trips_around,
+)
 from telco_pipeline.behaviour.population import MACHINE, Population
+from telco_pipeline.behaviour.presence import Placed
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND, day_number
 from telco_pipeline.engine.draws import Bits
@@ -150,6 +158,23 @@ class Bills:
     usual: Rows
 
 
+@dataclass(frozen=True)
+class Surprise:
+    """What scenario layers add to the bills of a month, one array element per customer.
+
+    Attributes:
+        more: Part of what the customer is used to pay.
+        roamed: Whether it is for being abroad.
+    """
+
+    more: Floats
+    roamed: Flags
+
+    def select(self, rows: Rows) -> "Surprise":
+        """Return the same of some customers."""
+        return Surprise(self.more[rows], self.roamed[rows])
+
+
 def bills(
     config: WorldConfig,
     population: Population,
@@ -158,6 +183,8 @@ def bills(
     entities: Rows,
     plan: npt.NDArray[np.int32],
     usual: Rows,
+    placed: Placed | None = None,
+    surprise: "Surprise | None" = None,
 ) -> Bills:
     """Return the bills of the month before a date.
 
@@ -169,43 +196,75 @@ def bills(
         entities: Whose.
         plan: Row of the plan of each.
         usual: What each is used to pay, micro-euro.
+        placed: Where layers put SIMs in that month; nowhere by default.
+        surprise: What layers add; nothing by default.
     """
     keys = draws.keys(draws.stream(config.seed, "customers/bill", day_number(month)), entities)
     swing = _SWING.sample(draws.bits(keys, "swing"))
     level = population.level[entities] * swing
     use = rates(config)[population.persona[entities]] * level[:, None]
-    abroad = in_cents(roaming(config, population, month, entities) * EURO)
+    abroad = in_cents(roaming(config, population, month, entities, placed) * EURO)
     extra = np.minimum(_SURPRISE.sample(draws.bits(keys, "surprise")), _MAX_SURPRISE) * EURO
     extra = np.where(draws.chance(draws.bits(keys, "surprised"), _SURPRISES), extra, 0.0)
     amount = in_cents(tariff.cost(plan, use) + extra) + abroad
+    if surprise is not None:
+        more = in_cents(surprise.more * usual)
+        amount, abroad = amount + more, abroad + np.where(surprise.roamed, more, 0)
     above = amount - usual - _UNNOTICED
     shock = np.clip(above / np.maximum(usual, _SMALLEST_USUAL), 0.0, _MAX_SHOCK)
     used_to = in_cents(usual + _GETTING_USED * (amount - usual))
     return Bills(amount, abroad, np.rint(shock * 1e4) / 1e4, used_to)
 
 
-def roaming(config: WorldConfig, population: Population, month: dt.date, entities: Rows) -> Floats:
-    """Return what the trips that ended in the month before a date cost, in euro."""
+def roaming(
+    config: WorldConfig,
+    population: Population,
+    month: dt.date,
+    entities: Rows,
+    placed: Placed | None = None,
+) -> Floats:
+    """Return what the trips that ended in the month before a date cost, in euro.
+
+    Arguments as of `bills`.
+    """
     before = (month - dt.timedelta(days=1)).replace(day=1)
     first, last = day_number(before), day_number(month) - 1
     euro = np.zeros(len(entities))
-    lead = population.leader[entities]
-    for week in range(first // WEEK, last // WEEK + 1):
-        found = trips(config, population, first, week, lead)
-        ended = (found.back >= 0) & (found.back < (last + 1 - first) * _SECONDS)
-        rows = np.flatnonzero(found.goes & ended & COSTLY[found.country])
+    placed = Placed.none() if placed is None else placed
+    weeks = range(first // WEEK, last // WEEK + 1)
+    found = [own_trips(config, population, placed, first, week, entities) for week in weeks]
+    aspects = [("customers/roaming", week * WEEK) for week in weeks]
+    imposed = sent(placed, first, entities)
+    aspects += [("customers/sent", first + number) for number in range(len(imposed))]
+    for trip, (aspect, day) in zip([*found, *imposed], aspects, strict=True):
+        ended = (trip.back >= 0) & (trip.back < (last + 1 - first) * _SECONDS)
+        rows = np.flatnonzero(trip.goes & ended & COSTLY[trip.country])
         if rows.size:
-            key = draws.keys(
-                draws.stream(config.seed, "customers/roaming", week * WEEK), entities[rows]
-            )
-            days = (found.back[rows] - found.leave[rows]) / _SECONDS
+            key = draws.keys(draws.stream(config.seed, aspect, day), entities[rows])
+            days = (trip.back[rows] - trip.leave[rows]) / _SECONDS
             euro[rows] += np.minimum(days * _ROAMING_DAY.sample(key), _MAX_ROAMING)
     return euro
 
 
-def week_trips(config: WorldConfig, population: Population, today: int, entities: Rows) -> Trips:
-    """Return the trips abroad of the week of a day (day number), of both SIMs of a holder alike."""
-    return trips(config, population, today, today // WEEK, population.leader[entities])
+def week_trips(
+    config: WorldConfig,
+    population: Population,
+    today: int,
+    entities: Rows,
+    placed: Placed | None = None,
+) -> Trips:
+    """Return the trips abroad of the week of a day, of both SIMs of a holder alike.
+
+    Args:
+        config: The world.
+        population: Its subscribers.
+        today: Number of the day.
+        entities: Whose.
+        placed: Where layers put SIMs around the day: the trip on which one sends a SIM counts
+            instead. Nowhere by default.
+    """
+    around = Placed.none() if placed is None else placed
+    return trips_around(config, population, around, today, entities)
 
 
 def lifetime_value(

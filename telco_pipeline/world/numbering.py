@@ -73,6 +73,21 @@ class VisitorCountry:
     culture: str
 
 
+# Countries that Belgians visit: ISO code, network visited, weight (Statbel, order of magnitude).
+TRAVEL_COUNTRIES: Final = (
+    ("FR", "20801", 30.0),
+    ("NL", "20408", 16.0),
+    ("ES", "21407", 14.0),
+    ("DE", "26201", 11.0),
+    ("IT", "22201", 8.0),
+    ("GB", "23430", 6.0),
+    ("LU", "27001", 5.0),
+    ("TR", "28601", 3.0),
+    ("MA", "60400", 3.0),
+    ("CH", "22801", 2.0),
+    ("US", "310260", 2.0),
+)
+
 VISITOR_COUNTRIES: Final = (
     VisitorCountry("NL", 25.0, "20441", "3", "3167", 0, 10**7, 7, "nl", "nld"),
     VisitorCountry("FR", 22.0, "20857", "3", "3371", 0, 10**7, 7, "fr", "fra"),

@@ -26,6 +26,7 @@ import polars as pl
 from telco_pipeline.contracts.world import PERSON_KINDS, SOCIAL_TIES, TIE_KINDS
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.draws import Bits
+from telco_pipeline.engine.keys import rows_of
 from telco_pipeline.engine.tables import Choice, QuantileTable
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.places import plane
@@ -174,8 +175,8 @@ class _Society:
         first = holder == number
         person = kind == _PERSON
         household = subscribers["household_id"].rank("dense").cast(pl.Int64)
-        home = _rows_of(subscribers["home_cell_id"], cells["cell_id"])
-        workplace = _rows_of(subscribers["work_cell_id"], cells["cell_id"])
+        home = rows_of(subscribers["home_cell_id"], cells["cell_id"])
+        workplace = rows_of(subscribers["work_cell_id"], cells["cell_id"])
         student = subscribers["student"].to_numpy()
         east, north = plane(cells["latitude"].to_numpy(), cells["longitude"].to_numpy())
         works = (workplace >= 0) & ~student & (person | (kind == _BUSINESS)) & quiet
@@ -501,17 +502,10 @@ def _first_sims(holder: pl.Series, slot: Integers) -> Integers:
     second = np.flatnonzero(slot == 2)
     if second.size:
         first = np.flatnonzero(slot == 1)
-        number[second] = first[_rows_of(holder.gather(second), holder.gather(first))]
+        number[second] = first[rows_of(holder.gather(second), holder.gather(first))]
     return number
-
-
-def _rows_of(values: pl.Series, keys: pl.Series) -> Integers:
-    """Return the row in `keys` of each value; -1 for null."""
-    index = pl.DataFrame({"key": keys, "row": np.arange(len(keys))})
-    found = pl.DataFrame({"key": values}).join(index, on="key", how="left", maintain_order="left")
-    return found["row"].fill_null(-1).to_numpy()
 
 
 def _codes(values: pl.Series, names: list[str]) -> Integers:
     """Return the position in `names` of each value."""
-    return _rows_of(values.cast(pl.String), pl.Series(names))
+    return rows_of(values.cast(pl.String), pl.Series(names))

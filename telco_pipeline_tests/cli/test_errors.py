@@ -35,7 +35,7 @@ MAKERS = ("generate", "plan")
         (["--datasets", "cdrs_voce"], ["cdrs_voce", "did you mean cdrs_voice"]),
         (["--datasets", "zzz"], ["zzz", "there are: places"]),
         (["--datasets", ","], ["--datasets"]),
-        (["--scenarios", "stadium_fire"], ["stadium_fire", "no scenario layers yet"]),
+        (["--scenarios", "stadium_fire"], ["no scenario layer 'stadium_fire'"]),
         (["--scenarios", "all,none"], ["stand alone"]),
         (["--scenarios", ""], ["--scenarios"]),
         (["--world-file", "missing.yaml"], ["missing.yaml"]),
@@ -107,14 +107,14 @@ def test_debug_shows_the_traceback(telco: Telco, arguments: list[str]) -> None:
     assert result.stderr.strip().splitlines()[-1].startswith("telco: --days")
 
 
-def test_layer_files_are_refused_rather_than_left_out(telco: Telco, tmp_path: Path) -> None:
+def test_a_wrong_layer_is_refused_rather_than_left_out(telco: Telco, tmp_path: Path) -> None:
     world = tmp_path / "world.yaml"
     layer = tmp_path / "layers" / "storm.yaml"
     layer.parent.mkdir()
     layer.write_text("version: 1\n")
     world.write_text(WORLD.read_text())
 
-    assert_refused(telco("plan", "--world-file", world), "storm.yaml", "--scenarios none")
+    assert_refused(telco("plan", "--world-file", world), "storm.yaml:1", "missing key")
     assert telco("plan", "--world-file", world, "--scenarios", "none").exit_code == 0
 
 

@@ -20,6 +20,11 @@ COMMANDS = (
     "scenarios list",
     "scenarios show",
     "scenarios validate",
+    "scenarios new",
+    "scenarios on",
+    "scenarios off",
+    "scenarios schema",
+    "scenarios preview",
 )
 SLOW_TO_LOAD = ("dagster", "polars", "numpy", "dataframely", "duckdb")
 

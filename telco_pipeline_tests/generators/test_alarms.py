@@ -12,7 +12,7 @@ from telco_pipeline.contracts import oss
 from telco_pipeline.engine.calendar import DAY, HOUR, DayClock, day_start
 from telco_pipeline.engine.identifiers import EventIds
 from telco_pipeline.engine.parts import Part
-from telco_pipeline.generators import Inputs, alarms
+from telco_pipeline.generators import Inputs, alarms, logs, metrics
 from telco_pipeline.generators.alarm_kinds import (
     ALARM_KINDS,
     CONGESTION,
@@ -22,15 +22,18 @@ from telco_pipeline.generators.alarm_kinds import (
     Kind,
 )
 from telco_pipeline.generators.alarm_thresholds import (
-    RESET_HOUR,
+    RESET_HOURS,
     _hysteresis,
     of_cabinets,
+    of_memory,
     of_thresholds,
 )
 from telco_pipeline.generators.events import EVENT_KINDS
+from telco_pipeline.scenarios.language import Layer
+from telco_pipeline.scenarios.loading import with_layers
 from telco_pipeline.state import weather
 from telco_pipeline.state.faults import cells_hit, faults_on
-from telco_pipeline.state.network import NetworkDay
+from telco_pipeline.state.network import MEASURES, NetworkDay
 from telco_pipeline_tests.generators.kit import inputs_of, small_world
 
 FIRST = dt.date(2026, 3, 9)
@@ -301,13 +304,13 @@ def test_causes_are_those_of_the_kind():
     assert (found["probable_cause"] == expected).all()
 
 
-def test_nothing_is_raised_where_nothing_breaks_but_by_load():
+def test_nothing_is_raised_where_nothing_breaks_but_by_load_and_leaks():
     config = small_world(subscribers=300)
     network = config.network.model_copy(update={"fault_rate": 0.0})
     quiet = inputs_of(config.model_copy(update={"network": network}))
     frame = alarms.make(quiet, FIRST, whole(quiet)).to_frame()
     assert set(frame["specific_problem"]) <= {
-        "Cell congestion", "Setup success low", "Drop rate high"
+        "Cell congestion", "Setup success low", "Drop rate high", "Memory use high"
     }  # fmt: skip
 
 
@@ -325,7 +328,7 @@ def _one(*values: float) -> "tuple[list[int], list[int], list[int]]":
     """Return hours at which values from the reset on raise, rise and clear alarms."""
     series = np.full((1, 44), 10.0)
     series[0, : len(values)] = values
-    found = _hysteresis(CONGESTION, series)
+    found = _hysteresis(CONGESTION, series, np.array([23]))
     return found.raised.tolist(), found.risen.tolist(), found.cleared.tolist()
 
 
@@ -351,15 +354,14 @@ def test_supervision_starts_anew_once_a_day():
 class _Book:
     """Networks in which one cell is in use in some hours, and nothing else happens."""
 
-    def __init__(self, world: Inputs, cell: int, use: dict[dt.date, tuple[float, slice]]) -> None:
+    def __init__(
+        self, world: Inputs, cell: int | slice, use: dict[dt.date, tuple[float, slice]]
+    ) -> None:
         self._world, self._cell, self._use = world, cell, use
 
     def network(self, date: dt.date) -> NetworkDay:
         cells = self._world.plant.cells.height
-        measures = {
-            name: np.zeros((cells, 24), dtype=np.float32)
-            for name in ("prb_use", "block_probability", "drop_probability")
-        }
+        measures = {name: np.zeros((cells, 24), dtype=np.float32) for name in MEASURES}
         use, hours = self._use.get(date, (0.0, slice(0, 0)))
         measures["prb_use"][self._cell, hours] = use
         none = np.empty(0, dtype=np.int64)
@@ -395,7 +397,7 @@ def test_a_threshold_alarm_is_the_same_from_both_sides_of_midnight():
     assert cleared["event_time"][0].hour == 2
     assert cleared["raised_time"][0] == raised["event_time"][0]
     assert cleared["repeat_count"][0] == 4
-    assert "observed=93.0 %" in raised["threshold_info"][0]
+    assert "expected=93.0 %" in raised["threshold_info"][0]
 
 
 def test_an_alarm_still_open_at_the_reset_is_closed_and_says_so():
@@ -403,10 +405,54 @@ def test_an_alarm_still_open_at_the_reset_is_closed_and_says_so():
     found = _congestion(dict.fromkeys((FIRST, second), (95.0, slice(0, 24))), [second])
     closed = found.filter(pl.col("notification_type") == CLEARED)
     assert closed.height == 1
-    assert closed["event_time"][0].hour == RESET_HOUR
+    reset = closed["event_time"][0].hour
+    assert RESET_HOURS[0] <= reset <= RESET_HOURS[1]
     assert "supervision" in closed["additional_text"][0]
     again = found.filter(pl.col("notification_type") == NEW)
-    assert again["event_time"].dt.hour().to_list() == [RESET_HOUR + 1]
+    assert again["event_time"].dt.hour().to_list() == [reset + 1]
+
+
+def test_supervision_starts_anew_at_a_time_of_each_element():
+    world = inputs_of(small_world(subscribers=300))
+    cells = world.plant.cells.height
+    dates = [FIRST, FIRST + dt.timedelta(days=1)]
+    world.book = _Book(world, slice(0, cells), dict.fromkeys(dates, (95.0, slice(0, 24))))
+    found = alarms.make(world, dates[1], whole(world)).to_frame()
+    closed = found.filter(
+        pl.col("specific_problem") == "Cell congestion", pl.col("notification_type") == CLEARED
+    )
+    assert closed["cell_id"].n_unique() == cells == closed.height
+    times = closed["event_time"]
+    assert set(times.dt.hour()) == set(range(RESET_HOURS[0], RESET_HOURS[1] + 1))
+    assert times.dt.minute().n_unique() > 40
+    # All alarms of an element are closed together.
+    assert (
+        closed.group_by("element_id").agg(pl.col("event_time").n_unique())["event_time"].max() == 1
+    )
+    assert closed["event_time"].n_unique() > 0.9 * closed["element_id"].n_unique()
+
+
+def test_a_measure_is_called_by_the_name_of_its_technology():
+    world = inputs_of(small_world(subscribers=300))
+    cells = world.plant.cells.height
+    world.book = _Book(world, slice(0, cells), {FIRST: (95.0, slice(8, 9))})
+    found = alarms.make(world, FIRST, whole(world)).to_frame()
+    raised = found.filter(pl.col("threshold_info").is_not_null(), pl.col("cell_id").is_not_null())
+    access = world.plant.cells.select("cell_id", rat=pl.col("rat_type").cast(pl.String))
+    named = raised.join(access, on="cell_id").select(
+        "rat", measure=pl.col("threshold_info").str.extract("^measure=(.+) expected=")
+    )
+    assert dict(named.unique().iter_rows()) == {
+        "GERAN": "time slot use", "EUTRAN": "PRB use", "NR": "PRB use"
+    }  # fmt: skip
+    assert len(named.unique()) == 3
+
+
+def test_people_acknowledge_at_any_moment_of_a_second():
+    both = only(ACKNOWLEDGED).select(passed=pl.col("event_time") - pl.col("raised_time"))
+    within = both["passed"].dt.total_microseconds() % 1_000_000
+    assert within.n_unique() > 0.9 * len(within)
+    assert 300_000 < within.mean() < 700_000
 
 
 def test_cabinets_get_too_warm_on_hot_days():
@@ -443,3 +489,141 @@ def test_kinds_say_something(kind):
     assert kind.problem
     assert kind.raised != kind.cleared
     assert kind.managed in {"cell", "station", "link", "power", "cabinet", "ManagedElement"}
+
+
+# Memory, by leaks and by what layers do.
+
+LEAKY = dt.date(2026, 1, 3)
+MEMORY = "Memory use high"
+
+
+@cache
+def _plain() -> Inputs:
+    return inputs_of(small_world(subscribers=600, epoch=dt.date(2026, 1, 1)))
+
+
+def _strained(**what: object) -> Inputs:
+    """Return the same world with a layer that strains ten stations from 09:00 to 15:00 local."""
+    layer = Layer.model_validate(
+        {
+            "version": 1,
+            "number": 1,
+            "title": "A test",
+            "story": "Something gets worse.",
+            "kind": "network",
+            "when": {"first": "2d", "at": "09:00"},
+            "cast": {
+                "targets": {
+                    "of": "network_elements", "where": {"element_type": ["eNB"]}, "number": 10
+                }
+            },
+            "stages": [
+                {"name": "it", "lasts": "6h", "do": [{"strain": {"who": "targets", **what}}]}
+            ],
+        }
+    )  # fmt: skip
+    return Inputs(with_layers(_plain().config, {"one": layer}), _plain().frames)
+
+
+@cache
+def _memory_in_use(date: dt.date) -> pl.DataFrame:
+    frame = metrics.make(_plain(), date, whole(_plain())).to_frame()
+    return frame.select(pl.col("element_id").cast(pl.String), "event_time", "memory_use")
+
+
+def _of_memory(world: Inputs, date: dt.date) -> pl.DataFrame:
+    """Return the notifications about memory of a day that metrics raise, not a moment's haste."""
+    found = alarms.make(world, date, whole(world)).to_frame()
+    lasting = of_memory(world.day(date), whole(world)).number
+    ids = EventIds(world.config.seed, "alarm_id").of(lasting)
+    return found.filter(
+        pl.col("specific_problem") == MEMORY, pl.col("alarm_id").is_in(ids.tolist())
+    ).with_columns(pl.col("element_id").cast(pl.String))
+
+
+def test_memory_alarms_follow_the_memory_in_use():
+    """Whose memory is above the threshold at the end of an hour is told minutes later."""
+    world, seen = _plain(), 0
+    for date in (LEAKY, LEAKY + dt.timedelta(days=1)):
+        raised = _of_memory(world, date).filter(pl.col("notification_type") == NEW)
+        told = raised.with_columns(
+            event_time=pl.col("event_time").dt.truncate("1h") - pl.duration(minutes=5)
+        )
+        same_day = told.filter(pl.col("event_time").dt.date() == date)
+        both = same_day.join(_memory_in_use(date), on=["element_id", "event_time"])
+        assert both.height > 0.9 * same_day.height
+        assert (both["memory_use"] >= 85).all()
+        seen += both.height
+        short = (
+            _memory_in_use(date)
+            .filter(pl.col("event_time").dt.time() >= dt.time(7))
+            .group_by("element_id")
+            .agg(pl.col("memory_use").min())
+            .filter(pl.col("memory_use") > 86)
+        )
+        # Who has been short of memory since supervision started anew has an alarm.
+        assert set(short["element_id"]) <= set(raised["element_id"])
+        assert short.height < 0.03 * whole(world).size
+    assert seen > 5
+
+
+def test_the_closing_of_a_memory_alarm_says_whether_memory_is_free():
+    world = _plain()
+    for date in (LEAKY, LEAKY + dt.timedelta(days=1)):
+        closed = _of_memory(world, date).filter(pl.col("notification_type") == CLEARED)
+        still = closed.filter(pl.col("additional_text").str.starts_with("Closed as supervision"))
+        assert still.height > 0
+        written = logs.make(world, date, whole(world)).to_frame()
+        free = written.filter(pl.col("msg_id") == "MEMORY_NORMAL").select("event_time")
+        # Nobody writes that memory is free while it is not.
+        assert still.join(free, on="event_time").height == 0
+
+
+def test_a_strained_memory_raises_the_alarm_of_a_leak_and_clears_it():
+    world = _strained(memory=45)
+    (touch,) = world.story.on(LEAKY).touches
+    names = world.frames["network_elements"]["element_id"].gather(touch.rows)
+    usual = alarms.make(_plain(), LEAKY, whole(world)).to_frame()
+    found = alarms.make(world, LEAKY, whole(world)).to_frame()
+    added = found.join(usual, on="event_id", how="anti")
+    theirs = pl.col("element_id").cast(pl.String).is_in(names.implode())
+    assert found.filter(~theirs).equals(usual.filter(~theirs))
+    assert set(added["specific_problem"]) == {MEMORY}
+    new = added.filter(pl.col("notification_type") == NEW)
+    assert new["element_id"].n_unique() >= 8
+    start, end = int(touch.start[0]), int(touch.end[0])
+    time = new["event_time"].dt.epoch("us")
+    # Supervision looks at the end of each hour and tells some minutes later.
+    assert (time >= start).all()
+    assert (time < end + HOUR).all()
+    cleared = added.filter(pl.col("notification_type") == CLEARED)
+    assert cleared.height >= 8
+    assert (cleared["event_time"].dt.epoch("us") > end).all()
+    # The next day has what it has without the layer.
+    later = LEAKY + dt.timedelta(days=1)
+    assert (
+        alarms.make(world, later, whole(world))
+        .to_frame()
+        .filter(~theirs)
+        .equals(alarms.make(_plain(), later, whole(world)).to_frame().filter(~theirs))
+    )
+
+
+def test_a_strained_element_writes_of_its_alarm():
+    world = _strained(memory=45)
+    (touch,) = world.story.on(LEAKY).touches
+    names = world.frames["network_elements"]["element_id"].gather(touch.rows)
+    told = logs.make(world, LEAKY, whole(world)).to_frame()
+    sent = alarms.make(world, LEAKY, whole(world)).to_frame()
+    lines = told.filter(
+        pl.col("msg_id").is_in(["MEMORY_HIGH", "MEMORY_NORMAL"]),
+        pl.col("element_id").cast(pl.String).is_in(names.implode()),
+    )
+    assert lines.filter(pl.col("msg_id") == "MEMORY_HIGH").height >= 8
+    assert lines.filter(pl.col("msg_id") == "MEMORY_NORMAL").height >= 8
+    assert lines.join(sent, on="event_time").height >= lines.height
+
+
+def test_a_little_strain_raises_nothing():
+    found = alarms.make(_strained(memory=2, cpu=50), LEAKY, whole(_plain())).to_frame()
+    assert found.equals(alarms.make(_plain(), LEAKY, whole(_plain())).to_frame())

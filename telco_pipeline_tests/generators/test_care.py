@@ -13,10 +13,17 @@ import pytest
 
 from telco_pipeline.behaviour.absences import COUNTRIES
 from telco_pipeline.behaviour.population import NR
-from telco_pipeline.contracts.codes import Channel, LifeStatus, Reason, Resolution, Topic
+from telco_pipeline.contracts.codes import (
+    Channel,
+    FaultKind,
+    LifeStatus,
+    Reason,
+    Resolution,
+    Topic,
+)
 from telco_pipeline.contracts.world import LANGUAGES
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import DAY, HOUR, SECOND
+from telco_pipeline.engine.calendar import DAY, HOUR, MINUTE, SECOND, day_start
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators import Inputs, care
 from telco_pipeline.generators.care_agents import Roster
@@ -35,10 +42,23 @@ from telco_pipeline.generators.care_contacts import (
     care_contacts,
     planned_by_hour,
 )
+from telco_pipeline.generators.care_facts import met
 from telco_pipeline.generators.care_notes import (
+    BARRED,
+    BUSY,
     COUNTRY_NAMES,
+    FAULT,
+    GONE,
+    LASTS,
+    NEARLY,
     NOTES,
+    OVER,
+    VISITS,
+    WORKS,
+    Phrases,
+    Said,
     Told,
+    Tongue,
     named_in,
     note_of,
 )
@@ -46,7 +66,8 @@ from telco_pipeline.generators.care_queue import PLANNED_LOSS, Queue, planned_ag
 from telco_pipeline.generators.cdrs.sides import find_side, originating_key
 from telco_pipeline.generators.inputs import Day
 from telco_pipeline.state.contacts import REASON_OF_TOPIC, resolved
-from telco_pipeline.state.customers import Contacts
+from telco_pipeline.state.customers_day import Contacts
+from telco_pipeline.state.faults import Faults
 from telco_pipeline.state.network import NetworkDay
 from telco_pipeline_tests.generators.kit import inputs_of, make_day, small_world
 
@@ -54,6 +75,8 @@ FIRST = dt.date(2026, 1, 1)
 DAYS = [FIRST + dt.timedelta(days=offset) for offset in range(12)]
 CROWDED = dt.date(2026, 1, 7)
 """A Wednesday."""
+MANY_FAULTS = dt.date(2026, 1, 9)
+"""A day with faults of the core and of hardware, and with planned works."""
 
 
 @cache
@@ -95,6 +118,7 @@ def crowd(
         fault_id=np.full(size, fault),
         cell=np.full(size, cell, dtype=np.int32),
         cause_time=np.full(size, cause),
+        usual_spend=np.zeros(size, dtype=np.int64),
     )
 
 
@@ -459,22 +483,33 @@ def inputs_with(day: Day) -> Inputs:
 # Notes ------------------------------------------------------------------------------------------
 
 EVERY_FACT = {
-    "place": "Leuven",
+    "place": "in Leuven",
     "date": "12/03",
     "hour": "14u",
+    "since": "12/03 om 13u20",
     "device": "Haneul Nova 3",
     "plan": "Zephyr M",
-    "fee": "21,00",
+    "fee": "21,00 EUR",
+    "usual": "24,30 EUR",
     "data": "20",
-    "country": "Spanje",
-    "price": "0,25",
-    "credit": "5,00",
+    "country": "in Spanje",
+    "far": "in Marokko",
+    "near": "in Spanje",
+    "credit": "5,00 EUR",
     "number": "2",
     "wait": "3 min",
     "menu": "netwerk",
 }
-ALWAYS_KNOWN = {"device", "plan", "price", "number", "wait", "menu"}
+ALWAYS_KNOWN = {"device", "plan", "number", "wait", "menu"}
 FORBIDDEN = ("hazard", "exposure", "churn", "topic", "simul", "state", "seed", "{", "}", "None")
+CIRCUMSTANCES = [
+    frozenset(),
+    frozenset({LASTS, FAULT}),
+    frozenset({OVER, FAULT}),
+    frozenset({LASTS, WORKS}),
+    frozenset({OVER, WORKS, BUSY, NEARLY, VISITS}),
+    frozenset({GONE, BARRED}),
+]
 
 
 def every_told(facts: dict[str, str]) -> Iterator[Told]:
@@ -482,12 +517,23 @@ def every_told(facts: dict[str, str]) -> Iterator[Told]:
         for topic in Topic:
             for resolution in Resolution:
                 for choice in (0, 1, 2, 777_777, 123_456_789):
-                    for channel in (Channel.CALL, Channel.APP):
-                        outage = choice % 2 == 0 if topic is Topic.OUTAGE else None
-                        yield Told(
-                            language, channel, Reason.NETWORK, topic, resolution, facts,
-                            choice == 1, outage, 1 + choice % 3, choice,
-                        )  # fmt: skip
+                    for channel in Channel:
+                        # The app passes nobody on, and only who queues hangs up.
+                        if resolution not in RESULTS.get(channel, tuple(Resolution)):
+                            continue
+                        for holds in CIRCUMSTANCES:
+                            yield Told(
+                                language, channel, topic, resolution, facts, holds,
+                                choice == 1, 1 + choice % 3, choice // 3, choice,
+                            )  # fmt: skip
+
+
+_SERVED = tuple(each for each in Resolution if each is not Resolution.ABANDONED)
+RESULTS = {
+    Channel.APP: (Resolution.SOLVED, Resolution.CALLBACK),
+    Channel.SHOP: _SERVED,
+    Channel.SOCIAL: _SERVED,
+}
 
 
 def test_every_note_can_be_written_with_all_facts_and_with_few() -> None:
@@ -499,24 +545,53 @@ def test_every_note_can_be_written_with_all_facts_and_with_few() -> None:
             assert not any(word in note for word in FORBIDDEN), note
             assert note == note.strip()
             assert "  " not in note
+            assert ".." not in note
+            assert note[-1] in ".?"
+
+
+def plain(phrases: Phrases) -> list[Said]:
+    return [Said(each) if isinstance(each, str) else each for each in phrases]
+
+
+def texts(phrases: Phrases) -> list[str]:
+    """Return the texts of phrases and of their own ends."""
+    own = [text for each in plain(phrases) for text in texts(each.ends)]
+    return [each.text for each in plain(phrases)] + own
+
+
+def said_in(note: str, phrases: Phrases) -> list[Said]:
+    """Return the phrases of which one may have been said in a note."""
+    return [each for each in plain(phrases) if re.search(written_with(each.text), note)]
 
 
 def test_every_phrase_names_what_is_known() -> None:
     for language in LANGUAGES:
         tongue = NOTES[language]
-        assert set(tongue.topics) == set(Topic)
-        assert set(tongue.ends) == set(Resolution)
+        assert set(tongue.topics) == set(tongue.written) == set(Topic)
+        assert set(tongue.ends) == set(_SERVED)
         assert set(tongue.menu) == set(Reason)
         assert set(COUNTRY_NAMES[language]) == {code for code, _, _ in COUNTRIES}
-        for topic, phrases in tongue.topics.items():
-            assert len(set(phrases)) == len(phrases) >= 2
-            assert all(named_in(phrase) <= EVERY_FACT.keys() for phrase in phrases)
-            assert any(named_in(phrase) <= ALWAYS_KNOWN for phrase in phrases), topic
+        for topic, phrases in [*tongue.topics.items(), *tongue.written.items()]:
+            assert len(set(texts(phrases))) >= 2
+            assert all(named_in(text) <= EVERY_FACT.keys() for text in texts(phrases))
+            always = [each for each in plain(phrases) if not each.when]
+            assert any(named_in(each.text) <= ALWAYS_KNOWN for each in always), topic
 
 
 def written_with(phrase: str) -> str:
     """Return the pattern of a phrase whose names have become texts."""
     return ".+".join(re.escape(piece) for piece in re.split(r"\{\w+\}", phrase))
+
+
+def ends_of(tongue: Tongue, row: dict) -> list[str]:
+    """Return how the note on a contact that was not given up may end."""
+    topic, app = Topic(row["topic"]), row["channel"] == "app"
+    found = texts((tongue.app_ends if app else tongue.ends)[Resolution(row["resolution"])])
+    if row["resolution"] != "solved":
+        return found
+    first = [*tongue.topics[topic], *tongue.written[topic], *tongue.top_up]
+    own = [text for each in plain(first) for text in texts(each.ends)]
+    return found + own + texts(tongue.informed) + texts(tongue.busy)
 
 
 def test_a_note_is_in_the_customers_language() -> None:
@@ -533,13 +608,256 @@ def test_a_note_is_in_the_customers_language() -> None:
     assert rows["language"].n_unique() >= 3
     for row in rows.iter_rows(named=True):
         tongue, topic = NOTES[row["language"]], Topic(row["topic"])
-        resolution = Resolution(row["resolution"])
-        ends = [*tongue.ends[resolution], *tongue.solved.get(topic, ())]
-        told = [ends]
-        if resolution is not Resolution.ABANDONED:
-            told.append([*tongue.topics[topic], *tongue.top_up])
-        for phrases in told:
-            assert any(re.search(written_with(phrase), row["note"]) for phrase in phrases), row
+        if row["resolution"] == "abandoned":
+            assert said_in(row["note"], tongue.left[Channel(row["channel"])]), row
+            continue
+        written = row["channel"] in ("app", "social")
+        first = (tongue.written if written else tongue.topics)[topic]
+        top_up = tongue.written_top_up if written else tongue.top_up
+        assert said_in(row["note"], [*first, *top_up]), row
+        assert any(end in row["note"] for end in ends_of(tongue, row)), row
+
+
+def test_a_note_begins_as_its_channel_does() -> None:
+    seen = set()
+    for row in records().filter(pl.col("resolution") != "abandoned").iter_rows(named=True):
+        tongue, topic = NOTES[row["language"]], Topic(row["topic"])
+        channel = Channel(row["channel"])
+        written = channel in (Channel.APP, Channel.SOCIAL)
+        first = (tongue.written if written else tongue.topics)[topic]
+        first = [*first, *(tongue.written_top_up if written else tongue.top_up)]
+        opening = f"{tongue.channel[channel]} " if channel in tongue.channel else ""
+        begins = [f"^{re.escape(opening)}{written_with(text)}" for text in texts(first)]
+        assert any(re.match(each, row["note"]) for each in begins), row
+        seen.add(channel)
+    assert seen == set(Channel)
+    for tongue in NOTES.values():
+        # What a customer wrote does not speak of the customer, nor of what an agent heard.
+        for phrases in [*tongue.written.values(), tongue.written_top_up]:
+            for each in plain(phrases):
+                assert not re.search(r"\b([Kk]lt|[Cc]l\.|[Kk]d\.|[Cc]ust)(\W|$)", each.text)
+
+
+def test_only_who_stands_in_a_shop_leaves_a_phone_there() -> None:
+    for language in LANGUAGES:
+        tongue = NOTES[language]
+        left = [
+            end.text
+            for each in plain(tongue.topics[Topic.DEVICE_FAULT])
+            for end in plain(each.ends)
+            if VISITS in end.when
+        ]
+        assert left
+        notes = {channel: set() for channel in Channel}
+        for channel in Channel:
+            holds = frozenset({VISITS} if channel is Channel.SHOP else ())
+            for choice in range(60):
+                told = Told(
+                    language, channel, Topic.DEVICE_FAULT, Resolution.SOLVED, EVERY_FACT, holds,
+                    False, 1, choice % 7, choice * 311,
+                )  # fmt: skip
+                notes[channel].add(note_of(told))
+        for channel, found in notes.items():
+            there = any(end in note for note in found for end in left)
+            assert there == (channel is Channel.SHOP)
+
+
+def told_on(date: dt.date, contacts: Contacts) -> pl.DataFrame:
+    """Return the contacts of a day that were not given up, with their entities."""
+    inputs = inputs_with(with_contacts(date, contacts))
+    rows = care.make(inputs, date, Part(0, 0, 3000)).to_frame()
+    entity = pl.DataFrame(
+        {
+            "subscriber_id": inputs.population.subscriber_id[:3000],
+            "entity": np.arange(3000),
+        }
+    )
+    rows = rows.join(entity, on="subscriber_id").with_columns(
+        pl.col("language", "channel", "topic", "resolution").cast(pl.String)
+    )
+    return rows.filter(pl.col("resolution") != "abandoned")
+
+
+def during(entity: np.ndarray) -> np.ndarray:
+    """Return times of contacts over the working day."""
+    return 8 * HOUR + (entity * 7919 * SECOND) % (10 * HOUR)
+
+
+def afternoon(entity: np.ndarray) -> np.ndarray:
+    """Return times of contacts from eleven (local) on."""
+    return 10 * HOUR + (entity * 7919 * SECOND) % (8 * HOUR)
+
+
+@pytest.mark.parametrize("of_month", [3, 28])
+def test_data_are_nearly_used_up_when_the_month_has_used_them(of_month: int) -> None:
+    inputs, date = world(), dt.date(2026, 1, of_month)
+    entity = people()
+    rows = told_on(date, crowd(entity, during(entity), Topic.ALLOWANCE))
+    population, config = inputs.population, inputs.config
+    plan = inputs.day(date).customers.plan
+    data = inputs.frames["plans"]["data_bytes"].to_list()
+    sessions = [persona.sessions for persona in config.personas.values()]
+    seen = {NEARLY: 0, GONE: 0, None: 0}
+    for row in rows.iter_rows(named=True):
+        tongue = NOTES[row["language"]]
+        lists = tongue.written if row["channel"] in ("app", "social") else tongue.topics
+        said = said_in(row["note"], lists[Topic.ALLOWANCE])
+        assert said, row
+        kind = said[0].when[0] if said[0].when else None
+        seen[kind] += 1
+        if kind is None:
+            continue
+        who = row["entity"]
+        # 11.5 MB a session, and so much of the month is over: local time is an hour ahead.
+        a_day = sessions[population.persona[who]] * population.level[who] * 11.5 * 30.4 / 31.0
+        over = (row["event_time"] - dt.datetime(2026, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(days=1)
+        used = a_day * (over + 1.0 / 24.0) / (data[plan[who]] / 1e6)
+        low, high = (0.85, 1.0) if kind is NEARLY else (1.0, math.inf)
+        assert low - 1e-3 <= used < high + 1e-3, row["note"]
+    assert seen[None] > 100
+    if of_month == 28:
+        assert min(seen[NEARLY], seen[GONE]) > 5
+    else:
+        # Who uses a bundle up in a month has not done so on the third.
+        assert seen[NEARLY] + seen[GONE] < rows.height / 20
+
+
+def test_what_a_customer_usually_pays_is_his_usual_spend() -> None:
+    entity = people()
+    spend = 20_000_000 + entity * 10_000  # no two alike
+    contacts = crowd(entity, during(entity), Topic.HIGH_BILL)
+    rows = told_on(CROWDED, replace(contacts, usual_spend=spend))
+    usual = 0
+    for row in rows.iter_rows(named=True):
+        tongue = NOTES[row["language"]]
+        lists = tongue.written if row["channel"] in ("app", "social") else tongue.topics
+        said = said_in(row["note"], lists[Topic.HIGH_BILL])
+        if "usual" not in named_in(said[0].text):
+            continue
+        usual += 1
+        amount = f"{20 + row['entity'] / 100:.2f}".replace(".", tongue.point)
+        currency = f"EUR {amount}" if row["language"] == "en" else f"{amount} EUR"
+        assert said[0].text.format(**EVERY_FACT | {"usual": currency}) in row["note"]
+    assert usual > 100
+
+
+def busy_words(language: str) -> list[str]:
+    return texts(NOTES[language].busy)
+
+
+def test_only_load_makes_a_cell_busy() -> None:
+    # A cell and hour that no fault hits is bad by its load alone: the core fails nobody there.
+    for date in DAYS[:3]:
+        network = world().day(date).network
+        well = network.fault < 0
+        assert network.measures["voice_failure"][well].max() <= 0.005
+        assert network.measures["data_failure"][well].max() <= 0.005
+    entity = people()[:600]
+    faults = world().faults(MANY_FAULTS)
+    touching = {
+        "load": -1,
+        "core": fault_of(faults, FaultKind.CORE),
+        "hardware": fault_of(faults, FaultKind.HARDWARE),
+    }
+    for name, fault in touching.items():
+        for topic in (Topic.SLOW_DATA, Topic.BLOCKED_CALLS):
+            cause = day_start(MANY_FAULTS) + 9 * HOUR
+            contacts = crowd(entity, afternoon(entity), topic, cause, cell=7, fault=fault)
+            rows = told_on(MANY_FAULTS, contacts)
+            busy = [
+                any(word in row["note"] for word in busy_words(row["language"]))
+                for row in rows.iter_rows(named=True)
+            ]
+            assert any(busy) == (name == "load"), (name, topic)
+
+
+def fault_of(faults: Faults, kind: FaultKind) -> int:
+    """Return the first fault of a kind."""
+    found = np.flatnonzero(faults.is_kind(kind))
+    assert found.size, kind
+    return int(faults.fault_id[found[0]])
+
+
+def test_what_no_fault_did_was_load() -> None:
+    cells = {cell: row for row, cell in enumerate(world().cells.cell_id.to_list())}
+    topic = pl.col("topic").cast(pl.String).is_in(["slow data", "blocked calls"])
+    rows = records().filter(topic & pl.col("cause_fault_id").is_null())
+    assert rows.height > 2
+    for row in rows.iter_rows(named=True):
+        day = world().day(row["cause_time"].date()).network
+        cell, hour = cells[row["cause_cell_id"]], row["cause_time"].hour
+        assert day.measures["load"][cell, hour] > 0.7
+        slow = day.measures["throughput_factor"][cell, hour] < 0.3
+        assert slow or day.measures["block_probability"][cell, hour] > 0.01
+
+
+def test_an_outage_begins_with_the_first_minute_without_service() -> None:
+    inputs = world()
+    begun = 0
+    for date in DAYS:
+        network, start = inputs.day(date).network, day_start(date)
+        for cell, first, end in zip(
+            network.outage_cell.tolist(),
+            network.outage_start.tolist(),
+            network.outage_end.tolist(),
+            strict=True,
+        ):
+            for hour in range(first // HOUR, -(-end // HOUR)):
+                fault = int(network.fault[cell, hour])
+                found = met(inputs, fault, cell, start + hour * HOUR, outage=True)
+                assert found is not None
+                if first > 0:
+                    assert found.since == start + first
+                else:
+                    assert found.since <= start
+                begun += first % HOUR > 0
+    assert begun > 20
+
+
+def test_a_note_says_since_when_there_is_no_service() -> None:
+    inputs, date, entity = world(), CROWDED, people()[:500]
+    network, start = inputs.day(date).network, day_start(date)
+    # Longer than two hours, begun within an hour: the worst hour is a later one.
+    long = (network.outage_end - network.outage_start > 2 * HOUR) & (
+        network.outage_start % HOUR > 0
+    )
+    place = int(np.flatnonzero(long)[0])
+    cell, first = int(network.outage_cell[place]), int(network.outage_start[place])
+    hour = first // HOUR + 1
+    cause, fault = start + hour * HOUR, int(network.fault[cell, hour])
+    rows = told_on(date, crowd(entity, during(entity), Topic.OUTAGE, cause, cell, fault))
+    at = dt.datetime.fromtimestamp((start + first) / 1e6, tz("Europe/Brussels"))
+    assert at.minute > 0
+    times = {"nl": f"{at:%H}u{at:%M}", "fr": f"{at:%H}h{at:%M}"}
+    times |= {"de": f"{at:%H:%M} Uhr", "en": f"{at:%H:%M}"}
+    since = 0
+    for row in rows.iter_rows(named=True):
+        tongue = NOTES[row["language"]]
+        lists = tongue.written if row["channel"] in ("app", "social") else tongue.topics
+        said = said_in(row["note"], lists[Topic.OUTAGE])
+        if any("since" in named_in(each.text) for each in said):
+            since += 1
+            assert times[row["language"]].removeprefix("0") in row["note"], row["note"]
+    assert since > 100
+
+
+def test_a_fault_met_within_its_first_hour_is_not_older_than_itself() -> None:
+    inputs, date, entity = world(), MANY_FAULTS, people()[:200]
+    faults = inputs.faults(date)
+    core = np.flatnonzero(faults.is_kind(FaultKind.CORE) & (faults.impact % HOUR > MINUTE))
+    assert core.size
+    impact = int(faults.impact[core[0]])
+    begun = -(-impact // MINUTE) * MINUTE
+    cause = impact // HOUR * HOUR
+    contacts = crowd(
+        entity, afternoon(entity), Topic.SLOW_DATA, cause, 7, int(faults.fault_id[core[0]])
+    )
+    rows = told_on(date, contacts)
+    at = dt.datetime.fromtimestamp(begun / 1e6, tz("Europe/Brussels"))
+    late, early = f"{at.hour}{{}}{at:%M}", f"{at.hour}{{}}"
+    named = [row["note"] for row in rows.iter_rows(named=True) if row["language"] == "nl"]
+    assert sum(late.format("u") in note for note in named) > 10
+    assert not any(re.search(early.format("u") + r"\D", note) for note in named)
 
 
 def test_a_note_names_place_and_hour_of_what_was_met() -> None:
@@ -553,10 +871,37 @@ def test_a_note_names_place_and_hour_of_what_was_met() -> None:
     )
     told = records().filter((pl.col("reason") == "network") & (pl.col("resolution") != "abandoned"))
     assert told.height > 10
+    dated = 0
     for row in told.iter_rows(named=True):
-        assert place_of[row["cause_cell_id"]] in row["note"]
+        tongue = NOTES[row["language"]]
+        assert tongue.at(place_of[row["cause_cell_id"]]) in row["note"]
         when = row["cause_time"].astimezone(tz("Europe/Brussels"))
-        assert f"{when:%d/%m}" in row["note"]
+        dated += tongue.date(when.month, when.day) in row["note"]
+    # What has lasted since the day before names that day.
+    assert dated > 0.8 * told.height
+
+
+def test_places_dates_and_amounts_are_written_as_the_language_does() -> None:
+    french = NOTES["fr"]
+    assert [french.at(name) for name in ("Le Roeulx", "Les Bons Villers", "La Louvière")] == [
+        "au Roeulx", "aux Bons Villers", "à La Louvière",
+    ]  # fmt: skip
+    assert NOTES["nl"].at("Le Roeulx") == "in Le Roeulx"
+    written = {
+        language: (
+            tongue.date(3, 7),
+            tongue.time(9, 5),
+            tongue.time(9, 0),
+            tongue.amount(7_500_000),
+        )
+        for language, tongue in NOTES.items()
+    }
+    assert written == {
+        "nl": ("07/03", "9u05", "9u", "7,50 EUR"),
+        "fr": ("07/03", "9h05", "9h", "7,50 EUR"),
+        "de": ("07.03.", "9:05 Uhr", "9 Uhr", "7,50 EUR"),
+        "en": ("7 Mar", "9:05", "9:00", "EUR 7.50"),
+    }
 
 
 def tz(name: str) -> dt.tzinfo:
@@ -573,8 +918,9 @@ def test_a_note_names_plan_device_and_country() -> None:
     assert len(devices) > 3
     assert all(any(model in note for model in models.to_series()) for note in devices)
     plans = inputs.frames["plans"]["name"].to_list()
-    bills = rows.filter(pl.col("topic") == "leaving")["note"]
-    assert any(plan in note for note in bills for plan in plans)
+    asked = rows.filter(pl.col("topic").cast(pl.String).is_in(["payment", "question"]))["note"]
+    named = [note for note in asked if any(plan in note for plan in plans)]
+    assert len(named) > len(asked) / 5
     roaming = rows.filter(pl.col("topic") == "roaming access")
     assert roaming.height > 2
     for row in roaming.iter_rows(named=True):
@@ -582,39 +928,96 @@ def test_a_note_names_plan_device_and_country() -> None:
         assert any(name in row["note"] for name in names), row["note"]
 
 
+def test_only_countries_outside_the_union_cost_extra() -> None:
+    inside = {"FR", "NL", "ES", "DE", "IT", "LU"}
+    rows = records().filter(
+        (pl.col("topic") == "roaming cost") & (pl.col("resolution") != "abandoned")
+    )
+    assert rows.height > 5
+    for row in rows.iter_rows(named=True):
+        tongue, names = NOTES[row["language"]], COUNTRY_NAMES[row["language"]]
+        lists = tongue.written if row["channel"] in ("app", "social") else tongue.topics
+        said = said_in(row["note"], lists[Topic.ROAMING_COST])[0].text
+        where = {code for code, name in names.items() if re.search(rf"{name}\b", row["note"])}
+        assert where
+        assert ("near" in named_in(said)) == bool(where & inside), row["note"]
+
+
+def test_contacts_on_a_matter_are_about_the_same() -> None:
+    entity = people()
+    kept = []
+    for number in (1, 2):
+        contacts = crowd(entity, during(entity), Topic.DEVICE_FAULT, number=number)
+        kept.append(told_on(CROWDED, contacts).select("case_id", "note", "language"))
+    both = kept[0].join(kept[1], on="case_id", suffix="_again")
+    assert both.height > 500
+    for row in both.iter_rows(named=True):
+        tongue = NOTES[row["language"]]
+        complaints = [
+            {
+                place
+                for lists in (tongue.topics, tongue.written)
+                for place, each in enumerate(plain(lists[Topic.DEVICE_FAULT]))
+                if re.search(written_with(each.text), note)
+            }
+            for note in (row["note"], row["note_again"])
+        ]
+        assert complaints[0] & complaints[1], row
+
+
 def test_a_note_says_what_was_granted_and_how_often_he_came() -> None:
     rows = records().filter(pl.col("resolution") != "abandoned")
     for row in rows.filter(pl.col("credit") > 0).iter_rows(named=True):
-        amount = f"{row['credit'] / 1e6:.2f}"
-        assert amount in row["note"] or amount.replace(".", ",") in row["note"]
+        assert NOTES[row["language"]].amount(row["credit"]) in row["note"]
     again = rows.filter(pl.col("contact_number") > 1)
     assert again.height > 5
     assert all(str(row["contact_number"]) in row["note"] for row in again.iter_rows(named=True))
 
 
-def test_an_outage_that_lasts_is_told_otherwise_than_one_that_is_over() -> None:
-    entity = people()[:200]
-    day = world().day(CROWDED)
-    fault = int(day.faults.fault_id[0])
-    end = int(day.faults.end[0]) - day.start
-    assert len(day.faults) > 0
-    texts = {}
-    for name, moment in (("lasts", end - HOUR), ("over", end + HOUR)):
-        time = np.full(len(entity), moment % DAY)
-        busy = with_contacts(CROWDED, crowd(entity, time, Topic.OUTAGE, day.start - HOUR, 5, fault))
-        lasting = replace(busy.faults, end=np.full(len(busy.faults), day.start + end))
-        if name == "lasts":
-            lasting = replace(busy.faults, end=np.full(len(busy.faults), day.start + 2 * DAY))
-        else:
-            lasting = replace(busy.faults, end=np.full(len(busy.faults), day.start))
-        busy.__dict__["faults"] = lasting
-        notes = care.make(inputs_with(busy), CROWDED, Part(0, 0, 3000)).to_frame()
-        texts[name] = notes.filter(pl.col("resolution") != "abandoned")
-    for name, rows in texts.items():
-        for row in rows.iter_rows(named=True):
+def test_a_fault_that_lasts_is_told_otherwise_than_one_that_is_over() -> None:
+    inputs, entity = world(), people()[:200]
+    faults = inputs.faults(CROWDED)
+    noon = day_start(CROWDED) + 12 * HOUR
+    hit = np.flatnonzero((faults.impact < noon - HOUR) & (faults.impact < faults.end))
+    works = faults.is_kind(FaultKind.PLANNED_WORK)
+    kinds = set()
+    for row in hit.tolist():
+        lasts = bool(faults.end[row] > noon + 2 * HOUR)
+        if not lasts and faults.end[row] > noon:
+            continue
+        cause = int(faults.impact[row]) // HOUR * HOUR
+        contacts = crowd(
+            entity, np.sort(12 * HOUR + entity % 3600 * SECOND), Topic.OUTAGE, cause, 5,
+            int(faults.fault_id[row]),
+        )  # fmt: skip
+        need = {LASTS if lasts else OVER, WORKS if works[row] else FAULT}
+        for told in told_on(CROWDED, contacts).iter_rows(named=True):
+            tongue = NOTES[told["language"]]
+            said = [each for each in plain(tongue.cause) if each.text in told["note"]]
+            assert [set(each.when) for each in said] == [need], told["note"]
+            if lasts and told["resolution"] == "solved":
+                assert any(text in told["note"] for text in texts(tongue.informed))
+        kinds.add((lasts, bool(works[row])))
+    assert {lasts for lasts, _ in kinds} == {True, False}
+
+
+def test_who_is_served_again_is_not_barred() -> None:
+    entity = people()[:400]
+    cause = day_start(CROWDED) - DAY
+    contacts = crowd(entity, during(entity), Topic.SUSPENSION, cause)
+    for barred in (True, False):
+        day = with_contacts(CROWDED, contacts)
+        status = day.customers.status.copy()
+        standing = LifeStatus.SUSPENDED if barred else LifeStatus.ACTIVE
+        status[entity] = list(LifeStatus).index(standing)
+        day.__dict__["customers"] = replace(day.customers, status=status)
+        rows = care.make(inputs_with(day), CROWDED, Part(0, 0, 3000)).to_frame()
+        claims = 0
+        for row in rows.filter(pl.col("resolution") != "abandoned").iter_rows(named=True):
             tongue = NOTES[row["language"]]
-            said = tongue.going_on if name == "lasts" else tongue.over
-            assert any(phrase in row["note"] for phrase in said)
+            both = [*tongue.topics[Topic.SUSPENSION], *tongue.written[Topic.SUSPENSION]]
+            claims += any(BARRED in each.when for each in said_in(row["note"], both))
+        assert (claims > 0) == barred
 
 
 def test_channels_are_those_of_the_contract() -> None:

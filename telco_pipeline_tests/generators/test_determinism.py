@@ -20,10 +20,11 @@ from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators import GENERATORS, Inputs
 from telco_pipeline.lake import Lake, column_hashes, content_hash
 from telco_pipeline.lineage import HISTORY
-from telco_pipeline.oss import counters
 from telco_pipeline.production import produce
+from telco_pipeline.scenarios.language import Layer
+from telco_pipeline.scenarios.loading import with_layers
 from telco_pipeline.settings import WorldConfig
-from telco_pipeline.workers import shared_crews
+from telco_pipeline.workers import DERIVED, shared_crews
 from telco_pipeline_tests.generators.kit import EVE, SPRING, inputs_of, make_day, small_world
 
 EPOCH = SPRING - 2 * EVE
@@ -37,7 +38,38 @@ def _world(subscribers: int, **overrides: Any) -> WorldConfig:
     return small_world(subscribers=subscribers, **options)
 
 
-CONFIG = _world(2300)  # three parts of subscribers
+_BUSY = {
+    "version": 1,
+    "number": 7,
+    "title": "A busy place",
+    "story": "Some meet where a mast fails, and a fleet is refused.",
+    "kind": "network",
+    "when": {"first": "1d", "at": "20:00"},
+    "cast": {
+        "mast": {"of": "sites", "number": 1},
+        "guests": {"of": "subscribers", "where": {"kind": "person"}, "share": 0.1},
+        "fleet": {"of": "subscribers", "where": {"kind": "machine"}, "share": 0.3},
+    },
+    "stages": [
+        {
+            "name": "evening",
+            "lasts": "20h",
+            "spread": "6h",
+            "do": [
+                {"presence": {"who": "guests", "at": "mast"}},
+                {"usage": {"who": "guests", "calls": 3.0, "messages": 0.5, "sessions": 2.0}},
+                {"sharing": {"who": "guests", "devices": 3.0}},
+                {"care": {"who": "guests", "share": 0.5, "topic": "billing"}},
+                {"reject": {"who": "fleet", "share": 0.6}},
+                {"fault": {"who": "mast", "kind": "hardware", "out": False}},
+            ],
+        }
+    ],
+}
+"""Effects on the network, on places, identities, use and state, over two midnights."""
+
+# Three parts of subscribers, and a scenario layer on.
+CONFIG = with_layers(_world(2300), {"busy": Layer.model_validate(_BUSY)})
 
 
 def _hashes(lake: Lake) -> dict[str, str]:
@@ -83,7 +115,12 @@ def test_a_partition_has_its_parts(reference: Lake, expected: dict[str, str]) ->
         assert len(reference.files(name, DAYS[0])) == 3
     assert len(reference.files("subscribers")) == 3
     assert len(expected) == len(DAILY_DATASETS) * len(DAYS) + len(HISTORY)
-    assert len(set(expected.values())) == len(expected)
+    # On most days no incident begins, and equal nothings have equal hashes.
+    rows = {key: value for key, value in expected.items() if not key.startswith("truth_")}
+    assert len(set(rows.values())) == len(rows)
+    assert reference.rows("truth_incidents") == 1
+    assert reference.rows("truth_entities") > 200
+    assert reference.rows("truth_records") > 2000
 
 
 def test_shards_do_not_show(reference: Lake, expected: dict[str, str], tmp_path: Path) -> None:
@@ -118,8 +155,9 @@ def test_the_order_of_days_does_not_show(reference: Lake, expected: dict[str, st
     for day in reversed(DAYS):
         for name in reversed(GENERATORS):
             assert content_hash(make_day(inputs, name, day)) == expected[f"{name} {day}"], name
-        rows = counters.make(CONFIG, reference, day)
-        assert content_hash(rows) == expected[f"pm_counters {day}"]
+        for name, make in DERIVED.items():
+            rows = make(CONFIG, reference, day)
+            assert content_hash(rows) == expected[f"{name} {day}"], name
 
 
 def test_a_day_alone_is_the_day_of_a_range(reference: Lake, expected: dict[str, str]) -> None:
@@ -185,7 +223,8 @@ def test_another_seed_makes_other_rows() -> None:
         if one.height and other.height:
             assert content_hash(one) != content_hash(other), name
         else:
-            assert name in ("customer_service", "identity_changes"), name
+            few = ("customer_service", "identity_changes", "truth_incidents", "truth_entities")
+            assert name in few, name
 
 
 _SCRIPT = """

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from telco_pipeline import integrity
+from telco_pipeline import whole_lake
 from telco_pipeline.contracts import DAILY_DATASETS, DATASETS, STATIC_DATASETS
 from telco_pipeline.engine.calendar import days
 from telco_pipeline.generators import GENERATORS, Inputs
 from telco_pipeline.lake import Lake
 from telco_pipeline.production import produce
+from telco_pipeline.workers import DERIVED
 from telco_pipeline_tests.generators.kit import AUTUMN, SPRING, inputs_of, make_day, small_world
 
 _TREE = small_world().to_dict()
@@ -61,10 +62,10 @@ def _generations() -> st.SearchStrategy[dict[str, Any]]:
 def _check(inputs: Inputs, day: dt.date) -> dict[str, pl.DataFrame]:
     """Make everything on a day and check it as `telco check` would.
 
-    All but `pm_counters`, which is made from a lake: see
+    All but what is made from a lake: see
     `test_seven_subscribers_go_through_production`.
     """
-    assert set(DAILY_DATASETS) - set(GENERATORS) == {"pm_counters"}
+    assert set(DAILY_DATASETS) - set(GENERATORS) == set(DERIVED)
     start = dt.datetime.combine(day, dt.time(), dt.UTC)
     end = start + dt.timedelta(days=1)
     made, ids = {}, []
@@ -248,7 +249,7 @@ def test_seven_subscribers_go_through_production(tmp_path: Path) -> None:
     for name in DAILY_DATASETS:
         produce(world, lake, name, days(world.epoch, 2))
     assert lake.rows("pm_counters", world.epoch) == 96 * lake.rows("cells")
-    findings = integrity.check(lake)
+    findings = whole_lake.check(lake)
     assert findings
     assert [finding for finding in findings if not finding.passed] == []
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from telco_pipeline.contracts import DATASETS, Dataset
 from telco_pipeline.lake import Lake
-from telco_pipeline.oss import counters
+from telco_pipeline.oss import collection, counters
 from telco_pipeline.settings import load_world
 from telco_pipeline_tests.lake.kit import DAY, bound_lake, commit
 
@@ -54,6 +54,8 @@ def _files(lake: Lake, dataset: Dataset, day: dt.date) -> list[pl.DataFrame]:
         return [small_frame(dataset, day, part) for part in (0, 1)]
     if dataset.name == "pm_counters":  # sums of the other rows
         rows = counters.make(load_world(WORLD_FILE), lake, day)
+    elif dataset.name == "collected_files":  # files of the other rows
+        rows = collection.make(load_world(WORLD_FILE), lake, day)
     else:
         rows = small_frame(dataset, day)
     half = rows.height // 2

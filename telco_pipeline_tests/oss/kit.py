@@ -5,7 +5,7 @@ first day, so that a test can write `DAY_S - 10` for ten seconds before midnight
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +194,7 @@ def write_network(
     lake: Lake,
     outages: Mapping[tuple[str, int], tuple[int, int]] | None = None,
     prb_use: Mapping[str, float] | None = None,
+    asleep: Collection[str] = (),
 ) -> None:
     """Write the state of the cells, the same on each day.
 
@@ -201,6 +202,7 @@ def write_network(
         lake: The lake.
         outages: Minutes without service by cell and hour: from, until.
         prb_use: Per cent of the resource blocks in use by cell; 12.5 if not named.
+        asleep: Cells whose outages have no fault.
     """
     for day in DAYS:
         start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
@@ -209,12 +211,14 @@ def write_network(
             for cell in CELLS:
                 first, until = (outages or {}).get((cell, hour), (None, None))
                 use = (prb_use or {}).get(cell, 12.5)
-                rows.append((cell, start + dt.timedelta(hours=hour), use, first, until))
+                fault = None if first is None or cell in asleep else 7
+                rows.append((cell, start + dt.timedelta(hours=hour), use, first, until, fault))
         schema = {
             "cell_id": pl.String,
             "event_time": _TIME,
             "prb_use": pl.Float64,
             "unavailable_from": pl.Int16,
             "unavailable_until": pl.Int16,
+            "fault_id": pl.Int64,
         }
         put(lake, "network_state", day, [pl.DataFrame(rows, schema=schema, orient="row")])

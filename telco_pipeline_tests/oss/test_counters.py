@@ -16,6 +16,7 @@ from telco_pipeline.contracts.oss import PM_COUNTERS
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.oss import counters
+from telco_pipeline.reconciliation import counter_faults
 from telco_pipeline_tests.oss.kit import (
     CELLS,
     CONFIG,
@@ -24,6 +25,7 @@ from telco_pipeline_tests.oss.kit import (
     FIRST,
     Record,
     empty_lake,
+    put,
     write_network,
     write_records,
 )
@@ -246,8 +248,40 @@ def test_unavailable_time_and_resource_blocks(lake: Lake) -> None:
         ("cell-b", 15): (300,), ("cell-a", 3): (60,),
         **{("cell-c", 16 + part): (900,) for part in range(4)},
     }  # fmt: skip
-    blocks = frame.select("cell_id", "prb_used_dl", "prb_tot_dl").unique().sort("cell_id")
+    whole = frame.filter(pl.col("cell_unavailable_time") == 0)
+    blocks = whole.select("cell_id", "prb_used_dl", "prb_tot_dl").unique().sort("cell_id")
     assert blocks.rows() == [("cell-a", 0, 100), ("cell-b", 17, 50), ("cell-c", 8, 8)]
+
+
+def test_resource_blocks_are_in_use_in_minutes_of_service_only(lake: Lake) -> None:
+    outages = {("cell-b", 3): (10, 50), ("cell-c", 4): (0, 60), ("cell-a", 0): (59, 60)}
+    write_network(lake, outages, {"cell-a": 50.0, "cell-b": 33.3, "cell-c": 100.0})
+    frame = made(lake, cdrs_sms=[])
+    dead = pl.col("cell_unavailable_time")
+    used = dict(
+        frame.filter(dead > 0)
+        .select(pl.concat_str("cell_id", dead, separator=" "), "prb_used_dl")
+        .unique()
+        .iter_rows()
+    )
+    # 16.65 blocks for 10 of 15 minutes are 11.1; 50 for 14 of 15 are 46.7.
+    assert used == {"cell-a 60": 47, "cell-b 300": 11, "cell-b 900": 0, "cell-c 900": 0}
+    # 8 cells out of 8 are in use again in the next quarter.
+    after = frame.filter(pl.col("cell_id") == "cell-c", dead == 0)["prb_used_dl"]
+    assert after.unique().to_list() == [8]
+
+
+def test_a_cell_that_sleeps_uses_nothing_and_claims_to_be_there(lake: Lake) -> None:
+    outages = {("cell-b", 3): (0, 60), ("cell-c", 3): (0, 60)}
+    write_network(lake, outages, {"cell-b": 50.0, "cell-c": 50.0}, asleep=["cell-b"])
+    frame = made(lake, cdrs_sms=[])
+    put(lake, "pm_counters", FIRST, [frame])
+    assert {cell for cell, _ in counted(frame, "cell_unavailable_time")} == {"cell-c"}
+    third = pl.col("event_time").dt.hour() == 3
+    for cell in ("cell-b", "cell-c"):
+        used = frame.filter(pl.col("cell_id") == cell, third)["prb_used_dl"]
+        assert used.to_list() == [0] * 4
+    assert counter_faults(lake, FIRST).offenders == 0
 
 
 def test_nothing_reaches_into_the_first_day_of_a_lake(lake: Lake) -> None:

@@ -1,5 +1,6 @@
 """Every asset is described in full, names are what others rely on, loading reads no data."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from telco_pipeline.partitions import daily_partitions
 from telco_pipeline.settings import DEFAULT_WORLD_FILE
 from telco_pipeline_tests.shell.kit import tiny_world
 
+README = Path(__file__).parents[2] / "README.md"
 REPORT = "realism_report"
 """The one asset that is no dataset."""
 
@@ -88,10 +90,13 @@ def test_names_that_others_rely_on(defs: dg.Definitions) -> None:
         "subscribers", "cdrs_voice", "cdrs_sms", "cdrs_data", "cdrs_voip", "cdrs_ims",
         "location_updates", "network_logs", "customer_service", "social_ties", "identity_changes",
         "prospects", "network_faults", "network_state", "subscriber_state", "alarms",
-        "element_metrics", "pm_counters", REPORT,
+        "element_metrics", "pm_counters", "collected_files", "truth_incidents", "truth_entities",
+        "truth_records", REPORT,
     }  # fmt: skip
     jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert jobs == {"operate", "build_world", "make_records", "what_if", "realism"}
+    assert jobs == {
+        "operate", "build_world", "make_records", "what_if", "realism", "scenarios",
+    }  # fmt: skip
     repository = defs.get_repository_def()
     schedules = {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs}
     assert schedules == {
@@ -112,7 +117,7 @@ def test_groups(defs: dg.Definitions) -> None:
     assert groups["subscribers"] == {"subscribers", "social_ties", "identity_changes"}
     assert set(groups) == {
         "places", "network", "catalogue", "subscribers", "cdrs", "mobility", "state", "oss", "care",
-        "analytics",
+        "truth", "analytics",
     }  # fmt: skip
 
 
@@ -201,3 +206,14 @@ def test_loading_reads_no_data(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_the_readme_counts_what_its_selections_show(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    told = re.findall(
+        r"^\| `([^`]*:[^`]*)` \| .* (\d+) assets \|$", README.read_text(), re.MULTILINE
+    )
+    assert len(told) == 3
+    shown = {text: len(dg.AssetSelection.from_string(text).resolve(graph)) for text, _ in told}
+    assert {text: int(count) for text, count in told} == shown

@@ -14,16 +14,21 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 LAYERS: list[set[str]] = [
     {"cli", "benchmarking"},
     {"definitions", "runs"},
-    {"assets", "checks", "jobs", "schedules", "partitions", "resources", "pictures", "lineage"},
+    {
+        *("assets", "checks", "jobs", "schedules", "partitions", "resources", "lineage"),
+        *("pictures", "panels", "timelines"),
+    },
     {"dagster_private"},
     {"planning"},
     {
-        *("production", "integrity", "workers", "reporting"),
+        *("production", "integrity", "whole_lake", "workers", "reporting"),
         *("consistency", "plausibility", "reconciliation", "causality", "asof"),
+        *("signatures", "counterfactuals", "leakage"),
     },
     {"generators", "oss", "analytics", "exports"},
     {"state"},
     {"behaviour"},
+    {"scenarios"},
     {"world"},
     {"settings", "lake"},
     {"contracts", "engine"},

@@ -6,7 +6,9 @@ import pytest
 
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.errors import TelcoError
-from telco_pipeline.resources import OperatorConfig, chosen_layers, layer_names
+from telco_pipeline.resources import OperatorConfig
+from telco_pipeline.scenarios.editing import skeleton, turned
+from telco_pipeline.settings import DEFAULT_WORLD_FILE
 from telco_pipeline_tests.shell.kit import Recorder, ephemeral, failures, recorder, run_job
 
 __all__ = ["recorder"]
@@ -39,19 +41,49 @@ def test_the_main_world_is_not_changed_by_a_run(lake: Path, changes: dict[str, i
         OperatorConfig(**changes).operation()
 
 
-def test_layers(tmp_path: Path) -> None:
-    (tmp_path / "layers").mkdir()
-    for name in ("storm", "fraud"):
-        (tmp_path / "layers" / f"{name}.yaml").write_text("")
-    known = layer_names(tmp_path)
-    assert known == ("fraud", "storm")
-    assert chosen_layers(["all"], known) == known
-    assert chosen_layers(["none"], known) == ()
-    assert chosen_layers(["storm"], known) == ("storm",)
-    with pytest.raises(TelcoError, match="'strom'"):
-        chosen_layers(["strom"], known)
-    with pytest.raises(TelcoError, match="none yet"):
-        chosen_layers(["storm"], ())
+@pytest.fixture
+def layers(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two layers beside a world file, of which one is off."""
+    world = tmp_path / "operator" / "world.yaml"
+    (world.parent / "layers").mkdir(parents=True)
+    world.write_text(DEFAULT_WORLD_FILE.read_text())
+    for number, name in enumerate(("storm", "fraud"), start=1):
+        text = skeleton(name, "network", number)
+        text = turned(text, on=name == "storm", file=name)
+        (world.parent / "layers" / f"{name}.yaml").write_text(text)
+    monkeypatch.setenv("TELCO_WORLD", str(world))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("asked", "on"),
+    [
+        (["all"], ["storm"]),
+        (["none"], []),
+        ([], []),
+        (["fraud", "storm"], ["fraud", "storm"]),
+        (["fraud"], ["fraud"]),
+    ],
+)
+def test_layers_are_chosen(layers: Path, asked: list[str], on: list[str]) -> None:
+    operation = OperatorConfig(world="twin", layers=asked).operation()
+    assert list(operation.config.layers) == on
+
+
+def test_all_enabled_layers_are_on_in_the_main_world(layers: Path) -> None:
+    config = OperatorConfig().operation().config
+    assert list(config.layers) == ["storm"]
+    assert OperatorConfig(layers=["storm"]).operation().config == config
+
+
+def test_the_main_world_keeps_its_layers(layers: Path) -> None:
+    with pytest.raises(TelcoError, match=r"layers \[none\] would change the main world"):
+        OperatorConfig(layers=["none"]).operation()
+
+
+def test_unknown_layers_are_refused(layers: Path) -> None:
+    with pytest.raises(TelcoError, match="did you mean 'storm'"):
+        OperatorConfig(world="twin", layers=["strom"]).operation()
 
 
 def test_run_configuration_reaches_the_run(lake: Path, recorder: Recorder) -> None:

@@ -64,9 +64,44 @@ def test_only_what_lacks_is_made(tmp_path: Path) -> None:
     world = list(STATIC_DATASETS)
     assert stages(lake, ["cdrs_sms"], 3, 2) == [Stage([*world, "cdrs_sms"], days(3, 4))]
     assert stages(lake, ["cdrs_sms"], 8, 4) == [
-        Stage([*world, *PAST], days(5, 11)),
+        Stage([*world, *PAST], days(5, 5)),
+        Stage(PAST, days(10, 11)),
         Stage(["cdrs_sms"], days(8, 11)),
     ]
+
+
+def test_each_dataset_is_made_of_the_days_it_lacks(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    make_past(lake, [*days(1, 2), *days(4, 9)], names=["network_state"])
+    make_past(lake, [*days(1, 5), *days(7, 9)], names=["subscriber_state"])
+    make_past(lake, days(1, 9), names=["identity_changes"])
+    lost = [
+        Stage([*STATIC_DATASETS, "network_state"], days(3, 3)),
+        Stage(["subscriber_state"], days(6, 6)),
+    ]
+    assert stages(lake, ["cdrs_sms"], 9, 1) == [*lost, Stage(["cdrs_sms"], days(9, 9))]
+    assert stages(lake, ["identity_changes"], 9, 1) == [
+        *lost,
+        Stage(["identity_changes"], days(9, 9)),
+    ], "what is asked for is made, though it is there"
+    assert stages(lake, None, 9, 2) == [
+        *lost,
+        Stage([name for name in DATASETS if name not in STATIC_DATASETS], days(9, 10)),
+    ], "the last days of the past are the days asked for: all of them are one run"
+
+
+def test_what_follows_from_a_day_of_other_code_is_made_again(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    make_past(lake, days(1, 9))
+    make_past(lake, days(4, 4), code="old", names=["network_state"])
+    assert stages(lake, ["cdrs_sms"], 9, 1) == [
+        Stage([*STATIC_DATASETS, *PAST], days(4, 4)),
+        Stage(PAST[1:], days(5, 9)),
+        Stage(["cdrs_sms"], days(9, 9)),
+    ]
+    make_past(lake, days(4, 4), names=["network_state"])
+    make_past(lake, days(7, 7), code="old", names=["subscriber_state"])
+    assert stages(lake, ["cdrs_sms"], 9, 1)[0] == Stage([*STATIC_DATASETS, *PAST[1:]], days(7, 9))
 
 
 def test_what_is_there_of_the_past_is_not_made_again(tmp_path: Path) -> None:
@@ -108,6 +143,20 @@ def test_a_run_goes_through_both(tmp_path: Path, recorder: Recorder) -> None:
     assert recorder.made == list(dict.fromkeys(recorder.made)), "each is made once"
     assert [each.dataset for each in summary.datasets] == list(DATASETS)
     assert summary.skipped == []
+
+
+def test_a_hole_in_the_past_is_filled_and_no_more(tmp_path: Path, recorder: Recorder) -> None:
+    lake = Lake(tmp_path)
+    make_past(lake, [*days(1, 2), *days(4, 5)])
+    with ephemeral() as instance:
+        summary = runs.run_operator(
+            tiny_world(), tmp_path, datasets=["cdrs_sms"], first=days(6, 6)[0], instance=instance
+        )
+    assert summary.success, summary.failures
+    asked = [(name, span) for name, span, _ in recorder.asked if name in DAILY_DATASETS]
+    assert sorted(asked[:3]) == sorted((name, tuple(days(3, 3))) for name in PAST)
+    assert sorted(asked[3:]) == sorted((name, tuple(days(6, 6))) for name in [*PAST, "cdrs_sms"])
+    assert {each.dataset: each.partitions for each in summary.datasets}["subscriber_state"] == 2
 
 
 def test_a_first_run_that_fails_stops_the_second(

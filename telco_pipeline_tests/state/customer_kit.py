@@ -15,11 +15,17 @@ from telco_pipeline.contracts.state import SUBSCRIBER_STATE
 from telco_pipeline.engine.calendar import MINUTE
 from telco_pipeline.engine.parts import parts
 from telco_pipeline.lake import Rowset
+from telco_pipeline.scenarios.language import Layer
+from telco_pipeline.scenarios.loading import with_layers
+from telco_pipeline.scenarios.selection import Ground
+from telco_pipeline.scenarios.story import Story
 from telco_pipeline.settings import WorldConfig, load_world
 from telco_pipeline.state.contacts import IdentityDay
-from telco_pipeline.state.customers import State, Texts, Today
+from telco_pipeline.state.customer_columns import Texts
+from telco_pipeline.state.customers import State, Today
 from telco_pipeline.state.network import MEASURES, NetworkDay, outages_of
 from telco_pipeline.state.registry import Facts
+from telco_pipeline.state.story_customers import StoryToday
 from telco_pipeline.world.catalogue import build_devices, build_plans
 from telco_pipeline.world.network import build_network
 from telco_pipeline.world.places import build_places
@@ -59,6 +65,15 @@ class World:
         self.facts = Facts.of(config, self.population, self.plans)
         self.texts = Texts(self.plans["plan_id"], network.cells["cell_id"])
         self.cells = network.cells.height
+        self.frames = {
+            "places": places,
+            "sites": network.sites,
+            "cells": network.cells,
+            "network_elements": network.elements,
+            "devices": self.devices,
+            "plans": self.plans,
+            "subscribers": self.subscribers,
+        }
         self.entities = np.arange(self.population.size)
 
     @cached_property
@@ -73,9 +88,16 @@ class World:
         rows = rows[np.argsort(known.entity[rows], kind="stable")]
         return IdentityDay(known.entity[rows], known.kind[rows], known.time[rows])
 
-    def today(self, date: dt.date, network: NetworkDay) -> Today:
-        """Return a day."""
-        return Today.of(self.config, date, network, self.identity_day(date))
+    def today(self, date: dt.date, network: NetworkDay, story: Story | None = None) -> Today:
+        """Return a day, with scenario layers or without."""
+        layers = None if story is None else StoryToday.of(story, date)
+        return Today.of(self.config, date, network, self.identity_day(date), story=layers)
+
+    def story(self, *layers: Layer) -> Story:
+        """Return what layers do in this world."""
+        named = {f"layer{number}": layer for number, layer in enumerate(layers)}
+        config = with_layers(self.config, named)
+        return Story(config, Ground(config, lambda dataset, name: self.frames[dataset][name]))
 
     def frame(self, state: State, entities: np.ndarray | None = None) -> pl.DataFrame:
         """Return the rows of `subscriber_state`."""
@@ -152,12 +174,12 @@ class Run:
         return self.all.filter(pl.col("kind") < 2)
 
 
-def run(world: World, days: int, networks: "list[NetworkDay]") -> Run:
+def run(world: World, days: int, networks: "list[NetworkDay]", story: Story | None = None) -> Run:
     """Make days from the epoch on; the networks take turns."""
     state, frames, used = State.first(world.facts, world.entities), [], []
     for day in range(days):
         network = networks[day % len(networks)]
-        today = world.today(world.config.epoch + dt.timedelta(days=day), network)
+        today = world.today(world.config.epoch + dt.timedelta(days=day), network, story)
         state = State.step(state, world.facts, today, world.entities)
         frames.append(world.frame(state))
         used.append(network)

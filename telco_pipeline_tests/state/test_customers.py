@@ -13,7 +13,8 @@ from telco_pipeline.contracts.codes import LifeChange, LifeStatus, Topic
 from telco_pipeline.contracts.state import SUBSCRIBER_STATE
 from telco_pipeline.engine.calendar import DAY, HOUR, day_number, day_start
 from telco_pipeline.lake import Rowset, write_part
-from telco_pipeline.state.customers import CustomersDay, State
+from telco_pipeline.state.customers import State
+from telco_pipeline.state.customers_day import CustomersDay
 from telco_pipeline.state.lifecycle import ACTIVE
 from telco_pipeline.state.spending import week_trips
 from telco_pipeline_tests.state.customer_kit import (
@@ -391,6 +392,7 @@ def test_a_day_for_generators_agrees_with_its_rows(day) -> None:
     )
     assert read.contacts.case.tolist() == contacts["case_id"].to_list()
     assert read.contacts.fault_id.tolist() == contacts["cause_fault_id"].fill_null(-1).to_list()
+    assert read.contacts.usual_spend.tolist() == contacts["usual_spend"].to_list()
     assert len(read.contacts) > 5
 
 

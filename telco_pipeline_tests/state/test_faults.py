@@ -11,7 +11,7 @@ import pytest
 
 from telco_pipeline.behaviour.population import GERAN, NR, Cells
 from telco_pipeline.contracts.codes import ElementType, FaultKind
-from telco_pipeline.engine.calendar import DAY, HOUR, DayClock, day_start, days
+from telco_pipeline.engine.calendar import DAY, HOUR, MINUTE, DayClock, day_start, days
 from telco_pipeline.settings import load_world
 from telco_pipeline.state import weather
 from telco_pipeline.state.faults import (
@@ -26,7 +26,7 @@ from telco_pipeline.state.faults import (
     faults_on,
 )
 from telco_pipeline.state.hanging import CORE_TYPES, SITES_PER_FEEDER, Hanging, members
-from telco_pipeline.state.hazards import HAZARDS
+from telco_pipeline.state.hazards import ALL_HAZARDS, HAZARDS
 from telco_pipeline.state.plant import ELEMENT_TYPES, Plant
 from telco_pipeline.world.network import build_network
 from telco_pipeline.world.places import build_places
@@ -73,6 +73,14 @@ def test_faults_are_a_function_of_seed_and_date():
     assert set(other.number.tolist()) != set(month()[0].number.tolist())
 
 
+def test_what_is_remembered_of_a_day_is_what_would_be_drawn_again():
+    here = plant(10.0)
+    first = faults_on(here, MONTH[9])
+    first.start[:] = 0  # what somebody does to his copy reaches nobody else
+    for date in reversed(MONTH[:15]):
+        assert fields(faults_on(here, date)) == fields(faults_on(plant.__wrapped__(10.0), date))
+
+
 def test_a_fault_that_lasts_is_the_same_on_the_next_day():
     lasting = 0
     for date, today, tomorrow in zip(MONTH, month(), month()[1:], strict=False):
@@ -104,6 +112,7 @@ def test_no_fault_is_longer_than_the_look_back():
         assert (faults.impact <= faults.end).all()
         assert (faults.start < faults.end).all()
         assert (faults.end - faults.start <= LONGEST * DAY).all()
+    assert max(hazard.longest for hazard in ALL_HAZARDS) == LONGEST * DAY // MINUTE
 
 
 def test_values_lie_in_their_ranges():

@@ -10,7 +10,7 @@ is made by the state of the day in which it begins.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self
 
@@ -32,6 +32,8 @@ from telco_pipeline.generators.cdrs.sides import (
     originating_key,
     terminating_key,
 )
+from telco_pipeline.generators.refusals import turned_away
+from telco_pipeline.generators.usage import factors
 from telco_pipeline.state.lifecycle import ACTIVE, PORTED_OUT, PROSPECT, SUSPENDED, TERMINATED
 from telco_pipeline.state.network import NEVER
 
@@ -202,21 +204,37 @@ def _part_of(tries: Tries, rows: Rows, later: int) -> Tries:
     return some.moved(later) if later else some
 
 
-def attempts(day: Day, tries: Tries) -> tuple[Calls, Rows]:
-    """Return `_attempts_on` of tries that may lie behind midnight."""
+def _as_people_do(day: Day, calls: Calls, _: Rows) -> Calls:
+    return completed(day, calls, _outcome_of(day, calls))
+
+
+def attempts(
+    day: Day, tries: Tries, finish: Callable[[Day, Calls, Rows], Calls] = _as_people_do
+) -> tuple[Calls, Rows]:
+    """Return calls with outcome and times, and which of the tries they are.
+
+    Who has no service does not come to call. A subscriber to be is called in the network that the
+    number comes from; who will get a new number has none to call yet.
+
+    Args:
+        day: The day.
+        tries: Calls that are about to be made; they may lie behind midnight.
+        finish: Returns calls with outcome and times, from the day on which they are made, the calls
+            as they begin, and which of the tries they are.
+    """
     batches, which = [], []
     for one, rows, midnight in by_day(day, tries.time):
-        calls, made = _attempts_on(one, _part_of(tries, rows, -midnight))
+        calls, made = _begun_on(one, _part_of(tries, rows, -midnight))
+        calls = finish(one, calls, rows[made])
         batches.append(calls.moved(midnight) if midnight else calls)
         which.append(rows[made])
     return Calls.concat(batches), np.concatenate(which)
 
 
-def _attempts_on(day: Day, tries: Tries) -> tuple[Calls, Rows]:
-    """Return calls with outcome and times, and which of the tries they are.
+def _begun_on(day: Day, tries: Tries) -> tuple[Calls, Rows]:
+    """Return the calls of which it is known where the sides are, and which of the tries they are.
 
-    Who has no service does not come to call. A subscriber to be is called in the network that the
-    number comes from; who will get a new number has none to call yet.
+    The tries lie on the day.
     """
     own, count = day.inputs.directory.own, len(tries.key)
     seized = tries.time + paging(tries.key)
@@ -237,8 +255,7 @@ def _attempts_on(day: Day, tries: Tries) -> tuple[Calls, Rows]:
     origin, target = sides[:count], sides[count:]
     happens = ((tries.caller >= own) | origin.there) & (status != PROSPECT)
     made = np.flatnonzero(happens)
-    calls = begun(tries, seized, status, origin, target).select(made)
-    return completed(day, calls, _outcome_of(day, calls)), made
+    return begun(tries, seized, status, origin, target).select(made), made
 
 
 def begun(
@@ -278,14 +295,15 @@ def _outcome_of(day: Day, calls: Calls) -> npt.NDArray[np.int8]:
     outcome[calls.standing == SUSPENDED] = REJECTED
     outcome[calls.standing == TERMINATED] = UNALLOCATED
     outcome[day.inputs.directory.is_service(calls.callee)] = ANSWERED
-    return _passed_network(day, calls, outcome)
+    return passed_network(day, calls, outcome)
 
 
-def _passed_network(day: Day, calls: Calls, outcome: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+def passed_network(day: Day, calls: Calls, outcome: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     """Return what becomes of outcomes in the network: no room in a cell, or the core fails.
 
-    The caller's cell admits the call or not; then the core of the side that is worse off carries it
-    or not; then the callee's cell admits it or not.
+    Notes which side was blocked (in place). The caller's cell admits the call or not; then the core
+    of the side that is worse off carries it or not, or refuses a party; then the callee's cell
+    admits it or not.
     """
     origin, target, count = calls.origin, calls.target, len(calls)
     sides = Side.concat([origin, target])
@@ -296,7 +314,11 @@ def _passed_network(day: Day, calls: Calls, outcome: npt.NDArray[np.int8]) -> np
     core = np.maximum(core[:count], core[count:])
     target.blocked[:] = blocked[count:] & _REACHED[outcome]
     outcome[target.blocked] = NO_CIRCUIT
-    failed = np.flatnonzero(draws.chance(draws.bits(calls.key, "core"), core))
+    failing = draws.chance(draws.bits(calls.key, "core"), core)
+    parties = np.concatenate([calls.caller, calls.callee])
+    refused = turned_away(day, parties, time, keys)
+    failing[refused[sides.home[refused]] % max(count, 1)] = True
+    failed = np.flatnonzero(failing)
     outcome[failed] = core_failure(calls.key[failed])
     origin.blocked[:] = blocked[:count]
     outcome[origin.blocked] = NO_CIRCUIT
@@ -308,9 +330,13 @@ def _passed_network(day: Day, calls: Calls, outcome: npt.NDArray[np.int8]) -> np
 def completed(day: Day, calls: Calls, outcome: npt.NDArray[np.int8]) -> Calls:
     """Return calls of known outcome with their times, and with what the voicemail took over."""
     talkative = _PAIR_TALK.sample(_pair(day, calls))
+    longer = factors(day, calls.caller, calls.time, "talk")
+    if longer is not None:
+        talkative *= longer
     answer, release = call_times(day, calls.key, calls.time, outcome, talkative)
-    served = calls.standing == ACTIVE
-    diverted = np.flatnonzero(_FORWARDED[outcome] & served)
+    # Who has called to be called back leaves no message.
+    stays = (calls.standing == ACTIVE) & ~day.inputs.directory.is_listed(calls.caller)
+    diverted = np.flatnonzero(_FORWARDED[outcome] & stays)
     diverted = diverted[_is_diverted(day, calls.callee[diverted], calls.key[diverted])]
     service, when = np.zeros(len(calls), dtype=np.int8), np.full(len(calls), -1)
     service[diverted] = _DIVERSION[outcome[diverted]]
@@ -373,7 +399,9 @@ def _both_keys(key: Bits) -> Bits:
 
 def _pair(day: Day, calls: Calls) -> Bits:
     """Return random bits for the pair of parties of each call, whoever calls."""
-    low, high = np.minimum(calls.caller, calls.callee), np.maximum(calls.caller, calls.callee)
+    constant = day.inputs.directory.constant
+    caller, callee = constant(calls.caller), constant(calls.callee)
+    low, high = np.minimum(caller, callee), np.maximum(caller, callee)
     stream = draws.stream(day.inputs.config.seed, "call/pair")
     return draws.events(draws.keys(stream, low), high)
 

@@ -2,7 +2,8 @@
 
 Belongs here: who calls whom, when, and the legs of a call. Does not belong here: how a call goes
 (`attempts`), one call at a time and calls to care (`lines`), the fields of a record (`voice`,
-`voip`, `ims`), whom people know (`behaviour.contacts`).
+`voip`, `ims`), whom people know (`behaviour.contacts`), what layers turn aside (`elsewhere`) or
+let come in (`missed`).
 
 Calls come in trains between two parties (`behaviour.bursts`): who is not answered may try again or
 be called back, who has spoken may have forgotten something; who found no way through the network,
@@ -20,6 +21,7 @@ calls to customer care are decided by the state: they stand, and make room for t
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -39,6 +41,7 @@ from telco_pipeline.generators.base import (
     WIDE_BLOCK,
     Columns,
     Day,
+    Events,
     Rows,
     blocks,
     can_start,
@@ -53,8 +56,11 @@ from telco_pipeline.generators.cdrs.attempts import (
     attempts,
     by_day,
 )
+from telco_pipeline.generators.cdrs.elsewhere import Aims, aims
 from telco_pipeline.generators.cdrs.lines import beside_care, care_calls, one_at_a_time
+from telco_pipeline.generators.cdrs.missed import missed_calls
 from telco_pipeline.generators.cdrs.sides import originating_key, terminating_key
+from telco_pipeline.generators.usage import draw_usage
 
 Flags = npt.NDArray[np.bool_]
 
@@ -117,12 +123,19 @@ def _calls(day: Day, entities: Rows, *, eve: bool) -> Calls:
             have their records in the next day; else all, but none behind midnight.
     """
     main, tail = windows(TAIL)
-    trains = _trains(day, entities, (tail,) if eve else (main, tail))
-    calls, train = _train_calls(day, trains, 2 * DAY if eve else DAY)
+    stretches, stop = (tail,) if eve else (main, tail), 2 * DAY if eve else DAY
+    trains, incoming = _trains(day, entities, stretches)
+    calls, train = _train_calls(day, trains, stop)
+    late = trains.late[train]
+    if day.story.of("incoming"):
+        missed = missed_calls(incoming, entities, stretches, _TRAIN.positions, stop)
+        if missed is not None:
+            calls = Calls.concat([calls, missed[0]])
+            late = np.concatenate([late, missed[1]])
     calls, kept = beside_care(day, calls)
     care = care_calls(day, entities)
     inside = np.flatnonzero(care.time >= (tail.start if eve else 0))
-    window = [trains.late[train[kept]], care.time[inside] >= tail.start]
+    window = [late[kept], care.time[inside] >= tail.start]
     calls = Calls.concat([calls, care.select(inside)])
     return one_at_a_time(day, calls, np.concatenate(window))
 
@@ -139,6 +152,7 @@ class _Trains:
         outward: The train's subscriber makes the first call.
         time: Time of the first call.
         late: It begins in the day's tail.
+        aims: Which of them layers lead elsewhere; None if none.
     """
 
     number: Rows
@@ -148,10 +162,15 @@ class _Trains:
     outward: Flags
     time: Rows
     late: Flags
+    aims: Aims | None
 
 
-def _trains(day: Day, entities: Rows, stretches: tuple[Window, ...]) -> _Trains:
-    """Return the trains that begin in some windows of a day with some subscribers."""
+def _trains(day: Day, entities: Rows, stretches: tuple[Window, ...]) -> tuple[_Trains, Events]:
+    """Return the trains that begin in some windows of a day with some subscribers.
+
+    Returns:
+        The trains, and again those that come in from other networks.
+    """
     config, contacts = day.inputs.config, day.inputs.contacts
     weight = config.record_weights.voice / _CALLS_PER_TRAIN
     rates = np.array([persona.calls * weight for persona in config.personas.values()])
@@ -165,28 +184,35 @@ def _trains(day: Day, entities: Rows, stretches: tuple[Window, ...]) -> _Trains:
     )
     drawn = []
     for kind, rate, choose in kinds:
+        draw = draw_events if kind == "voice_in" else partial(draw_usage, what="calls")
         events = [
-            draw_events(day, entities, kind, "calls", rate, window=window, most=_TRAINS)
+            draw(day, entities, kind, "calls", rate, window=window, most=_TRAINS)
             for window in stretches
         ]
         both = events[0].followed_by(events[1]) if len(events) > 1 else events[0]
         drawn.append((both, choose(both.entity, both.key), kind == "voice_out"))
     late = np.concatenate([events.index >= EVENTS_PER_WINDOW for events, *_ in drawn])
     every = [np.arange(len(events)) for events, *_ in drawn]
-    return _Trains(
+    key = np.concatenate([events.key for events, *_ in drawn])
+    ego = np.concatenate([events.entity for events, *_ in drawn])
+    outward = np.concatenate([np.full(len(events), outward) for events, _, outward in drawn])
+    time = np.concatenate([events.time for events, *_ in drawn])
+    trains = _Trains(
         number=np.concatenate(
             [
                 events.packed_position(rows, _TRAIN.positions, 0)
                 for (events, *_), rows in zip(drawn, every, strict=True)
             ]
         ),
-        key=np.concatenate([events.key for events, *_ in drawn]),
-        ego=np.concatenate([events.entity for events, *_ in drawn]),
+        key=key,
+        ego=ego,
         party=np.concatenate([party for _, party, _ in drawn]),
-        outward=np.concatenate([np.full(len(events), outward) for events, _, outward in drawn]),
-        time=np.concatenate([events.time for events, *_ in drawn]),
+        outward=outward,
+        time=time,
         late=late,
+        aims=aims(day, "calls", ego, outward, time, key) if day.story else None,
     )
+    return trains, drawn[-1][0]
 
 
 def _train_calls(day: Day, trains: _Trains, stop: int) -> tuple[Calls, Rows]:
@@ -196,10 +222,14 @@ def _train_calls(day: Day, trains: _Trains, stop: int) -> tuple[Calls, Rows]:
     batches, which = [], []
     for position in range(_TRAIN.positions):
         ego, other = trains.ego[train], trains.party[train]
+        key = draws.events(trains.key[train], np.full(len(train), position))
+        aside = None
+        if trains.aims is not None:
+            other, aside = trains.aims.parties(train, other, key, time)
         tries = Tries(
             # The next position of a train is the next event: see `Events.packed_position`.
             number=trains.number[train] + position * RECORDS_PER_EVENT,
-            key=draws.events(trains.key[train], np.full(len(train), position)),
+            key=key,
             ego=ego,
             caller=np.where(outward, ego, other),
             callee=np.where(outward, other, ego),
@@ -210,6 +240,8 @@ def _train_calls(day: Day, trains: _Trains, stop: int) -> tuple[Calls, Rows]:
         batches.append(calls)
         which.append(train)
         goes_on, turns, wait = _goes_on(day, calls, position + 1)
+        if aside is not None:
+            goes_on &= ~(turns & aside[made])
         later = calls.release + wait
         goes_on &= later <= latest[train]
         outward = outward ^ turns

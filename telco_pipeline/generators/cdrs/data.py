@@ -22,6 +22,7 @@ import polars as pl
 from telco_pipeline.behaviour.population import NR
 from telco_pipeline.contracts import records
 from telco_pipeline.contracts.codes import RecordType
+from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY
 from telco_pipeline.engine.identifiers import Permutation
 from telco_pipeline.engine.parts import Part
@@ -46,6 +47,7 @@ from telco_pipeline.generators.cdrs.data_records import Sessions, partial_record
 from telco_pipeline.generators.cdrs.data_sessions import TAIL, draw_sessions
 from telco_pipeline.generators.cdrs.data_usage import LOST, starts
 from telco_pipeline.generators.cdrs.data_way import sessions
+from telco_pipeline.generators.cdrs.terms import AS_PLANNED, unrated
 from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [str(RecordType.PGW), str(RecordType.CHF), str(RecordType.SGW)]
@@ -116,6 +118,7 @@ def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, C
         "data_volume_uplink": pl.Series(rows["up"]),
         "data_volume_downlink": pl.Series(rows["down"]),
         "cause_for_rec_closing": pl.Series(rows["cause"]),
+        "chargeable": pl.Series(_rated(day, rows, refused)),
         "diagnostics": nullable(~refused, rows["fate"].astype(np.int16)),
         "last_cell_id": CodedText.of(inputs.lookups.cell_id, rows["last_cell"], abroad),
         "handovers": pl.Series(rows["handovers"]),
@@ -125,12 +128,31 @@ def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, C
         "latency": nullable(refused, rows["latency"] / 10.0),
         "packet_loss": nullable(refused, rows["loss"] / 1000.0),
         "rat_type": rat_of(rows["rat"]),
-        "qci": pl.Series(plans["qci"].to_numpy()[plan]),
+        "qci": pl.Series(_qci(plans["qci"].to_numpy()[plan], rows)),
         # Outside the 5G core there are no slices.
         "s_nssai": _of_few(
             plans["s_nssai"].extend_constant(None, 1), np.where(on_nr, plan, np.int32(len(plans)))
         ),
     }
+
+
+def _qci(planned: np.ndarray, rows: Columns) -> np.ndarray:
+    """Return the QCI of each record: that of the plan, unless it was served otherwise."""
+    if "qci" not in rows:
+        return planned
+    return np.where(rows["qci"] == AS_PLANNED, planned, rows["qci"]).astype(planned.dtype)
+
+
+def _rated(day: Day, rows: Columns, refused: np.ndarray) -> np.ndarray:
+    """Return which records are rated: those of sessions that were set up."""
+    rated = ~refused
+    if day.story.of("unrated"):
+        stream = draws.stream(day.inputs.config.seed, "rating")
+        key = draws.keys(stream, rows["charging"])
+        away = np.flatnonzero(rows["country"] >= 0)
+        left = unrated(day, rows["entity"][away], rows["time"][away], key[away])
+        rated[away[left]] = False
+    return rated
 
 
 def _of_few(texts: pl.Series, rows: np.ndarray) -> CodedText:

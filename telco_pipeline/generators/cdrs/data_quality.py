@@ -159,6 +159,7 @@ def part_of_rate(
     rat: npt.NDArray[np.int8],
     state: Rows,
     away: Rows,
+    rate: npt.NDArray[np.float32] | None = None,
 ) -> Floats:
     """Return the part of the rates of its radio access that a device gets in a cell.
 
@@ -168,12 +169,16 @@ def part_of_rate(
         rat: Radio access (position in `RATS`).
         state: Their `state_rows`.
         away: Rows of who is abroad.
+        rate: Factor on it by the quality of service (`terms`); nobody gets more than there is.
     """
     bandwidth = day.inputs.bandwidth[cell]
     factor = day.network.measures["throughput_factor"].reshape(-1)[state]
     if away.size:
         bandwidth[away] = 0
         factor[away] = USUAL_FACTOR
+    if rate is not None:
+        changed = np.flatnonzero(rate != 1.0)
+        factor[changed] = np.minimum(factor[changed] * rate[changed], np.float32(1.0))
     np.maximum(factor, np.float32(LEAST_FACTOR), out=factor)
     share = share_of_rate(bandwidth, rat)
     share *= factor
@@ -182,6 +187,8 @@ def part_of_rate(
 
 def least_factor(day: Day) -> float:
     """Return the least part of an empty cell's rate that is left anywhere on a day."""
+    if day.story.of("qos"):
+        return LEAST_FACTOR
     least = float(day.network.measures["throughput_factor"].min())
     return max(min(least, USUAL_FACTOR), LEAST_FACTOR)
 

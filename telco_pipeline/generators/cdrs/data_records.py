@@ -122,7 +122,8 @@ def _records(sessions: Sessions, made: Columns, start: Rows, stop: Rows, number:
     state = state_rows(cell, hour)
     share = made["share"]
     if "row" in made:
-        share = part_of_rate(day, cell, rat, state, np.flatnonzero(country >= 0))
+        away = np.flatnonzero(country >= 0)
+        share = part_of_rate(day, cell, rat, state, away, made.get("rate"))
     per_byte = time_per_byte(made["pace"], rat, share)
     key, length = draws.events(made["key"], number), stop - start
     found = quality(day, key, rat, country, state, sessions.ways[cell], per_byte, up, down, length)
@@ -130,6 +131,7 @@ def _records(sessions: Sessions, made: Columns, start: Rows, stop: Rows, number:
     found.latency[refused] = found.loss[refused] = NOT_MEASURED
     ids = day.inputs.ids
     return {
+        **({"qci": made["qci"]} if "qci" in made else {}),
         "time": made["time"] + start,
         "entity": made["entity"],
         "service": made["service"],

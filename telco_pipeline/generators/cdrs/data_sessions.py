@@ -24,6 +24,7 @@ from telco_pipeline.generators.base import (
     draw_events,
 )
 from telco_pipeline.generators.cdrs.applications import LONGEST
+from telco_pipeline.generators.usage import added, thinned
 
 # How long a session may wait for its turn: an application opened after another, a late report.
 _LATEST: Final = max(60 * SECOND, machines.LONGEST_DELAY)
@@ -47,25 +48,49 @@ def draw_sessions(day: Day, entities: Rows, window: Window) -> Events:
     """
     inputs, config = day.inputs, day.inputs.config
     by_schedule = machines.report_by_schedule(config, inputs.population, entities)
-    others = _by_rhythm(day, entities[~by_schedule], window)
-    if not by_schedule.any():
-        return others
-    return others.followed_by(_by_schedule(day, entities[by_schedule], window))
+    made = _by_rhythm(day, entities[~by_schedule], window)
+    if by_schedule.any():
+        made = made.followed_by(_by_schedule(day, entities[by_schedule], window))
+    return _as_layers_say(made, entities, window) if day.story else made
+
+
+def _as_layers_say(base: Events, entities: Rows, window: Window) -> Events:
+    """Return sessions with those that layers add, at any time, and without those that they take."""
+    more = added(
+        base,
+        entities,
+        "data",
+        _rates(base.day),
+        what="sessions",
+        window=window,
+        most=EVENTS_PER_WINDOW,
+    )
+    return thinned(base.followed_by(_with_data(more)), "sessions")
+
+
+def _rates(day: Day) -> np.ndarray:
+    """Return the mean number of sessions a day, by persona."""
+    config = day.inputs.config
+    weight = config.record_weights.data
+    return np.array([persona.sessions * weight for persona in config.personas.values()])
 
 
 def _by_rhythm(day: Day, entities: Rows, window: Window) -> Events:
     """Return the sessions of people, and of machines that people use."""
-    config = day.inputs.config
-    weight = config.record_weights.data
-    rates = np.array([persona.sessions * weight for persona in config.personas.values()])
-    events = _opened_together(
-        draw_events(day, entities, "data", "data", rates, window=window, most=EVENTS_PER_WINDOW)
+    drawn = draw_events(
+        day, entities, "data", "data", _rates(day), window=window, most=EVENTS_PER_WINDOW
     )
-    population = day.inputs.population
+    return _with_data(_opened_together(drawn))
+
+
+def _with_data(events: Events) -> Events:
+    """Leave out most sessions of phones without LTE."""
+    entities = events.entity
+    population = events.day.inputs.population
     legacy = LEGACY[population.rat] & (population.kind != MACHINE)
     if not legacy[entities].any():
         return events
-    kept = ~legacy[events.entity] | draws.chance(events.bits("legacy"), _LEGACY_SHARE)
+    kept = ~legacy[entities] | draws.chance(events.bits("legacy"), _LEGACY_SHARE)
     return events.select(np.flatnonzero(kept))
 
 

@@ -40,7 +40,10 @@ from telco_pipeline.generators.cdrs.data_quality import (
     time_per_byte,
 )
 from telco_pipeline.generators.cdrs.data_sessions import TAIL
+from telco_pipeline.generators.cdrs.terms import may_differ, terms
+from telco_pipeline.generators.refusals import turned_away, until_lost
 from telco_pipeline.generators.serving import NO_CELL, serving_cell
+from telco_pipeline.generators.usage import factors
 
 RELEASED: Final = 0
 LOST: Final = 1
@@ -118,7 +121,8 @@ def usage(begun: Starts, shift: int) -> Columns:
     abroad = begun.country >= 0
     drawn = wanted(events, hour)
     rat = packet_access(day, events.entity, events.time, cell, abroad)
-    share = part_of_rate(day, cell, rat, state, away)
+    served = terms(day, events.entity, events.time) if may_differ(day.inputs) else None
+    share = part_of_rate(day, cell, rat, state, away, served and served.rate)
     even = _hold_back(events, drawn, rat, share)
     refusal = network.measures["block_probability"] + network.measures["data_failure"]
     refused_below = refusal.reshape(-1)[state]
@@ -126,7 +130,10 @@ def usage(begun: Starts, shift: int) -> Columns:
     lost_below = network.measures["drop_probability"].reshape(-1)[state].astype(np.float64)
     lost_below[away] = _LOST_ABROAD
     chance = drawn["fate"]
-    refused = np.flatnonzero(chance < refused_below)
+    refused = chance < refused_below
+    barred = turned_away(day, events.entity, events.time, events.key)
+    refused[barred[begun.country[barred] < 0]] = True
+    refused = np.flatnonzero(refused)
     fate = _lose(drawn, chance, refused_below, lost_below)
     _cut_off(events, drawn, fate)
     blocked = chance[refused] < network.measures["block_probability"].reshape(-1)[state[refused]]
@@ -134,7 +141,10 @@ def usage(begun: Starts, shift: int) -> Columns:
     drawn["duration"][refused] = LEAST_DURATION
     drawn["volume"][refused] = 0.0
     up = (drawn["volume"] * drawn["uplink"]).astype(np.int64)
+    # Only in worlds in which they may differ: most do without.
+    differ = {} if served is None else {"qci": served.qci, "rate": served.rate}
     return {
+        **differ,
         "time": events.time + shift,
         "entity": events.entity.astype(np.int32),
         "service": drawn["service"],
@@ -173,6 +183,9 @@ def wanted(events: Events, hour: Rows) -> Columns:
     service = table.choice.sample(bits, np.where(machine, MACHINES, hours))  # the upper 12 bits
     volume = table.volume.sample(volume_bits, service)
     volume *= by_holder(events, _appetites)
+    larger = factors(day, events.entity, events.time, "bytes")
+    if larger is not None:
+        volume *= larger
     np.maximum(volume, LEAST_VOLUME, out=volume)
     seconds = table.durations(service, volume_bits, field(bits, 12))
     # What the model would make shorter or longer is spread over some seconds, and over the last
@@ -257,13 +270,18 @@ def _lose(
 
 
 def _cut_off(events: Events, drawn: Columns, fate: np.ndarray) -> None:
-    """Cut sessions (in place) where the phone is switched off or crosses a border."""
+    """Cut sessions (in place) where the phone is switched off, crosses a border or is refused."""
     mobility, duration = events.day.mobility, drawn["duration"]
     rows = mobility.may_go(events.entity)
     left = mobility.until_gone(events.entity[rows], events.time[rows])
     short = np.flatnonzero(left < duration[rows])
     _cut(drawn, rows[short], left[short])
     fate[rows[short]] = RELEASED
+    if events.day.refusals:
+        left = until_lost(events.day, events.entity, events.time)
+        rows = np.flatnonzero(left < duration)
+        _cut(drawn, rows, left[rows])
+        fate[rows] = RELEASED
 
 
 def _cut(drawn: Columns, rows: Rows, until: np.ndarray) -> None:

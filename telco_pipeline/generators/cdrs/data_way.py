@@ -259,7 +259,8 @@ def hold_down(day: Day, made: Columns, shift: int, way: Way, cuts: Rows) -> None
     slowest = first.copy()
     time = made["time"][way.row] - shift + way.time
     state, away = state_rows(way.cell, time // HOUR), np.zeros(0, dtype=np.int64)
-    there = part_of_rate(day, way.cell, way.rat, state, away)
+    rate = made["rate"][way.row] if "rate" in made else None
+    there = part_of_rate(day, way.cell, way.rat, state, away, rate)
     np.minimum.at(slowest, place, highest_rate(way.rat, there))
     slower = slowest < first
     slower[np.searchsorted(moved, cuts)] = True

@@ -30,6 +30,7 @@ from telco_pipeline.engine.calendar import SECOND
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.tables import QuantileTable
 from telco_pipeline.generators.base import Day, Rows, speaks_over_ims
+from telco_pipeline.generators.refusals import unattached
 from telco_pipeline.state.network import NEVER
 
 Flags = npt.NDArray[np.bool_]
@@ -147,6 +148,7 @@ def find_side(day: Day, party: Rows, time: Rows, key: Bits) -> Side:
     found = day.positions(entity, when)
     cell, rat = np.full(len(party), NOWHERE), np.zeros(len(party), dtype=np.int8)
     cell[rows], rat[rows] = voice_access(day, entity, when, key[rows], found.cell, found.abroad)
+    cell[rows[unattached(day, entity, when)]] = NOWHERE
     country = np.full(len(party), -1)
     country[rows] = found.country
     return Side.at(cell, rat, country)

@@ -14,7 +14,7 @@ the admission control of a full cell leaves alone.
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -53,7 +53,10 @@ from telco_pipeline.generators.base import (
     with_tail,
     within_day,
 )
+from telco_pipeline.generators.cdrs.elsewhere import Aims, aims
+from telco_pipeline.generators.cdrs.offers import written
 from telco_pipeline.generators.cdrs.voice import other_network
+from telco_pipeline.generators.refusals import turned_away, unattached, until_attached
 from telco_pipeline.generators.serving import (
     NO_CELL,
     may_be_lost,
@@ -61,6 +64,7 @@ from telco_pipeline.generators.serving import (
     service_back,
     taken_over,
 )
+from telco_pipeline.generators.usage import draw_usage
 from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [
@@ -144,6 +148,10 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
         for events, shift in with_tail(day, part, _openings(kind, share), TAIL, WIDE_BLOCK)
         for batch in _records(events.day, _conversation(events), shift)
     ]
+    if inputs.story.has("offer"):
+        days = [(day, 0)] + ([(day.before, -DAY)] if date > inputs.config.epoch else [])
+        for sent, shift in days:
+            batches += [within_day(one) for one in _records(sent, _offers(sent, part), shift)]
     if not any(len(batch["time"]) for batch in batches):
         return Rowset.empty(records.CDRS_SMS)
     return Rowset.of(records.CDRS_SMS, _columns(inputs, day, merge(batches)))
@@ -161,15 +169,13 @@ def _openings(kind: str, incoming: float) -> Callable[[Day, Rows, Window], Event
         config = day.inputs.config
         weight = config.record_weights.sms * (incoming or 1.0) / _MESSAGES_PER_CONVERSATION
         rates = np.array([persona.messages * weight for persona in config.personas.values()])
-        return draw_events(
-            day,
-            entities,
-            kind,
-            "messages",
-            rates,
-            window=window,
-            most=EVENTS_PER_WINDOW // _TRAIN.positions,
-            even_if_off=incoming > 0,
+        most = EVENTS_PER_WINDOW // _TRAIN.positions
+        if incoming:
+            return draw_events(
+                day, entities, kind, "messages", rates, window=window, most=most, even_if_off=True
+            )
+        return draw_usage(
+            day, entities, kind, "messages", rates, what="messages", window=window, most=most
         )
 
     return draw
@@ -182,7 +188,10 @@ def _conversation(events: Events) -> Messages:
     choose = contacts.outgoing if events.kind == "sms_out" else contacts.incoming
     party = choose(events.entity, events.key, messages=True)
     talks = ~directory.is_service(party)
-    train, time, batches = np.arange(len(events)), events.time, []
+    aim = None
+    if day.story:
+        aim = aims(day, "messages", events.entity, outward, events.time, events.key)
+    train, time, batches, trains = np.arange(len(events)), events.time, [], []
     for position in range(_TRAIN.positions):
         ego, other = events.entity[train], party[train]
         key = draws.events(events.key[train], np.full(len(train), position))
@@ -190,6 +199,7 @@ def _conversation(events: Events) -> Messages:
         number = events.packed_position(train, _TRAIN.positions, position)
         delivered = time + _delay(key)
         batches.append(Messages(number, key, sender, recipient, time, delivered))
+        trains.append(train)
         chance = _TRAIN.chance[position + 1]
         goes_on = draws.chance(draws.bits(key, "again"), chance) & talks[train]
         outward = outward ^ draws.chance(draws.bits(key, "reply"), _REPLIES)
@@ -201,12 +211,33 @@ def _conversation(events: Events) -> Messages:
         if not rows.size:
             break
         train, time, outward = train[rows], later[rows], outward[rows]
-    return Messages(
+    messages = Messages(
         *(
             np.concatenate([getattr(batch, column.name) for batch in batches])
             for column in fields(Messages)
         )
     )
+    return messages if aim is None else _turned_aside(messages, np.concatenate(trains), aim)
+
+
+def _offers(day: Day, part: Part) -> Messages:
+    """Return what campaigns write to customers: a message each, which nobody answers."""
+    found = written(day, part)
+    delivered = found.time + _delay(found.key)
+    return Messages(found.number, found.key, found.sender, found.recipient, found.time, delivered)
+
+
+def _turned_aside(messages: Messages, train: Rows, aim: Aims) -> Messages:
+    """Return messages of which layers lead some elsewhere, where nobody answers.
+
+    Args:
+        messages: Messages as they would be.
+        train: Conversation of each.
+        aim: Where layers lead the conversations.
+    """
+    recipient, aside = aim.parties(train, messages.recipient, messages.key, messages.time)
+    moved = replace(messages, recipient=recipient)
+    return moved.select(np.flatnonzero(~aside | (messages.sender == aim.ego[train])))
 
 
 def _records(day: Day, messages: Messages, shift: int) -> Iterator[Columns]:
@@ -280,7 +311,10 @@ class _Ends:
         chance = network.at("voice_failure", cell, self.time).astype(np.float64)
         chance += network.at("signalling_failure", cell, self.time)
         chance[self.country >= 0] = _FAILS_ABROAD
-        return draws.chance(key, np.where(self.cell < 0, 1.0, chance))
+        fails = draws.chance(key, np.where(self.cell < 0, 1.0, chance))
+        refused = turned_away(day, self.entity, self.time, key)
+        fails[refused[self.country[refused] < 0]] = True
+        return fails
 
 
 def _results(day: Day, messages: Messages, submitted: _Ends) -> np.ndarray:
@@ -302,15 +336,20 @@ def _arrivals(day: Day, messages: Messages, shift: int) -> _Ends:
     rows = np.flatnonzero(messages.recipient < day.inputs.directory.own)
     entity = messages.recipient[rows]
     when = _when_on(day, entity, messages.delivered[rows])
-    latest = _LONGEST_WAIT if may_be_lost(day) else sum(_ONCE_MORE)
+    latest = _LONGEST_WAIT if may_be_lost(day) or day.refusals else sum(_ONCE_MORE)
     near = (when + shift >= -latest) & (when + shift < DAY)
     rows, entity, when = rows[near], entity[near], when[near]
     ends = _Ends.of(day, True, rows, entity, when)
     lost = np.flatnonzero(ends.cell == NO_CELL)
     if lost.size:
         back = service_back(day.network, _camped(day, entity[lost], when[lost]), when[lost])
+        refused = unattached(day, entity[lost], when[lost])
+        who = lost[refused]
+        back[refused] = when[who] + until_attached(day, entity[who], when[who])
         # Delivery follows within half a minute; by then the phone may be off.
-        ends.put_off(day, lost, _when_on(day, entity[lost], _soon(back, when[lost])))
+        # No day looks further than the next one; by its end a message is no longer valid.
+        back = _when_on(day, entity[lost], np.minimum(_soon(back, when[lost]), 2 * DAY - 1))
+        ends.put_off(day, lost, np.minimum(back, 2 * DAY - 1))
     key = draws.bits(messages.key[rows], "delivery/core")
     failed = np.flatnonzero(ends.fails(day, key) & (ends.cell >= 0))
     least, spread = _ONCE_MORE
@@ -413,6 +452,7 @@ def _access(
     if out.size:
         cell[out] = taken_over(day, entity[out], time[out], cell[out])
     rat = packet_access(day, entity, time, cell, abroad)
+    cell[unattached(day, entity, time)] = NO_CELL
     return cell, np.where(abroad & ~packet, GERAN, rat).astype(np.int8)
 
 

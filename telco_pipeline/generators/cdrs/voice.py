@@ -48,6 +48,7 @@ from telco_pipeline.generators.cdrs.calls import (
     call_legs,
     record_number,
 )
+from telco_pipeline.generators.cdrs.terms import unrated
 from telco_pipeline.lake import CodedText, Rowset
 from telco_pipeline.state.lifecycle import PORTED_OUT, PROSPECT, TERMINATED
 
@@ -87,6 +88,8 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
     answered, abroad = legs["answered"], legs["country"] >= 0
     diverted = _diverted(legs)
     rated = answered & np.where(terminating, abroad, legs["role"] == ORIGINATING)
+    away = np.flatnonzero(abroad)
+    rated[away[unrated(day, entity[away], time[away], legs["key"][away])]] = False
     return Rowset.of(
         records.CDRS_VOICE,
         {

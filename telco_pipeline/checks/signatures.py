@@ -1,0 +1,104 @@
+"""Asset checks of the scenario layers: whether each signature is seen, and not without the layer.
+
+Belongs here: what a judgement says in Dagster. Does not belong here: judging (`signatures`), making
+the control world (`counterfactuals`).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import dagster as dg
+
+from telco_pipeline import signatures
+from telco_pipeline.assets.layers import key_of
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.resources import Operation
+from telco_pipeline.scenarios.language import Layer, Signature
+from telco_pipeline.signatures import Judgement, Verdict
+
+_NO_WORD: Final = re.compile(r"[^a-z0-9]+")
+
+
+def check_name(signature: Signature) -> str:
+    """Return the name of a signature's check: its words, as Dagster writes names."""
+    return _NO_WORD.sub("_", signature.name.lower()).strip("_")[:60]
+
+
+def build_signature_checks(
+    layers: Mapping[str, Layer], pool: str | None
+) -> list[dg.AssetChecksDefinition]:
+    """Build the checks of all layers that have signatures: one step for each layer."""
+    return [_checks(name, layer, pool) for name, layer in layers.items() if layer.signatures]
+
+
+def _checks(name: str, layer: Layer, pool: str | None) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name=f"{name}_signatures",
+        specs=[
+            dg.AssetCheckSpec(
+                check_name(one), asset=key_of(name), description=promise(one), blocking=False
+            )
+            for one in layer.signatures
+        ],
+        can_subset=True,
+        pool=pool,
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext, operator: dg.ResourceParam[Operation]
+    ) -> Iterator[dg.AssetCheckResult]:
+        selected = {key.name for key in context.selected_asset_check_keys}
+        try:
+            days = operator.lake.days("cdrs_voice")
+            found = list(signatures.judge(operator.config, operator.lake, {name: layer}, days))
+        except TelcoError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        for one in found:
+            if check_name(one.signature) in selected:
+                yield result(one)
+
+    return checks
+
+
+def promise(signature: Signature) -> str:
+    """Return what a check promises."""
+    return (
+        f"{signature.name}: {signature.seen} with the layer, {signature.unseen} in the same world "
+        f"without any. It takes {signature.needs.subscribers:,} subscribers and "
+        f"{signature.needs.days} days to judge."
+    )
+
+
+def result(one: Judgement) -> dg.AssetCheckResult:
+    """Return what Dagster shows of a judgement: both figures and what they mean."""
+    metadata: dict[str, dg.MetadataValue] = {
+        "verdict": dg.MetadataValue.text(str(one.verdict)),
+        "expected_with_the_layer": dg.MetadataValue.text(str(one.signature.seen)),
+        "expected_without": dg.MetadataValue.text(str(one.signature.unseen)),
+        "query": dg.MetadataValue.md(f"```sql\n{one.signature.sql.strip()}\n```"),
+    }
+    if one.value is not None:
+        metadata["with_the_layer"] = dg.MetadataValue.float(one.value)
+    if one.control is not None:
+        metadata["without"] = dg.MetadataValue.float(one.control)
+    if one.note:
+        metadata["note"] = dg.MetadataValue.text(one.note)
+    # What could not be judged is no failure of the layer; it shows as a warning and says why.
+    doubtful = one.verdict in (Verdict.TOO_SMALL, Verdict.NO_CONTROL)
+    return dg.AssetCheckResult(
+        passed=one.passed,
+        severity=dg.AssetCheckSeverity.WARN if doubtful else dg.AssetCheckSeverity.ERROR,
+        check_name=check_name(one.signature),
+        asset_key=key_of(one.layer),
+        description=told(one),
+        metadata=metadata,
+    )
+
+
+def told(one: Judgement) -> str:
+    """Return a judgement in one line."""
+    if one.value is None:
+        return f"{one.verdict}: {one.note}"
+    without = "" if one.control is None else f", {one.control:,.4g} without"
+    note = f"; {one.note}" if one.note else ""
+    return f"{one.verdict}: {one.value:,.4g} with the layer{without}{note}"

@@ -1,0 +1,149 @@
+"""Labels: which records of a day an incident made or touched.
+
+Belongs here: the rows of `truth_records`, from the records in the lake and the scenario layers of
+the world. Does not belong here: the records, what an effect does to them (its home).
+
+A record counts if it is of a touched subscriber, cell or element (those of a touched site
+included), lies in the time of the touch, and in a dataset that the effect reaches
+(`scenarios.effects.Effect.records`). So it says *touched by*, which is not *caused by*: a call that
+drops at a cell in distress might have dropped anyway. What would have been is what a counterfactual
+world tells. Of collected files, those count that went missing or came twice.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from telco_pipeline.contracts import DATASETS
+from telco_pipeline.contracts.truth import TRUTH_RECORDS
+from telco_pipeline.generators.truth import grouped, incident_ids
+from telco_pipeline.lake import Lake
+from telco_pipeline.oss import collection
+from telco_pipeline.oss.stories import story_of
+from telco_pipeline.scenarios.effects import CELLS, EFFECTS, ELEMENTS, SITES, SUBSCRIBERS
+from telco_pipeline.scenarios.selection import KEYS
+from telco_pipeline.scenarios.story import Episodes, Story, Touch
+from telco_pipeline.settings import WorldConfig
+
+_KEY: Final = ("subscriber_id", "cell_id", "element_id")
+
+
+def make(config: WorldConfig, lake: Lake, day: dt.date) -> pl.DataFrame:
+    """Return the touched records of a day, sorted by time and id.
+
+    Args:
+        config: The world.
+        lake: Where its records lie.
+        day: The day.
+    """
+    nothing = pl.DataFrame(schema=TRUTH_RECORDS.polars_schema)
+    if not config.layers:
+        return nothing
+    story = story_of(config, lake)
+    touches = grouped(story.on(day, episodes_of(config, lake, day)).touches)
+    frames = [
+        frame
+        for name in TRUTH_RECORDS.depends
+        if name in DATASETS and "event_id" in DATASETS[name].columns
+        for frame in _of_dataset(story, lake, name, day, list(touches.values()))
+    ]
+    frames += _of_files(config, lake, day)
+    if not frames:
+        return nothing
+    found = pl.concat(frames).select(TRUTH_RECORDS.columns).cast(TRUTH_RECORDS.polars_schema)
+    key = ["event_id", "incident_id", "stage", "role"]
+    return found.unique(key, keep="first", maintain_order=True).sort("event_time", *key)
+
+
+def episodes_of(config: WorldConfig, lake: Lake, day: dt.date) -> Episodes:
+    """Return the stages with a trigger that have begun by a day, from `subscriber_state`."""
+    story = story_of(config, lake)
+    if not any(stage.trigger for layer in story.layers.values() for stage in layer.stages):
+        return Episodes.none()
+    columns = ["episode", "episode_start"]
+    frame = lake.read("subscriber_state", day, day, columns).with_row_index("row")
+    begun = frame.drop_nulls("episode")
+    return Episodes(
+        begun["row"].to_numpy().astype(np.int64),
+        begun["episode"].to_numpy(),
+        begun["episode_start"].cast(pl.Int64).to_numpy(),
+    )
+
+
+def _of_dataset(
+    story: Story, lake: Lake, name: str, day: dt.date, groups: list[list[Touch]]
+) -> Iterator[pl.DataFrame]:
+    """Yield the touched records of a dataset, by how they are found."""
+    reached = [[one for one in touches if name in EFFECTS[one.name].records] for touches in groups]
+    reached = [touches for touches in reached if touches]
+    columns = DATASETS[name].columns
+    for key in _KEY:
+        if key not in columns:
+            continue
+        found = [targets(story, touches, key) for touches in reached]
+        found = [one for one in found if one is not None]
+        if not found:
+            continue
+        wanted = pl.concat(found)
+        records = lake.scan(name, day, day).select("event_id", "event_time", key)
+        among = records.filter(pl.col(key).is_in(wanted[key].unique().implode())).collect()
+        joined = among.join(wanted, on=key)
+        inside = (pl.col("event_time") >= pl.col("start")) & (pl.col("event_time") < pl.col("end"))
+        yield joined.filter(inside).select(
+            pl.lit(name).alias("dataset"),
+            "event_id",
+            "incident_id",
+            "stage",
+            "role",
+            "event_time",
+            "effects",
+            "benign",
+        )
+
+
+def _of_files(config: WorldConfig, lake: Lake, day: dt.date) -> Iterator[pl.DataFrame]:
+    """Yield the files of a day that layers lost or doubled, by the ids of their arrivals.
+
+    Here *touched* is *caused*: all other files of an element in its time are as they would be.
+    """
+    for touch, ids, times in collection.touched(config, lake, day):
+        yield pl.DataFrame({"event_id": ids, "event_time": times}).select(
+            pl.lit(collection.NAME).alias("dataset"),
+            "event_id",
+            incident_id=pl.lit(incident_ids(config.seed, touch.incident)),
+            stage=pl.lit(touch.stage.name),
+            role=pl.lit(touch.effect.who),
+            event_time="event_time",
+            effects=pl.lit(touch.name),
+            benign=pl.lit(touch.benign),
+        )
+
+
+def targets(story: Story, touches: list[Touch], key: str) -> pl.DataFrame | None:
+    """Return who is touched, by one of the keys of records; None if they have no such key."""
+    touch = touches[0]
+    position = np.arange(len(touch))
+    if key == "subscriber_id" and touch.of == SUBSCRIBERS:
+        rows, of = touch.rows, SUBSCRIBERS
+    elif key == "cell_id" and touch.of in (CELLS, SITES, ELEMENTS):
+        (position, rows), of = story.cells_under(touch), CELLS
+    elif key == "element_id" and touch.of in (SITES, ELEMENTS):
+        (position, rows), of = story.elements_under(touch), ELEMENTS
+    else:
+        return None
+    return pl.DataFrame(
+        {
+            key: story.ground.column(of, KEYS[of]).gather(rows),
+            "start": pl.Series(touch.start[position]).cast(pl.Datetime("us", "UTC")),
+            "end": pl.Series(touch.end[position]).cast(pl.Datetime("us", "UTC")),
+        }
+    ).with_columns(
+        incident_id=pl.lit(incident_ids(story.config.seed, touch.incident)),
+        stage=pl.lit(touch.stage.name),
+        role=pl.lit(touch.effect.who),
+        effects=pl.lit(",".join(dict.fromkeys(one.name for one in touches))),
+        benign=pl.lit(touch.benign),
+    )

@@ -1,0 +1,155 @@
+"""Signatures: whether what a scenario layer must leave behind is seen, and not without it.
+
+Belongs here: running a layer's queries over the observable data of a lake and of its control world,
+and judging the figures. Does not belong here: which layers there are (`scenarios`), making the
+control world (`counterfactuals`), how a judgement is shown (`checks`, `cli`).
+
+The queries see nothing but observable datasets: no state, no truth.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import duckdb
+
+from telco_pipeline.contracts import DATASETS
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.lake import Lake
+from telco_pipeline.scenarios.language import Layer, Signature
+from telco_pipeline.settings import WorldConfig
+
+HIDDEN: Final = ("state", "truth")
+"""Groups of datasets that nobody can observe."""
+CONTROL: Final = "control"
+"""Name of the world without any layer that lies beside a main world."""
+
+
+class Verdict(StrEnum):
+    """What came of looking for a signature."""
+
+    SEEN = "seen"
+    NOT_SEEN = "not seen"
+    ALSO_WITHOUT = "also seen without the layer"
+    NO_CONTROL = "no control world"
+    TOO_SMALL = "not judged"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was seen of a signature.
+
+    Attributes:
+        layer: Name of the layer.
+        signature: The signature.
+        value: The figure in the world with the layer; None where it was not judged.
+        control: The figure in the world without any.
+        verdict: What that means.
+        note: Why it was not judged, or what to do.
+    """
+
+    layer: str
+    signature: Signature
+    value: float | None
+    control: float | None
+    verdict: Verdict
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is seen, and not without the layer."""
+        return self.verdict is Verdict.SEEN
+
+
+def observable() -> list[str]:
+    """Return the datasets that a query may look at."""
+    return [name for name, one in DATASETS.items() if one.group not in HIDDEN]
+
+
+def judge(
+    config: WorldConfig, lake: Lake, layers: Mapping[str, Layer], days: Sequence[dt.date]
+) -> Iterator[Judgement]:
+    """Yield what is seen of the signatures of some layers.
+
+    Args:
+        config: The world.
+        lake: Its lake; the control world lies beside it.
+        layers: The layers by name.
+        days: The days to look at, in order.
+
+    Raises:
+        TelcoError: A query is wrong, or gives no number.
+    """
+    control = Lake(lake.root, CONTROL)
+    there = control.held_world() is not None
+    for name, layer in layers.items():
+        for signature in layer.signatures:
+            if note := _too_small(config, signature, days):
+                yield Judgement(name, signature, None, None, Verdict.TOO_SMALL, note)
+                continue
+            value = figure(lake, name, signature, days)
+            if not there:
+                note = "make it with `telco counterfactual --without all`"
+                yield Judgement(name, signature, value, None, Verdict.NO_CONTROL, note)
+                continue
+            yield _judged(name, signature, value, figure(control, name, signature, days))
+
+
+def _judged(name: str, signature: Signature, value: float, control: float) -> Judgement:
+    verdict = Verdict.SEEN
+    if not signature.seen.holds(value):
+        verdict = Verdict.NOT_SEEN
+    elif not signature.unseen.holds(control):
+        verdict = Verdict.ALSO_WITHOUT
+    return Judgement(name, signature, value, control, verdict)
+
+
+def _too_small(config: WorldConfig, signature: Signature, days: Sequence[dt.date]) -> str:
+    needs = signature.needs
+    lacking = []
+    if config.subscribers < needs.subscribers:
+        lacking.append(f"{needs.subscribers:,} subscribers, not {config.subscribers:,}")
+    if len(days) < needs.days:
+        lacking.append(f"{needs.days} days, not {len(days)}")
+    return f"needs {' and '.join(lacking)}" if lacking else ""
+
+
+def figure(lake: Lake, layer: str, signature: Signature, days: Sequence[dt.date]) -> float:
+    """Return the number that a signature's query gives on some days of a lake.
+
+    Raises:
+        TelcoError: The query is wrong, or gives no number.
+    """
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for name in observable():
+            _show(connection, lake, name, days)
+        try:
+            row = connection.execute(signature.sql).fetchone()
+        except duckdb.Error as error:
+            reason = str(error).strip().splitlines()[0]
+            raise TelcoError(f"layer {layer}: signature {signature.name!r}: {reason}") from None
+    found = row[0] if row else None
+    if found is None:
+        return 0.0
+    if isinstance(found, str | bytes) or (row is not None and len(row) != 1):
+        raise TelcoError(
+            f"layer {layer}: signature {signature.name!r}: the query must give one number in one "
+            f"row, not {found!r}"
+        )
+    return float(found)
+
+
+def _show(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, days: Sequence[dt.date]
+) -> None:
+    """Let a dataset be asked by its name, as far as the days go; an absent one has no name."""
+    if DATASETS[name].daily:
+        files = [str(file) for day in days for file in lake.files(name, day)]
+    else:
+        files = [str(file) for file in lake.files(name)]
+    if files:
+        relation = connection.read_parquet(files, hive_partitioning=DATASETS[name].daily)
+        relation.create_view(name)

@@ -1,0 +1,79 @@
+"""Timelines: a picture of when a scenario layer happens.
+
+Belongs here: drawing incidents and their stages over days. Does not belong here: when they happen
+(`scenarios.timeline`). Matplotlib is loaded when the first picture is drawn.
+"""
+
+import base64
+import datetime as dt
+import io
+from collections.abc import Sequence
+from typing import Final
+
+from telco_pipeline.engine.calendar import DAY, day_start
+from telco_pipeline.panels import COLOURS, HEADING, INK, LABEL, TICK, legend
+from telco_pipeline.scenarios.language import Layer
+from telco_pipeline.scenarios.timeline import Incident
+from telco_pipeline.settings import WorldConfig
+
+_ROWS: Final = 24  # incidents that a picture has room for
+_DPI: Final = 110
+
+
+def png(config: WorldConfig, layer: Layer, incidents: Sequence[Incident], until: dt.date) -> bytes:
+    """Return the picture of a layer's incidents: a bar for each stage, over local days.
+
+    Args:
+        config: The world.
+        layer: The layer.
+        incidents: Its incidents, in order.
+        until: Last day to show.
+    """
+    from matplotlib.figure import Figure
+
+    shown = list(incidents)[:_ROWS]
+    figure = Figure(figsize=(9, 1.4 + 0.26 * max(len(shown), 1)), layout="constrained")
+    axis = figure.subplots()
+    zero = day_start(config.epoch)
+    names = [stage.name for stage in layer.stages]
+    for row, incident in enumerate(shown):
+        for number, stage in enumerate(layer.stages):
+            begins = (incident.stage_start(stage) - zero) / DAY
+            length = (stage.lasts.microseconds + stage.spread.microseconds) / DAY
+            axis.barh(
+                row,
+                max(length, 0.04),
+                left=begins,
+                height=0.62,
+                color=COLOURS[number % len(COLOURS)],
+                label=stage.name if row == 0 else None,
+                alpha=0.55 if stage.trigger is not None else 1.0,
+            )
+    days = (until - config.epoch).days + 1
+    axis.set_xlim(0, max(days, 1))
+    axis.set_ylim(max(len(shown), 1) - 0.4, -0.6)
+    axis.set_yticks(range(len(shown)), [f"incident {one.number + 1}" for one in shown])
+    step = max(1, days // 12)
+    ticks = range(0, days + 1, step)
+    labels = [f"{config.epoch + dt.timedelta(days=tick):%d %b}" for tick in ticks]
+    axis.set_xticks(list(ticks), labels)
+    axis.tick_params(labelsize=TICK, colors=INK)
+    axis.grid(axis="x", color="#e2e8f0", linewidth=0.6)
+    axis.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axis.spines[side].set_visible(False)
+    if not shown:
+        axis.text(days / 2, 0, "no incident by then", ha="center", fontsize=LABEL, color=INK)
+    elif len(names) > 1:
+        legend(axis)
+    more = f" (the first {_ROWS} of {len(incidents)})" if len(incidents) > len(shown) else ""
+    axis.set_title(f"{layer.title}{more}", fontsize=HEADING, color=INK, loc="left")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI)
+    return buffer.getvalue()
+
+
+def image(config: WorldConfig, layer: Layer, incidents: Sequence[Incident], until: dt.date) -> str:
+    """Return the same as Markdown that carries the picture."""
+    data = base64.b64encode(png(config, layer, incidents, until)).decode()
+    return f"![timeline of {layer.title}](data:image/png;base64,{data})"

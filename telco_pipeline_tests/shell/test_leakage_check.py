@@ -1,0 +1,89 @@
+"""What the check of a layer shows of the audit, and that each layer has it."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from telco_pipeline import leakage
+from telco_pipeline.analytics.stumps import Split
+from telco_pipeline.checks.leakage import NAME, build_leakage_checks, result
+from telco_pipeline.definitions import build_defs
+from telco_pipeline.leakage import Judgement, Leak
+from telco_pipeline.scenarios.language import Layer
+from telco_pipeline.scenarios.loading import with_layers
+from telco_pipeline_tests.scenarios.kit import layer
+from telco_pipeline_tests.shell.kit import operation, tiny_world
+
+BEST = Split("msisdn", "its length", "its length above 12", 0.6, 0.05)
+CLEAN = Judgement("one", "cdrs_sms", "subscribers", 900, 80, BEST)
+LEAK = Leak("one", "cdrs_sms", "msisdn", "its length above 12", 0.91)
+TOLD = Leak("one", "cdrs_sms", "imei", "its value is '1'", 0.95, "One device is the story.")
+
+
+def judged(*found: Judgement, made: Layer | None = None) -> dg.AssetCheckResult:
+    return result("one", made or layer(), found)
+
+
+def test_a_clean_layer_passes() -> None:
+    told = judged(CLEAN)
+    assert told.passed
+    assert told.check_name == NAME
+    assert told.asset_key == dg.AssetKey(["scenarios", "one"])
+    assert told.metadata["highest_accuracy"].value == 0.6
+    assert "| cdrs_sms | subscribers | 900 | 80 | msisdn | 0.600 |" in str(
+        told.metadata["columns"].value
+    )
+
+
+def test_a_leak_fails_and_a_named_tell_does_not() -> None:
+    told = judged(Judgement("one", "cdrs_sms", "subscribers", 900, 80, BEST, (LEAK, TOLD)))
+    assert not told.passed
+    assert told.severity == dg.AssetCheckSeverity.ERROR
+    assert told.description == "cdrs_sms.msisdn tells by 0.910: its length above 12"
+    named = judged(Judgement("one", "cdrs_sms", "subscribers", 900, 80, BEST, (TOLD,)))
+    assert named.passed
+    assert "One device is the story." in str(named.metadata["leaks"].value)
+
+
+def test_of_an_easy_layer_it_is_shown_only() -> None:
+    found = Judgement("one", "cdrs_sms", "subscribers", 900, 80, BEST, (LEAK,))
+    told = judged(found, made=layer(difficulty=0.2))
+    assert told.passed
+    assert "tells by 0.910" in str(told.description)
+
+
+def test_what_could_not_be_judged_is_said_not_passed() -> None:
+    told = judged(Judgement("one", "cdrs_sms", "subscribers", 3, 1, note="3 rows are too few"))
+    assert not told.passed
+    assert told.severity == dg.AssetCheckSeverity.WARN
+    assert "too few rows" in str(told.description)
+    assert "3 rows are too few" in str(told.metadata["columns"].value)
+
+
+def test_every_layer_has_the_check() -> None:
+    layers = {"one": layer(), "two": layer(number=8)}
+    defs = build_defs(config=with_layers(tiny_world(), layers))
+    keys = {
+        key
+        for check in defs.asset_checks or []
+        for key in getattr(check, "check_keys", [])
+        if key.name == NAME
+    }
+    assert {key.asset_key.path[-1] for key in keys} == set(layers)
+
+
+def test_a_run_tells_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = layer()
+    (check,) = build_leakage_checks({"one": made}, None)
+    asked = []
+
+    def examine(config: object, lake: object, days: object, names: list[str]) -> list[Judgement]:
+        asked.append(names)
+        return [CLEAN]
+
+    monkeypatch.setattr(leakage, "examine", examine)
+    told = check(operator=operation(tmp_path))
+    assert isinstance(told, dg.AssetCheckResult)
+    assert asked == [["one"]]
+    assert told.passed
