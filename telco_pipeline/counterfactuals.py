@@ -21,11 +21,15 @@ from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.oss.labels import episodes_of
 from telco_pipeline.scenarios.effects import CELLS, ELEMENTS, SUBSCRIBERS
+from telco_pipeline.scenarios.language import Layer
 from telco_pipeline.scenarios.selection import Ground
 from telco_pipeline.scenarios.story import Story, Touch, layers_of, without
 from telco_pipeline.scenarios.timeline import incidents
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.signatures import CONTROL
+
+_WEEK: Final = dt.timedelta(days=8)
+_HORIZON: Final = dt.timedelta(days=3660)  # farther than anybody makes days
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,45 @@ def counterfactual(config: WorldConfig, names: Sequence[str], until: dt.date) ->
             raise TelcoError(f"layer {name!r} is not on in this world: {', '.join(layers)} are")
     other = without(config, *left_out)
     called = CONTROL if not other.layers else "without-" + "-".join(sorted(left_out))
-    starts = [
-        incident.start for name in left_out for incident in incidents(config, layers[name], until)
+    return Counterfactual(called[:64], other, left_out, _first_day(config, left_out, until))
+
+
+def first_difference(main: WorldConfig, other: WorldConfig) -> dt.date:
+    """Return the first day on which two worlds can differ that have the same seed and world file.
+
+    The day of the first incident of any layer that only one of them has; the end of the calendar
+    where there is none, the epoch where they are not alike otherwise.
+    """
+    if without(main, *main.layers).world_hash != without(other, *other.layers).world_hash:
+        return main.epoch
+    days = [
+        first
+        for one, two in ((main, other), (other, main))
+        for name, layer in one.layers.items()
+        if two.layers.get(name) != layer
+        and (first := _first_day(one, (name,), one.epoch + _HORIZON)) is not None
     ]
-    if not starts:
-        return Counterfactual(called[:64], other, left_out, None)
-    begins = dt.date(1970, 1, 1) + dt.timedelta(microseconds=min(starts))
-    return Counterfactual(called[:64], other, left_out, max(begins, config.epoch))
+    return min(days, default=dt.date.max)
+
+
+def _first_day(config: WorldConfig, names: Sequence[str], until: dt.date) -> dt.date | None:
+    """Return the first day that any incident of some layers can change; None if there is none."""
+    layers = layers_of(config)
+    found = [
+        dt.date(1970, 1, 1) + dt.timedelta(microseconds=incident.start) - _lead(layers[name])
+        for name in names
+        for incident in incidents(config, layers[name], until)
+    ]
+    return max(min(found), config.epoch) if found else None
+
+
+def _lead(layer: Layer) -> dt.timedelta:
+    """Return how long before an incident its targets can already be reached.
+
+    Whom it sends somewhere gives up a journey of his own in the same week and leaves in time.
+    """
+    plans = any(deed.effect.ahead for stage in layer.stages for deed in stage.do)
+    return _WEEK if plans else dt.timedelta()
 
 
 @dataclass(frozen=True)
@@ -141,10 +177,15 @@ def differences(lake: Lake, other: Lake, days: Sequence[dt.date]) -> list[Differ
     Args:
         lake: The main world.
         other: The counterfactual one.
-        days: The days, in order.
+        days: The days on which they can differ, in order.
+
+    Returns:
+        The figures of datasets of which the counterfactual world has days of its own.
     """
     found = []
     for name, unit, dataset, expression in _FIGURES:
+        if any(lake.directory(dataset, day) == other.directory(dataset, day) for day in days):
+            continue  # the main world shows through: these days were not made
         figures = [_sum(one, dataset, expression, days) for one in (lake, other)]
         if None not in figures:
             value, without_it = figures

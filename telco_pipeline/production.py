@@ -10,11 +10,13 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS, Dataset
 from telco_pipeline.contracts.state import REACH_ON
+from telco_pipeline.counterfactuals import first_difference
 from telco_pipeline.engine.parts import Part, parts
 from telco_pipeline.engine.parts import shards as dealt_shards
 from telco_pipeline.errors import TelcoError
@@ -260,7 +262,9 @@ def _check_made(config: WorldConfig, lake: Lake, name: str, day: dt.date | None 
         raise TelcoError(
             f"{lake.root} has no {told} yet: make it first, with `{lake.command(name, day, day)}`"
         )
-    if provenance.world_hash not in (config.world_hash, _beneath(lake)):
+    if provenance.world_hash != config.world_hash and not _shows_through(
+        config, lake, provenance.world_hash, day
+    ):
         raise TelcoError(
             f"{told} in {lake.root} is of another world ({provenance.world_hash}, not "
             f"{config.world_hash}): make it anew with `{lake.command(name, day, day)} --replace`"
@@ -276,10 +280,24 @@ def _check_made(config: WorldConfig, lake: Lake, name: str, day: dt.date | None 
         )
 
 
-def _beneath(lake: Lake) -> str | None:
-    """Return the hash of the main world that shows through a lake's world; None for others."""
+def _shows_through(config: WorldConfig, lake: Lake, world_hash: str, day: dt.date | None) -> bool:
+    """Return whether a partition of the main world is one of a world that lies over it too.
+
+    Static datasets do not hang on layers; days are the same until the worlds begin to differ.
+    """
     held = lake.held_world()
-    return None if held is None else held.overlays
+    if held is None or held.overlays != world_hash:
+        return False
+    return day is None or day < _first_difference(config, str(lake.root))
+
+
+@lru_cache(maxsize=4)
+def _first_difference(config: WorldConfig, root: str) -> dt.date:
+    """Return the first day on which a world can differ from the main one in its lake."""
+    main = Lake(root).held_world()
+    if main is None or main.config is None:
+        return config.epoch
+    return first_difference(WorldConfig.model_validate(main.config), config)
 
 
 def _is_work(

@@ -188,6 +188,12 @@ def run_operator(
     """
     lake = Lake(lake_root, world=world)
     span = _span(config, first, days)
+    if overlays is not None:
+        # Now, so that what lies beneath shows through when it is asked what lacks.
+        from telco_pipeline.production import origin_of
+
+        origin = origin_of(config, lake, DATASETS["places"])
+        lake.bind(origin, config.to_dict(), overlays=overlays, replace=replace)
     stages = stages_of(config, lake, datasets, span[0], days)
     names = [name for name in DATASETS if any(name in stage.datasets for stage in stages)]
     of_world = sum(

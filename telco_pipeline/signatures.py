@@ -8,6 +8,7 @@ The queries see nothing but observable datasets: no state, no truth.
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ from telco_pipeline.lake import Lake
 from telco_pipeline.scenarios.language import Layer, Signature
 from telco_pipeline.settings import WorldConfig
 
+_WORD: Final = re.compile(r"[a-z_]+")
 HIDDEN: Final = ("state", "truth")
 """Groups of datasets that nobody can observe."""
 CONTROL: Final = "control"
@@ -95,6 +97,24 @@ def judge(
                 yield Judgement(name, signature, value, None, Verdict.NO_CONTROL, note)
                 continue
             yield _judged(name, signature, value, figure(control, name, signature, days))
+
+
+def asked(config: WorldConfig, layers: Mapping[str, Layer], days: Sequence[dt.date]) -> list[str]:
+    """Return the datasets that the queries ask for which can be judged, in the order of making.
+
+    Args:
+        config: The world.
+        layers: The layers by name.
+        days: The days to look at.
+    """
+    queries = " ".join(
+        signature.sql
+        for layer in layers.values()
+        for signature in layer.signatures
+        if not _too_small(config, signature, days)
+    )
+    words = set(_WORD.findall(queries))
+    return [name for name in observable() if name in words]
 
 
 def _judged(name: str, signature: Signature, value: float, control: float) -> Judgement:

@@ -47,11 +47,13 @@ def demo(
     _refuse_other_world(asked)
     summary = generate.run(asked)
     generate.show(asked, summary)
+    unseen = False
     if summary.success:
+        unseen = asked.config.layers and not stories_seen(asked)
         print_line(realism(asked))
     for line in ways_on(asked):
         print_line(line)
-    if not summary.success:
+    if unseen or not summary.success:
         raise typer.Exit(FAILED)
 
 
@@ -64,6 +66,34 @@ def _refuse_other_world(asked: options.Request) -> None:
         raise TelcoError(
             f"{asked.lake} holds another world, {held.told()}: choose another --lake for the demo"
         )
+
+
+def stories_seen(asked: options.Request) -> bool:
+    """Make the control world, look for the layers' signatures, and show what was seen.
+
+    Of the control world only the datasets are made that the signatures ask for.
+
+    Returns:
+        Whether none speaks against its layer.
+    """
+    from telco_pipeline import signatures as looking
+    from telco_pipeline.cli import counterfactual, signatures
+    from telco_pipeline.contracts import DATASETS
+    from telco_pipeline.counterfactuals import counterfactual as world_without
+    from telco_pipeline.engine.calendar import days
+    from telco_pipeline.lake import Lake
+    from telco_pipeline.scenarios.story import layers_of
+
+    lake, config = Lake(asked.lake), asked.config
+    span = days(asked.first, asked.days)
+    control = world_without(config, ["all"], span[-1])
+    names = looking.asked(config, layers_of(config), span)
+    if control.first is not None and control.first <= span[-1] and names:
+        daily = [name for name in names if DATASETS[name].daily]
+        counterfactual.make(config, control, lake, daily, span, asked.workers)
+    found = signatures.judged(asked.lake)
+    signatures.show(found)
+    return not signatures.failing(found)
 
 
 def realism(asked: options.Request) -> str:

@@ -1,0 +1,188 @@
+"""A world without a layer lies over the main one and differs only where the layer reaches."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from telco_pipeline.counterfactuals import (
+    Counterfactual,
+    counterfactual,
+    differences,
+    first_difference,
+    reach,
+)
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.lake import Lake
+from telco_pipeline.production import produce
+from telco_pipeline.runs import run_operator
+from telco_pipeline.scenarios.language import Layer
+from telco_pipeline.scenarios.loading import with_layers
+from telco_pipeline.settings import WorldConfig, load_world
+from telco_pipeline.signatures import CONTROL
+
+WORLD = Path(__file__).parents[1] / "scenarios" / "world.yaml"
+DAYS = 4
+RECORDS = ("cdrs_voice", "cdrs_sms", "location_updates")
+
+
+def _layer(number: int, first: str, *deeds: dict[str, Any], lasts: str = "1d") -> Layer:
+    return Layer.model_validate(
+        {
+            "version": 1,
+            "number": number,
+            "title": "Something",
+            "story": "Something happens.",
+            "kind": "fraud",
+            "when": {"first": first, "at": "01:00"},
+            "cast": {"them": {"of": "subscribers", "where": {"kind": "person"}, "number": 30}},
+            "stages": [{"name": "it", "lasts": lasts, "do": list(deeds)}],
+        }
+    )
+
+
+TALK = _layer(1, "2d", {"usage": {"who": "them", "calls": 8.0}})
+MUTE = _layer(2, "1d", {"usage": {"who": "them", "messages": 0.0}})
+PLACE = _layer(3, "20d", {"roaming": {"who": "them", "country": "FR"}})
+
+
+def _config(**layers: Layer) -> WorldConfig:
+    return with_layers(load_world(WORLD, subscribers=600), layers)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, WorldConfig, Counterfactual]:
+    """Return a lake with two layers, and beside it the world without one of them."""
+    root = tmp_path_factory.mktemp("counterfactual")
+    config = _config(talk=TALK, mute=MUTE)
+    summary = run_operator(config, root, datasets=[*RECORDS, "truth_records"], days=DAYS)
+    assert summary.success, summary.failures
+    lake = Lake(root)
+    other = counterfactual(config, ["talk"], lake.days("cdrs_voice")[-1])
+    assert other.first is not None
+    summary = run_operator(
+        other.config,
+        root,
+        datasets=["network_state", "identity_changes", "subscriber_state", *RECORDS],
+        first=other.first,
+        days=DAYS - (other.first - config.epoch).days,
+        world=other.name,
+        overlays=config.world_hash,
+    )
+    assert summary.success, summary.failures
+    return lake, config, other
+
+
+def test_it_begins_with_the_first_incident(
+    made: tuple[Lake, WorldConfig, Counterfactual],
+) -> None:
+    lake, config, other = made
+    assert other.name == "without-talk"
+    assert other.left_out == ("talk",)
+    assert list(other.config.layers) == ["mute"]
+    assert other.first == config.epoch + dt.timedelta(days=2)
+    beside = Lake(lake.root, other.name)
+    for day in lake.days("cdrs_voice"):
+        own = beside.directory("cdrs_voice", day) != lake.directory("cdrs_voice", day)
+        assert own == (day >= other.first)
+    assert beside.directory("subscribers") == lake.directory("subscribers")
+
+
+def test_outside_its_reach_rows_are_equal(
+    made: tuple[Lake, WorldConfig, Counterfactual],
+) -> None:
+    lake, config, other = made
+    beside = Lake(lake.root, other.name)
+    days = [day for day in lake.days("cdrs_voice") if day >= (other.first or day)]
+    reached = reach(config, other, lake, beside, days)
+    assert 30 <= len(reached.subscribers) < 200
+    assert reached.of_subscribers < 0.3
+    numbers = lake.read("subscribers").filter(
+        pl.col("subscriber_id").is_in(reached.subscribers.implode())
+    )["msisdn"]
+    for name in RECORDS:
+        one, two = (each.read(name, days[0], days[-1]) for each in (lake, beside))
+        if name != "cdrs_voice":
+            assert one.equals(two), name
+            continue
+        met = (
+            pl.col("subscriber_id").is_in(reached.subscribers.implode())
+            | pl.col("calling_number").is_in(numbers.implode())
+            | pl.col("called_number").is_in(numbers.implode())
+        )
+        assert one.height > two.height
+        rest = [each.filter(~met).sort("event_id") for each in (one, two)]
+        # What is left are calls that found a line busy, or free, by one of those.
+        same = rest[0].join(rest[1], on="event_id", how="semi").height
+        assert same >= 0.99 * max(each.height for each in rest)
+
+
+def test_what_it_did_is_told(made: tuple[Lake, WorldConfig, Counterfactual]) -> None:
+    lake, _, other = made
+    found = {
+        one.name: one
+        for one in differences(lake, Lake(lake.root, other.name), lake.days("cdrs_voice")[-2:])
+    }
+    assert found["calls tried"].effect > 100
+    assert found["messages"].effect == 0
+    assert found["calls tried"].value > found["calls tried"].other > 0
+    assert "data" not in found  # those were not made
+
+
+def test_truth_names_who_was_touched(made: tuple[Lake, WorldConfig, Counterfactual]) -> None:
+    lake, _, _ = made
+    records = lake.read("truth_records")
+    entities = lake.read("truth_entities")
+    assert set(entities["effects"]) == {"usage"}
+    assert entities["subscriber_id"].n_unique() > 40
+    calls = lake.read("cdrs_voice")
+    touched = calls.join(records, on="event_id", how="semi")
+    assert touched.height > 100
+    assert set(touched["subscriber_id"]) <= set(entities["subscriber_id"])
+
+
+def test_days_that_hang_on_others_of_the_main_world_are_refused(
+    made: tuple[Lake, WorldConfig, Counterfactual], tmp_path: Path
+) -> None:
+    """A day behind the first difference cannot follow from one of the main world."""
+    lake, config, other = made
+    late = lake.days("cdrs_voice")[-1]
+    name = "late"
+    with pytest.raises(TelcoError, match="is of another world"):
+        produce(
+            other.config,
+            Lake(lake.root, name),
+            "subscriber_state",
+            [late],
+            overlays=config.world_hash,
+        )
+
+
+def test_the_control_world_has_no_layer() -> None:
+    config = _config(talk=TALK, mute=MUTE)
+    control = counterfactual(config, ["all"], config.epoch + dt.timedelta(days=9))
+    assert control.name == CONTROL
+    assert not control.config.layers
+    assert control.first == config.epoch + dt.timedelta(days=1)
+
+
+def test_what_is_planned_ahead_reaches_back() -> None:
+    """Who is sent abroad gives up a journey of his own in that week."""
+    config = _config(place=PLACE)
+    assert first_difference(config, _config()) == config.epoch + dt.timedelta(days=12)
+    assert first_difference(config, config) == dt.date.max
+    other = with_layers(load_world(WORLD, subscribers=601), {"place": PLACE})
+    assert first_difference(config, other) == config.epoch
+
+
+@pytest.mark.parametrize(("names", "told"), [(["tlak"], "not on"), (["talk", "x"], "not on")])
+def test_a_layer_that_is_not_on_is_refused(names: list[str], told: str) -> None:
+    with pytest.raises(TelcoError, match=told):
+        counterfactual(_config(talk=TALK), names, dt.date(2026, 2, 1))
+
+
+def test_without_layers_there_is_nothing_to_leave_out() -> None:
+    with pytest.raises(TelcoError, match="nothing to leave out"):
+        counterfactual(_config(), ["all"], dt.date(2026, 2, 1))

@@ -1,0 +1,171 @@
+"""Signatures are judged by both worlds, see observable data alone, and say what went wrong."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telco_pipeline import signatures
+from telco_pipeline.checks.signatures import check_name, promise, result
+from telco_pipeline.counterfactuals import counterfactual
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.lake import Lake
+from telco_pipeline.runs import run_operator
+from telco_pipeline.scenarios.language import Layer, Signature
+from telco_pipeline.scenarios.loading import with_layers
+from telco_pipeline.settings import WorldConfig, load_world
+from telco_pipeline.signatures import Verdict, figure, judge
+
+WORLD = Path(__file__).parents[1] / "scenarios" / "world.yaml"
+MOST = """
+SELECT count(*) FROM (
+  SELECT subscriber_id, count(*) n FROM cdrs_voice JOIN subscribers USING (subscriber_id)
+  WHERE kind = 'person' AND record_type = 'moCallRecord' GROUP BY subscriber_id HAVING n >= 40)
+"""
+
+
+def _signature(**values: Any) -> dict[str, Any]:
+    return {"name": "people who call all day", "sql": MOST, "seen": {"low": 6},
+            "unseen": {"high": 5}} | values  # fmt: skip
+
+
+def _layer(*told: dict[str, Any]) -> Layer:
+    return Layer.model_validate(
+        {
+            "version": 1,
+            "number": 5,
+            "title": "Talk",
+            "story": "Some talk all day.",
+            "kind": "fraud",
+            "when": {"first": "1d", "at": "01:00"},
+            "cast": {"them": {"of": "subscribers", "where": {"kind": "person"}, "number": 10}},
+            "stages": [
+                {"name": "it", "lasts": "1d", "do": [{"usage": {"who": "them", "calls": 60.0}}]}
+            ],
+            "signatures": list(told),
+        }
+    )
+
+
+def _config(layer: Layer) -> WorldConfig:
+    return with_layers(load_world(WORLD, subscribers=400), {"talk": layer})
+
+
+CONFIG = _config(_layer(_signature()))
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Return a lake of two days with a layer, and its control world."""
+    root = tmp_path_factory.mktemp("signatures")
+    assert run_operator(CONFIG, root, datasets=["cdrs_voice"], days=2).success
+    made = counterfactual(CONFIG, ["all"], CONFIG.epoch + dt.timedelta(days=1))
+    summary = run_operator(
+        made.config,
+        root,
+        datasets=["network_state", "identity_changes", "subscriber_state", "cdrs_voice"],
+        first=made.first,
+        world=made.name,
+        overlays=CONFIG.world_hash,
+    )
+    assert summary.success
+    return Lake(root)
+
+
+def _verdict(lake: Lake, **values: Any) -> signatures.Judgement:
+    layer = _layer(_signature(**values))
+    (found,) = judge(CONFIG, lake, {"talk": layer}, lake.days("cdrs_voice"))
+    return found
+
+
+def test_it_is_seen_and_not_without(lake: Lake) -> None:
+    found = _verdict(lake)
+    assert found.verdict is Verdict.SEEN
+    assert found.passed
+    assert found.value is not None
+    assert found.control is not None
+    assert found.value > 5 >= found.control
+    shown = result(found)
+    assert shown.passed
+    assert {"with_the_layer", "without", "query"} <= set(shown.metadata)
+
+
+def test_what_is_not_seen_fails(lake: Lake) -> None:
+    found = _verdict(lake, seen={"low": 10_000})
+    assert found.verdict is Verdict.NOT_SEEN
+    assert not result(found).passed
+
+
+def test_what_is_seen_without_the_layer_too_fails(lake: Lake) -> None:
+    """The negative control: a query that any world answers is no signature."""
+    found = _verdict(lake, seen={"low": 1}, unseen={"high": 0})
+    assert found.verdict is Verdict.ALSO_WITHOUT
+    assert not result(found).passed
+
+
+@pytest.mark.parametrize(
+    ("needs", "told"),
+    [({"subscribers": 1000}, "1,000 subscribers, not 400"), ({"days": 30}, "30 days, not 2")],
+)
+def test_what_needs_more_says_so_and_does_not_pass(
+    lake: Lake, needs: dict[str, int], told: str
+) -> None:
+    found = _verdict(lake, needs=needs)
+    assert found.verdict is Verdict.TOO_SMALL
+    assert told in found.note
+    shown = result(found)
+    assert not shown.passed
+    assert shown.severity.value == "WARN"
+
+
+def test_without_a_control_world_it_is_not_judged(lake: Lake, tmp_path: Path) -> None:
+    alone = tmp_path / "lake"
+    alone.mkdir()
+    for path in lake.root.iterdir():
+        if path.name != "_worlds":
+            (alone / path.name).symlink_to(path)
+    found = _verdict(Lake(alone))
+    assert found.verdict is Verdict.NO_CONTROL
+    assert "counterfactual --without all" in found.note
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT x FROM cdrs_voice", "x"),
+        ("SELECT count(*), 1 FROM cdrs_voice", "one number"),
+        ("SELECT 'much'", "one number"),
+        ("SELECT count(*) FROM subscriber_state", "subscriber_state"),
+        ("SELECT count(*) FROM truth_records", "truth_records"),
+    ],
+)
+def test_a_wrong_query_is_told_in_one_line(lake: Lake, sql: str, told: str) -> None:
+    """State and truth have no names there."""
+    wrong = Signature.model_validate(_signature(sql=sql))
+    with pytest.raises(TelcoError, match=told) as error:
+        figure(lake, "talk", wrong, lake.days("cdrs_voice"))
+    assert "talk" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_counts_as_zero(lake: Lake) -> None:
+    empty = Signature.model_validate(
+        _signature(sql="SELECT max(call_duration) FROM cdrs_voice WHERE false")
+    )
+    assert figure(lake, "talk", empty, lake.days("cdrs_voice")) == 0.0
+
+
+def test_only_what_is_judged_is_asked_for(lake: Lake) -> None:
+    layer = _layer(
+        _signature(),
+        _signature(name="data", sql="SELECT count(*) FROM cdrs_data", needs={"days": 300}),
+    )
+    asked = signatures.asked(CONFIG, {"talk": layer}, lake.days("cdrs_voice"))
+    assert asked == ["subscribers", "cdrs_voice"]
+
+
+def test_a_check_is_named_and_promises_in_words() -> None:
+    signature = Signature.model_validate(_signature(name="SIMs in one box (many)"))
+    assert check_name(signature) == "sims_in_one_box_many"
+    assert "at least 6 with the layer" in promise(signature)
