@@ -460,7 +460,7 @@ def _always(
         files = lake.files(dataset, day)
         own = [_own(file, dataset, day, of, sites, entity) for file in files]
         ids = pl.concat(own or [pl.Series(_ID, [], pl.Int64)])
-        if day in touched.all:
+        if touched.all.get(day):
             ids = ids.filter(~ids.is_in(pl.concat(touched.all[day]).implode()))
         # A little of each day is enough, and keeps memory bounded.
         some = ids[np.argsort(_hash(ids), kind="stable")[: max(marked.height // 4, FEWEST)]]

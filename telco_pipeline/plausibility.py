@@ -28,6 +28,9 @@ SLACK_SECONDS: Final = 2.0
 COVERAGE: Final = 2.0
 """A cell's range is where the neighbours take over; it may be heard so many times as far."""
 
+MAST_COVERAGE: Final = 2.5
+"""A macro cell even farther: on the road where no other stands (rural LTE at 1,800 MHz: 10 km)."""
+
 MAST_KM: Final = 5.0
 """A macro cell is heard that far in any case."""
 
@@ -105,9 +108,10 @@ def jumps(observed: pl.LazyFrame, cells: pl.DataFrame) -> Jumps:
     rows = observed.select(pl.len()).collect().item()
     buckets = 1 + rows // _BUCKET_ROWS
     low = pl.col("frequency") < _LOW_BAND_MHZ
-    heard = pl.when(low).then(LOW_BAND_COVERAGE).otherwise(COVERAGE)
+    macro = pl.col("cell_class").cast(pl.String) == CellClass.MACRO
+    heard = pl.when(low).then(LOW_BAND_COVERAGE).when(macro).then(MAST_COVERAGE).otherwise(COVERAGE)
     farthest = pl.when(low).then(LOW_BAND_MAST_KM).otherwise(MAST_KM)
-    mast = pl.when(pl.col("cell_class").cast(pl.String) == CellClass.MACRO).then(farthest)
+    mast = pl.when(macro).then(farthest)
     places = cells.select(
         pl.col(_CELL).cast(pl.String),
         pl.col("latitude").radians(),

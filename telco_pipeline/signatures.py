@@ -85,15 +85,14 @@ def judge(
         TelcoError: A query is wrong, or gives no number.
     """
     control = Lake(lake.root, CONTROL)
-    there = control.held_world() is not None
     for name, layer in layers.items():
         for signature in layer.signatures:
             if note := _too_small(config, signature, days):
                 yield Judgement(name, signature, None, None, Verdict.TOO_SMALL, note)
                 continue
             value = figure(lake, name, signature, days)
-            if not there:
-                note = "make it with `telco counterfactual --without all`"
+            if lacking := _lacking(lake, control, signature, days):
+                note = f"{lacking}: make it with `telco counterfactual --without all`"
                 yield Judgement(name, signature, value, None, Verdict.NO_CONTROL, note)
                 continue
             yield _judged(name, signature, value, figure(control, name, signature, days))
@@ -107,13 +106,33 @@ def asked(config: WorldConfig, layers: Mapping[str, Layer], days: Sequence[dt.da
         layers: The layers by name.
         days: The days to look at.
     """
-    queries = " ".join(
-        signature.sql
+    named = {
+        name
         for layer in layers.values()
         for signature in layer.signatures
         if not _too_small(config, signature, days)
-    )
-    words = set(_WORD.findall(queries))
+        for name in _named(signature)
+    }
+    return [name for name in observable() if name in named]
+
+
+def _lacking(lake: Lake, control: Lake, signature: Signature, days: Sequence[dt.date]) -> str:
+    """Return why the control world cannot answer a query; nothing if it can.
+
+    Where it has no days of its own the main world shows through, and would answer for itself.
+    """
+    if control.held_world() is None:
+        return "there is none"
+    for name in _named(signature):
+        own = control.directory(name, days[-1]) if DATASETS[name].daily else None
+        if own is not None and own == lake.directory(name, days[-1]):
+            return f"it has no {name} of its own"
+    return ""
+
+
+def _named(signature: Signature) -> list[str]:
+    """Return the observable datasets that a query names."""
+    words = set(_WORD.findall(signature.sql))
     return [name for name in observable() if name in words]
 
 

@@ -59,7 +59,7 @@ CONFIG = _config(_layer(_signature()))
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Return a lake of two days with a layer, and its control world."""
     root = tmp_path_factory.mktemp("signatures")
-    assert run_operator(CONFIG, root, datasets=["cdrs_voice"], days=2).success
+    assert run_operator(CONFIG, root, datasets=["cdrs_voice", "network_logs"], days=2).success
     made = counterfactual(CONFIG, ["all"], CONFIG.epoch + dt.timedelta(days=1))
     summary = run_operator(
         made.config,
@@ -169,3 +169,10 @@ def test_a_check_is_named_and_promises_in_words() -> None:
     signature = Signature.model_validate(_signature(name="SIMs in one box (many)"))
     assert check_name(signature) == "sims_in_one_box_many"
     assert "at least 6 with the layer" in promise(signature)
+
+
+def test_the_main_world_does_not_answer_for_the_control(lake: Lake) -> None:
+    """The control world has no log of its own here, so that of the main one shows through."""
+    found = _verdict(lake, sql="SELECT count(*) FROM network_logs", seen={"low": 0})
+    assert found.verdict is Verdict.NO_CONTROL
+    assert "no network_logs of its own" in found.note

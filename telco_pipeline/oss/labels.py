@@ -12,6 +12,7 @@ world tells. Of collected files, those count that went missing or came twice.
 
 import datetime as dt
 from collections.abc import Iterator
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -78,17 +79,21 @@ def _of_dataset(
 ) -> Iterator[pl.DataFrame]:
     """Yield the touched records of a dataset, by how they are found."""
     reached = [[one for one in touches if name in EFFECTS[one.name].records] for touches in groups]
-    reached = [touches for touches in reached if touches]
-    columns = DATASETS[name].columns
-    for key in _KEY:
-        if key not in columns:
+    by_condition: dict[str | None, list[list[Touch]]] = {}
+    for touches in filter(None, reached):
+        by_condition.setdefault(_condition(touches), []).append(touches)
+    for key, condition in product(_KEY, by_condition):
+        if key not in DATASETS[name].columns:
             continue
-        found = [targets(story, touches, key) for touches in reached]
+        found = [targets(story, touches, key) for touches in by_condition[condition]]
         found = [one for one in found if one is not None]
         if not found:
             continue
         wanted = pl.concat(found)
-        records = lake.scan(name, day, day).select("event_id", "event_time", key)
+        records = lake.scan(name, day, day)
+        if condition is not None:
+            records = records.filter(pl.sql_expr(condition))
+        records = records.select("event_id", "event_time", key)
         among = records.filter(pl.col(key).is_in(wanted[key].unique().implode())).collect()
         joined = among.join(wanted, on=key)
         inside = (pl.col("event_time") >= pl.col("start")) & (pl.col("event_time") < pl.col("end"))
@@ -102,6 +107,12 @@ def _of_dataset(
             "effects",
             "benign",
         )
+
+
+def _condition(touches: list[Touch]) -> str | None:
+    """Return which of their targets' records some effects touch, in SQL; None for all."""
+    told = {EFFECTS[touch.name].among for touch in touches}
+    return None if None in told else " OR ".join(f"({one})" for one in sorted(filter(None, told)))
 
 
 def _of_files(config: WorldConfig, lake: Lake, day: dt.date) -> Iterator[pl.DataFrame]:

@@ -56,6 +56,8 @@ class Effect(Strict):
     """What the members of `who` may be."""
     records: ClassVar[tuple[str, ...]] = ()
     """Datasets in which its targets' records count as touched by it."""
+    among: ClassVar[str | None] = None
+    """Which of the targets' records these are, as a condition in SQL; all if None."""
     ahead: ClassVar[bool] = False
     """Whether it is worked out days ahead, so that no state of a day can trigger it."""
 
@@ -117,7 +119,7 @@ class Hazard(Effect):
     """
 
     takes = (ELEMENTS, CELLS, SITES)
-    records = Fault.records
+    records = ("alarms", "network_logs")
 
     of: Annotated[
         tuple[
@@ -393,6 +395,7 @@ class Unrated(Effect):
     """
 
     records = ("cdrs_voice", "cdrs_data")
+    among = "roaming AND NOT chargeable"
 
     share: _Part = ALL
 
@@ -503,7 +506,7 @@ class Offer(Effect):
         control: Part of the targets that gets no offer.
     """
 
-    records = ("cdrs_sms", "subscriber_state")
+    records = ("subscriber_state",)
 
     what: Annotated[
         Literal["upgrade", "win_back"], BeforeValidator(values.one_of("upgrade", "win_back"))

@@ -54,6 +54,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> dict:
 
     monkeypatch.setattr(runs, "run_operator", run_operator)
     monkeypatch.setattr(demo, "realism", lambda asked: f"Realism of {asked.days} days")
+    monkeypatch.setattr(demo, "stories_seen", lambda asked: box.get("seen", True))
     return box
 
 
@@ -166,6 +167,14 @@ class TestOutcomes:
         assert "http://127.0.0.1:3000" in result.stdout
         assert result.stdout.count("print(") == 3
         assert "Realism of 35 days" in result.stdout
+
+    def test_demo_has_every_layer_on_and_fails_when_one_is_not_seen(
+        self, telco: Telco, outcome: dict
+    ) -> None:
+        outcome["seen"] = False
+
+        assert telco("demo", "--lake", "demo").exit_code == 1
+        assert len(outcome["config"].layers) >= 20
 
     def test_demo_with_a_failed_check_fails(self, telco: Telco, outcome: dict) -> None:
         outcome["summary"] = summary(FAILED)

@@ -9,13 +9,17 @@ import dagster as dg
 import pytest
 
 from telco_pipeline.assets.factory import build_asset
+from telco_pipeline.assets.layers import key_of
+from telco_pipeline.checks.signatures import check_name
 from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.partitions import daily_partitions
-from telco_pipeline.settings import DEFAULT_WORLD_FILE
+from telco_pipeline.scenarios.loading import load_layers
+from telco_pipeline.settings import DEFAULT_WORLD_FILE, load_world
 from telco_pipeline_tests.shell.kit import tiny_world
 
+WORLD = Path(__file__).parents[2] / "scenarios" / "world.yaml"
 README = Path(__file__).parents[2] / "README.md"
 REPORT = "realism_report"
 """The one asset that is no dataset."""
@@ -23,6 +27,13 @@ REPORT = "realism_report"
 
 @pytest.fixture(scope="module")
 def defs() -> dg.Definitions:
+    """Return the operator without scenario layers: adding one must not change these tests."""
+    return build_defs(config=load_world())
+
+
+@pytest.fixture(scope="module")
+def layered() -> dg.Definitions:
+    """Return the operator as Dagster loads it."""
     return build_defs()
 
 
@@ -157,6 +168,28 @@ def test_every_check_blocks_and_says_what_it_promises(defs: dg.Definitions) -> N
     assert guarded == {*DATASETS, REPORT}
 
 
+def test_every_layer_file_is_an_asset_with_its_checks(layered: dg.Definitions) -> None:
+    """Adding a file adds both; none of them is run with the records of a day."""
+    layers = load_layers(WORLD)
+    assert len(layers) >= 20
+    keys = {key_of(name) for name in layers}
+    specs = {spec.key: spec for spec in layered.resolve_all_asset_specs()}
+    assert keys == {key for key in specs if key.path[0] == "scenarios"}
+    for name, layer in layers.items():
+        spec = specs[key_of(name)]
+        assert layer.title in (spec.description or "")
+        assert spec.group_name == "scenarios"
+        assert layer.layer_hash in (spec.code_version or "")
+    promised = {(key_of(name), check_name(one)) for name, layer in layers.items()
+                for one in layer.signatures}  # fmt: skip
+    told = [spec for checks in layered.asset_checks or [] for spec in checks.check_specs]
+    assert promised <= {(spec.asset_key, spec.name) for spec in told}
+    assert all(spec.description and not spec.blocking for spec in told if spec.asset_key in keys)
+    operate = layered.resolve_job_def("operate").asset_layer
+    assert keys <= set(operate.selected_asset_keys)
+    assert not {key.asset_key for key in operate.asset_graph.asset_check_keys} & keys
+
+
 def test_a_changed_world_makes_its_datasets_stale() -> None:
     def versions(**world: object) -> dict[str, str | None]:
         config = tiny_world(**world)
@@ -209,8 +242,8 @@ def test_loading_reads_no_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
-def test_the_readme_counts_what_its_selections_show(defs: dg.Definitions) -> None:
-    graph = defs.resolve_asset_graph()
+def test_the_readme_counts_what_its_selections_show(layered: dg.Definitions) -> None:
+    graph = layered.resolve_asset_graph()
     told = re.findall(
         r"^\| `([^`]*:[^`]*)` \| .* (\d+) assets \|$", README.read_text(), re.MULTILINE
     )
