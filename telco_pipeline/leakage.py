@@ -6,6 +6,8 @@ shown (`checks`, `cli`).
 
 For each layer and dataset, touched rows that are no look-alikes are compared with as many others of
 the same dataset *of the same time*: a layer that acts on one evening must not be found by the date.
+Those of subscribers are compared with others of whom the layer could have hit (who fit the role): a
+fleet of vehicles must be told from vehicles, not from people.
 Times are matched in slots of five minutes, of an hour or of a day where rows are rare. A rule is
 learnt on half of the touched entities (subscribers; of the network sites, or elements that stand at
 none) and judged on the other half. Where entities are so few that chance may explain what is found,
@@ -41,6 +43,7 @@ from telco_pipeline.oss import labels
 from telco_pipeline.oss.stories import story_of
 from telco_pipeline.scenarios.effects import EFFECTS, SUBSCRIBERS
 from telco_pipeline.scenarios.language import Layer
+from telco_pipeline.scenarios.selection import fitting
 from telco_pipeline.scenarios.story import layers_of
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.signatures import observable
@@ -122,10 +125,12 @@ class _Touched:
 
     Attributes:
         ids: Those of one kind of entity, without look-alikes.
+        fits: Ids of the subscribers whom the layer could have hit; None of the network.
         all: Those of any, without look-alikes: none of them is an other row.
     """
 
     ids: dict[dt.date, list[pl.Series]] = field(default_factory=lambda: defaultdict(list))
+    fits: pl.Series | None = None
     all: dict[dt.date, list[pl.Series]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -214,11 +219,36 @@ def _touched(
             found[str(dataset), of].ids[day].append(rows["event_id"])
         for dataset, ids in _timed(config, lake, day, name):
             found[dataset, "network"].ids[day].append(ids)
-    for (dataset, _), rows in found.items():
+    fits = _fitting(config, lake, days, name)
+    for (dataset, of), rows in found.items():
+        rows.fits = fits if of == "subscribers" else None
         for (same, _), others in found.items():
             for day, ids in others.ids.items():
                 rows.all[day] += ids if same == dataset else []
     return {key: rows for key, rows in found.items() if key[0] in seen}
+
+
+def _fitting(
+    config: WorldConfig, lake: Lake, days: Sequence[dt.date], name: str
+) -> pl.Series | None:
+    """Return the subscribers who fit a role of a layer that it touches; None if it touches none."""
+    story = story_of(config, lake)
+    layer = story.layers[name]
+    touched = {deed.effect.who for stage in layer.stages for deed in stage.do}
+    roles = [
+        role
+        for role in touched
+        if layer.cast[role].of == SUBSCRIBERS and not layer.cast[role].benign
+    ]
+    rows = [
+        fitting(story.ground, incident, role, story.cast(incident))
+        for incident in story.incidents_of(name, days[-1])
+        for role in roles
+    ]
+    if not rows:
+        return None
+    ids = story.ground.column(SUBSCRIBERS, "subscriber_id")
+    return ids.gather(np.unique(np.concatenate(rows)))
 
 
 def _kind(of: str) -> str:
@@ -260,7 +290,10 @@ def _judge(
     days: Sequence[dt.date],
 ) -> Judgement:
     chosen = _sample(touched)
-    frames = [_pairs(lake, dataset, day, ids, touched.all[day]) for day, ids in chosen.items()]
+    frames = [
+        _pairs(lake, dataset, day, ids, touched.all[day], touched.fits)
+        for day, ids in chosen.items()
+    ]
     rows = pl.concat([frame for frame in frames if frame is not None] or [_nothing(dataset)])
     sites = _sites(lake) if of == "network" else {}
     marks, entity = rows[_KEPT].to_numpy(), _entities(rows, of, sites)
@@ -323,13 +356,18 @@ def _hash(ids: pl.Series) -> npt.NDArray[np.uint64]:
 
 
 def _pairs(
-    lake: Lake, dataset: str, day: dt.date, ids: pl.Series, touched: list[pl.Series]
+    lake: Lake,
+    dataset: str,
+    day: dt.date,
+    ids: pl.Series,
+    touched: list[pl.Series],
+    fits: pl.Series | None,
 ) -> pl.DataFrame | None:
     """Return touched rows of a day and as many others of the same slots of time, with a mark."""
     files = lake.files(dataset, day)
     if not len(ids) or not files:
         return None
-    candidates = pl.concat([_keys(file, dataset, day) for file in files])
+    candidates = pl.concat([_keys(file, dataset, day, fits) for file in files])
     candidates = candidates.with_columns(hash=pl.Series(_hash(candidates[_ID])))
     there = candidates.filter(pl.col(_ID).is_in(ids.implode()))
     others = candidates.filter(~pl.col(_ID).is_in(pl.concat(touched).implode()))
@@ -361,9 +399,11 @@ def _key_of(dataset: str) -> str:
     return DATASETS[dataset].schema.primary_key()[0]
 
 
-def _keys(file: Path, dataset: str, day: dt.date) -> pl.DataFrame:
-    """Return id, time and, of rows without an id, key of the rows of a file."""
+def _keys(file: Path, dataset: str, day: dt.date, fits: pl.Series | None = None) -> pl.DataFrame:
+    """Return id, time and, of rows without an id, key of the rows of a file, or of some in it."""
     scan = pl.scan_parquet(file, glob=False, hive_partitioning=False)
+    if fits is not None and "subscriber_id" in DATASETS[dataset].columns:
+        scan = scan.filter(pl.col("subscriber_id").is_in(fits.implode()))
     return _with_id(scan, dataset, day).select(_ID, _TIME, _WHO).collect()
 
 

@@ -264,9 +264,16 @@ def cast_of(ground: Ground, incident: Incident) -> dict[str, Rows]:
     return found
 
 
-def _drawn(
-    ground: Ground, incident: Incident, name: str, role: Role, cast: Mapping[str, Rows]
-) -> Rows:
+def fitting(ground: Ground, incident: Incident, name: str, cast: Mapping[str, Rows]) -> Rows:
+    """Return who fits a role of an incident, of whom its members are drawn: rows, rising.
+
+    Args:
+        ground: The world.
+        incident: The incident.
+        name: The role.
+        cast: The members of the roles above it (`cast_of`).
+    """
+    role = incident.layer.cast[name]
     fits = np.ones(ground.size(role.of), dtype=np.bool_)
     for column, condition in role.where.items():
         fits &= _meets(ground.column(role.of, column), condition, incident.start)
@@ -282,7 +289,13 @@ def _drawn(
     for other_name in role.outside:
         if incident.layer.cast[other_name].of == role.of:
             fits[cast[other_name]] = False
-    rows = np.flatnonzero(fits)
+    return np.flatnonzero(fits)
+
+
+def _drawn(
+    ground: Ground, incident: Incident, name: str, role: Role, cast: Mapping[str, Rows]
+) -> Rows:
+    rows = fitting(ground, incident, name, cast)
     number = _number(role, len(rows))
     if number >= len(rows):
         return rows
