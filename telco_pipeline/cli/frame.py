@@ -143,6 +143,7 @@ app.command()(realism.realism)
 app.command()(bench.bench)
 app.add_typer(export.app, name="export")
 scenarios.app.command()(signatures.signatures)
+scenarios.app.command()(signatures.audit)
 app.add_typer(scenarios.app, name="scenarios")
 
 

@@ -1,7 +1,7 @@
-"""`telco scenarios signatures`: whether what the layers must leave behind is seen, and only then.
+"""`telco scenarios signatures` and `audit`: what the layers show, and what gives them away.
 
-Belongs here: the command and its table. Does not belong here: judging (`signatures`), the control
-world (`counterfactual`).
+Belongs here: the commands and their tables. Does not belong here: judging (`signatures`,
+`leakage`), the control world (`counterfactual`).
 """
 
 from typing import TYPE_CHECKING
@@ -94,3 +94,61 @@ def show(found: "list[Judgement]") -> None:
     )
     seen = sum(one.passed for one in found)
     print_line(f"{seen} of {len(found)} signatures seen, and not without the layers.")
+
+
+def audit(lake: options.LakeDirectory = None) -> None:
+    """Look whether any single column of the observable data gives a layer away.
+
+    Exit status 1 when one does, in a layer of difficulty 0.5 or more whose file does not name it.
+
+    For example:
+
+      telco scenarios audit --lake data/lake
+    """
+    from telco_pipeline.cli.counterfactual import held_config
+    from telco_pipeline.cli.display import Column, count, print_line, print_table, progress
+    from telco_pipeline.lake import Lake
+    from telco_pipeline.leakage import DIFFICULTY, LIMIT, examine
+    from telco_pipeline.scenarios.story import layers_of
+
+    root = Lake(options.lake_root(lake))
+    config = held_config(root)
+    layers = layers_of(config)
+    if not layers:
+        raise TelcoError(f"the world in {root.root} has no layer on: there is nothing to give away")
+    found = []
+    with progress("judgements", "Looking for columns that tell") as meter:
+        for judgement in examine(config, root, root.days("truth_records")):
+            found.append(judgement)
+            meter.step(f"{judgement.layer}, {judgement.dataset}")
+    print_table(
+        "What single columns tell",
+        [
+            Column("layer"),
+            Column("dataset"),
+            Column("rows", True),
+            Column("entities", True),
+            Column("best column"),
+            Column("accuracy", True),
+        ],
+        [
+            [
+                one.layer,
+                one.dataset,
+                count(one.rows),
+                count(one.entities),
+                one.note or (one.best.column if one.best else "-"),
+                f"{one.best.accuracy:.3f}" if one.best and not one.note else "-",
+            ]
+            for one in found
+        ],
+    )
+    wrong = [leak for one in found for leak in one.leaks if not leak.because]
+    wrong = [leak for leak in wrong if layers[leak.layer].difficulty >= DIFFICULTY]
+    for leak in wrong:
+        print_line(f"LEAK {leak.layer}: {leak}")
+    print_line(
+        f"{len(wrong)} columns tell by more than {LIMIT:g} and are not named by their layer."
+    )
+    if wrong:
+        raise typer.Exit(FAILED_CHECK)
