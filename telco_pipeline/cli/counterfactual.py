@@ -41,7 +41,7 @@ def counterfactual(
 
       telco counterfactual --without all
 
-      telco counterfactual --without sim_box --lake data/lake
+      telco counterfactual --without my_story --lake data/lake
     """
     from telco_pipeline.counterfactuals import counterfactual as world_without
     from telco_pipeline.lake import Lake

@@ -231,7 +231,7 @@ def new(
 
       telco scenarios new router_trouble
 
-      telco scenarios new bill_shock --kind customers
+      telco scenarios new my_story --kind customers
     """
     from telco_pipeline.scenarios.editing import skeleton, write_atomically
     from telco_pipeline.scenarios.language import KINDS
@@ -278,7 +278,7 @@ def on(names: LayerNames, world_file: WorldFile = None) -> None:
 
     For example:
 
-      telco scenarios on storm fibre_cut
+      telco scenarios on another_story fibre_cut
     """
     _turn(names, world_file, on=True)
 
@@ -289,7 +289,7 @@ def off(names: LayerNames, world_file: WorldFile = None) -> None:
 
     For example:
 
-      telco scenarios off storm
+      telco scenarios off another_story
     """
     _turn(names, world_file, on=False)
 
@@ -364,9 +364,9 @@ def preview(
 
     For example:
 
-      telco scenarios preview storm
+      telco scenarios preview another_story
 
-      telco scenarios preview storm --subscribers 5000 --days 60 --picture storm.png
+      telco scenarios preview another_story --subscribers 5000 --days 60 --picture another_story.png
     """
     from telco_pipeline.scenarios import preview as previews
     from telco_pipeline.scenarios.loading import load_layer
