@@ -18,6 +18,7 @@ from telco_pipeline.settings import WorldConfig
 
 _ROWS: Final = 24  # incidents that a picture has room for
 _DPI: Final = 110
+_LANES: Final = 0.72  # part of an incident's row that its stages share
 
 
 def png(config: WorldConfig, layer: Layer, incidents: Sequence[Incident], until: dt.date) -> bytes:
@@ -40,11 +41,12 @@ def png(config: WorldConfig, layer: Layer, incidents: Sequence[Incident], until:
         for number, stage in enumerate(layer.stages):
             begins = (incident.stage_start(stage) - zero) / DAY
             length = (stage.lasts.microseconds + stage.spread.microseconds) / DAY
+            # A lane for each stage: they may last at the same time.
             axis.barh(
-                row,
+                row - _LANES / 2 + (number + 0.5) * _LANES / len(names),
                 max(length, 0.04),
                 left=begins,
-                height=0.62,
+                height=_LANES / len(names),
                 color=COLOURS[number % len(COLOURS)],
                 label=stage.name if row == 0 else None,
                 alpha=0.55 if stage.trigger is not None else 1.0,
