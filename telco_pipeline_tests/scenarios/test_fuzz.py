@@ -367,7 +367,7 @@ def loaded(data: bytes) -> Layer | str:
             message = str(error)
     named = re.match(r".*/mine\.yaml:(\d+): ", message)
     assert named, message
-    assert 1 <= int(named[1]) <= len(data.splitlines()) + 1
+    assert 1 <= int(named[1]) <= len(data.decode("utf-8", "replace").splitlines()) + 1
     assert message.isprintable()
     assert len(message) < 1500
     # Words of pydantic and Python that no operator should have to read.
