@@ -285,40 +285,32 @@ def _alarms_by_hour(axis: "Axes", view: View) -> None:
         legend(axis)
 
 
-def _cpu_by_type(axis: "Axes", view: View) -> None:
-    """Draw the mean CPU of each type of element by local hour, the busiest type on top."""
-    kinds = view.lake.scan("network_elements", columns=["element_id", "element_type"])
-    found = (
-        view.rows.join(
-            kinds.select("element_id", label=pl.col("element_type").cast(pl.String)),
-            on="element_id",
+def _by_type(column: str, unit: str, title: str) -> Panel:
+    """Draw the mean of a column by type of element and local hour, the highest type on top."""
+
+    def panel(axis: "Axes", view: View) -> None:
+        kinds = view.lake.scan("network_elements", columns=["element_id", "element_type"])
+        found = (
+            view.rows.join(
+                kinds.select("element_id", label=pl.col("element_type").cast(pl.String)),
+                on="element_id",
+            )
+            .group_by("label", hour=view.local_hour())
+            .agg(value=pl.col(column).mean())
+            .collect()
         )
-        .group_by("label", hour=view.local_hour())
-        .agg(value=pl.col("cpu_use").mean())
-        .collect()
-    )
-    order = found.group_by("label").agg(pl.col("value").mean())
-    labels = order.sort("value", "label", descending=[True, False])["label"].to_list()
-    heat_map(axis, grid_of(found, labels), labels, "mean CPU, %")
-    axis.set_title("processor in use by type of element")
+        order = found.group_by("label").agg(pl.col("value").mean())
+        labels = order.sort("value", "label", descending=[True, False])["label"].to_list()
+        heat_map(axis, grid_of(found, labels), labels, unit)
+        axis.set_title(title)
+
+    return panel
 
 
-def _records_by_type(axis: "Axes", view: View) -> None:
-    """Draw how many records a file has by type of element and local hour."""
-    kinds = view.lake.scan("network_elements", columns=["element_id", "element_type"])
-    found = (
-        view.rows.join(
-            kinds.select("element_id", label=pl.col("element_type").cast(pl.String)),
-            on="element_id",
-        )
-        .group_by("label", hour=view.local_hour())
-        .agg(value=pl.col("record_count").mean())
-        .collect()
-    )
-    order = found.group_by("label").agg(pl.col("value").mean())
-    labels = order.sort("value", "label", descending=[True, False])["label"].to_list()
-    heat_map(axis, grid_of(found, labels), labels, "records a file")
-    axis.set_title("records in a file by type of element")
+_cpu_by_type = _by_type("cpu_use", "mean CPU, %", "processor in use by type of element")
+_records_by_type = _by_type(
+    "record_count", "records a file", "records in a file by type of element"
+)
 
 
 def _delays(axis: "Axes", view: View) -> None:

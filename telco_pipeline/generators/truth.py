@@ -159,7 +159,7 @@ def _touched(inputs: Inputs, date: dt.date) -> Iterator[pl.DataFrame]:
 
 def episodes_of(inputs: Inputs, date: dt.date) -> Episodes:
     """Return the stages with a trigger that have begun by a day."""
-    if not any(stage.trigger for layer in inputs.story.layers.values() for stage in layer.stages):
+    if not inputs.story.triggers:
         return Episodes.none()
     return inputs.day(date).customers.episodes
 

@@ -62,7 +62,7 @@ def make(config: WorldConfig, lake: Lake, day: dt.date) -> pl.DataFrame:
 def episodes_of(config: WorldConfig, lake: Lake, day: dt.date) -> Episodes:
     """Return the stages with a trigger that have begun by a day, from `subscriber_state`."""
     story = story_of(config, lake)
-    if not any(stage.trigger for layer in story.layers.values() for stage in layer.stages):
+    if not story.triggers:
         return Episodes.none()
     columns = ["episode", "episode_start"]
     frame = lake.read("subscriber_state", day, day, columns).with_row_index("row")

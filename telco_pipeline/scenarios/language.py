@@ -497,7 +497,7 @@ def _role_problems(name: str, role: Role, cast: Mapping[str, Role]) -> Iterator[
         elif key == "outside" and other is not None and cast[other].of != role.of:
             text = f"{other!r} are {cast[other].of}, but {name!r} are {role.of}: leave it out"
             yield checks.Problem((*at, key), text)
-    # Which columns there are is checked with the world (`selection.check`): it needs the contracts.
+    # Which columns there are is checked in `selection.problems`: it needs the contracts.
 
 
 def _deed_problems(

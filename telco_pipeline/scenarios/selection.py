@@ -20,7 +20,6 @@ import polars as pl
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY
-from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.scenarios.effects import (
     CELLS,
@@ -162,20 +161,6 @@ class Ground:
         east, north = self.plane(dataset)
         at = np.maximum(rows, 0)
         return np.where(rows >= 0, east[at], np.inf), np.where(rows >= 0, north[at], np.inf)
-
-
-def check(layer: Layer, name: str) -> None:
-    """Refuse a layer whose roles name columns or relations that do not exist.
-
-    Args:
-        layer: The layer.
-        name: Its file, for the message.
-
-    Raises:
-        TelcoError: In one line: which role and key, and what to write instead.
-    """
-    for place, text in problems(layer):
-        raise TelcoError(f"{name}: {'.'.join(place)}: {text}")
 
 
 def problems(layer: Layer) -> list[tuple[tuple[str, ...], str]]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from telco_pipeline.contracts.codes import LifeChange, LifeStatus, Reason, Topic
+from telco_pipeline.engine.keys import rows_of as known_rows
 from telco_pipeline.lake import CodedText
 from telco_pipeline.state.contacts import Matters
 
@@ -126,13 +127,5 @@ def positions(codes: pl.Series, names: list[str]) -> Codes:
 
 
 def rows_of(values: pl.Series, keys: pl.Series) -> npt.NDArray[np.int32]:
-    """Return the row in `keys` of each value, -1 for null."""
-    values = values.cast(pl.String)
-    known = values.drop_nulls().unique()
-    rows = np.full(len(values), -1, dtype=np.int32)
-    if not len(known):
-        return rows
-    index = pl.DataFrame({"key": keys, "row": np.arange(len(keys), dtype=np.int32)})
-    index = index.filter(pl.col("key").is_in(known.implode()))
-    found = pl.DataFrame({"key": values}).join(index, on="key", how="left", maintain_order="left")
-    return found["row"].fill_null(-1).to_numpy(writable=True)
+    """Return the row in `keys` of each text or coded text, -1 for null; writable."""
+    return known_rows(values.cast(pl.String), keys).astype(np.int32)
