@@ -7,7 +7,9 @@ shown (`checks`, `cli`).
 For each layer and dataset, touched rows that are no look-alikes are compared with as many others of
 the same dataset *of the same time*: a layer that acts on one evening must not be found by the date.
 Those of subscribers are compared with others of whom the layer could have hit (who fit the role): a
-fleet of vehicles must be told from vehicles, not from people.
+fleet of vehicles must be told from vehicles, not from people. Where a layer's file says that
+columns are `alike`, the others have the same values there: what plays abroad must be told from
+other use abroad.
 Times are matched in slots of five minutes, of an hour or of a day where rows are rare. A rule is
 learnt on half of the touched entities (subscribers; of the network sites, or elements that stand at
 none) and judged on the other half. Where entities are so few that chance may explain what is found,
@@ -290,8 +292,9 @@ def _judge(
     days: Sequence[dt.date],
 ) -> Judgement:
     chosen = _sample(touched)
+    alike = _alike(layer, dataset)
     frames = [
-        _pairs(lake, dataset, day, ids, touched.all[day], touched.fits)
+        _pairs(lake, dataset, day, ids, touched.all[day], touched.fits, alike)
         for day, ids in chosen.items()
     ]
     rows = pl.concat([frame for frame in frames if frame is not None] or [_nothing(dataset)])
@@ -327,9 +330,20 @@ def _judge(
 
 def _excuse(layer: Layer, dataset: str, split: Split) -> str:
     for tell in layer.tells:
-        if (tell.dataset, tell.column) == (dataset, split.column):
+        if dataset in tell.dataset and split.column in tell.column:
             return tell.because
     return ""
+
+
+def _alike(layer: Layer, dataset: str) -> list[str]:
+    """Return the columns in which others have the same values as what is touched."""
+    named = {
+        name
+        for tell in layer.tells
+        if tell.alike and dataset in tell.dataset
+        for name in tell.column
+    }
+    return [name for name in DATASETS[dataset].columns if name in named]
 
 
 def _columns(dataset: str) -> list[str]:
@@ -362,12 +376,23 @@ def _pairs(
     ids: pl.Series,
     touched: list[pl.Series],
     fits: pl.Series | None,
+    alike: list[str],
 ) -> pl.DataFrame | None:
-    """Return touched rows of a day and as many others of the same slots of time, with a mark."""
+    """Return touched rows of a day and as many others of the same slots of time, with a mark.
+
+    Args:
+        lake: The lake.
+        dataset: Its dataset.
+        day: The day.
+        ids: Ids of the touched rows.
+        touched: Ids of all that the layer touches: none of them is an other row.
+        fits: Ids of the subscribers who fit; None of the network.
+        alike: Columns that are equal in both.
+    """
     files = lake.files(dataset, day)
     if not len(ids) or not files:
         return None
-    candidates = pl.concat([_keys(file, dataset, day, fits) for file in files])
+    candidates = pl.concat([_keys(file, dataset, day, fits, alike) for file in files])
     candidates = candidates.with_columns(hash=pl.Series(_hash(candidates[_ID])))
     there = candidates.filter(pl.col(_ID).is_in(ids.implode()))
     others = candidates.filter(~pl.col(_ID).is_in(pl.concat(touched).implode()))
@@ -375,23 +400,26 @@ def _pairs(
         others = others.sort("hash").head(_MOST_OTHERS)
     kept = pl.DataFrame()
     for slot in _SLOTS:
-        kept = _matched(there, others, slot)
+        kept = _matched(there, others, slot, alike)
         if kept.height >= 2 * _ENOUGH * there.height:
             break
     return _rows(files, dataset, day, kept)
 
 
-def _matched(there: pl.DataFrame, others: pl.DataFrame, slot: int) -> pl.DataFrame:
-    """Return ids, as many of touched rows as of others in each slot of so many seconds."""
+def _matched(
+    there: pl.DataFrame, others: pl.DataFrame, slot: int, alike: list[str]
+) -> pl.DataFrame:
+    """Return ids, as many of touched rows as of others alike in each slot of so many seconds."""
     both = pl.concat(
         [
             frame.with_columns(pl.lit(mark).alias(_KEPT))
             for frame, mark in ((there, True), (others, False))
         ]
     ).with_columns(slot=pl.col(_TIME).dt.epoch("s") // slot)
-    number = pl.col("hash").rank("ordinal").over("slot", _KEPT)
-    touched = pl.col(_KEPT).sum().over("slot")
-    size = pl.min_horizontal(touched, pl.len().over("slot") - touched)
+    cell = ["slot", *alike]
+    number = pl.col("hash").rank("ordinal").over(*cell, _KEPT)
+    touched = pl.col(_KEPT).sum().over(cell)
+    size = pl.min_horizontal(touched, pl.len().over(cell) - touched)
     return both.filter(number <= size).select(_ID, _KEPT)
 
 
@@ -399,12 +427,21 @@ def _key_of(dataset: str) -> str:
     return DATASETS[dataset].schema.primary_key()[0]
 
 
-def _keys(file: Path, dataset: str, day: dt.date, fits: pl.Series | None = None) -> pl.DataFrame:
-    """Return id, time and, of rows without an id, key of the rows of a file, or of some in it."""
+def _keys(
+    file: Path,
+    dataset: str,
+    day: dt.date,
+    fits: pl.Series | None = None,
+    alike: Sequence[str] = (),
+) -> pl.DataFrame:
+    """Return id, time, key of rows without an id, and some columns, of the rows of a file.
+
+    Of those of some subscribers where `fits` names them.
+    """
     scan = pl.scan_parquet(file, glob=False, hive_partitioning=False)
     if fits is not None and "subscriber_id" in DATASETS[dataset].columns:
         scan = scan.filter(pl.col("subscriber_id").is_in(fits.implode()))
-    return _with_id(scan, dataset, day).select(_ID, _TIME, _WHO).collect()
+    return _with_id(scan, dataset, day).select(_ID, _TIME, _WHO, *alike).collect()
 
 
 def _with_id(scan: pl.LazyFrame, dataset: str, day: dt.date) -> pl.LazyFrame:

@@ -166,6 +166,39 @@ def test_a_named_tell_is_no_leak(lake: Lake) -> None:
     ]
 
 
+def test_what_follows_from_an_equal_column_is_no_leak(lake: Lake) -> None:
+    """Both columns mark the same rows, touched ones and a few others; one of them is the story."""
+    alike = {"dataset": [SMS], "column": ["other_plmn"], "alike": True, "because": "The story."}
+    touched = tell(lake, world())
+    rows = lake.read(SMS, DAY, DAY).drop("day")
+    here = pl.col("event_id").is_in(touched.implode())
+    others = rows.filter(~here)["event_id"].sort()[::5]
+    both = here | pl.col("event_id").is_in(others.implode())
+    marked = rows.with_columns(
+        pl.when(both).then(pl.lit("99999")).otherwise("other_plmn").alias("other_plmn"),
+        pl.when(both).then(pl.lit(3)).otherwise(1).cast(pl.Int16).alias("segments"),
+    )
+    put(lake, SMS, DAY, [marked.sort("event_time")])
+    tell(lake, world())
+    found = leakage.audit(world(), lake, DAYS)
+    assert [leak.column for leak in found] == ["segments", "other_plmn"] or [
+        leak.column for leak in found
+    ] == ["other_plmn", "segments"]
+    config = world(tells=[alike])
+    tell(lake, config)
+    (one,) = leakage.examine(config, lake, DAYS)
+    assert one.rows > 100
+    assert one.leaks == ()
+    # What goes beyond the equal column counts as ever.
+    further = marked.with_columns(
+        pl.when(here).then(pl.lit(7)).otherwise("segments").cast(pl.Int16).alias("segments")
+    )
+    put(lake, SMS, DAY, [further.sort("event_time")])
+    tell(lake, config)
+    (leak,) = leakage.audit(config, lake, DAYS)
+    assert (leak.column, leak.accuracy) == ("segments", 1.0)
+
+
 def test_an_easy_layer_may_tell(lake: Lake) -> None:
     config = world(difficulty=0.3)
     assert plant(lake, config, pl.lit("99999").alias("other_plmn")) == []

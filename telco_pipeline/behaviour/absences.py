@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from telco_pipeline.behaviour.population import BUSINESS, PERSON, VISITOR, Population
-from telco_pipeline.behaviour.presence import Placed
+from telco_pipeline.behaviour.presence import COUNTRY, Placed
 from telco_pipeline.behaviour.rhythm import chronotypes
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, SECOND, DayClock, day_number
-from telco_pipeline.engine.tables import Choice
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.numbering import TRAVEL_COUNTRIES
 
@@ -39,7 +38,6 @@ _CROSSING_MINUTES: Final = (60, 180)
 COUNTRIES: Final = TRAVEL_COUNTRIES
 """Countries that our customers visit: ISO code, network visited, weight."""
 AT_HOME: Final = -1
-_COUNTRY = Choice.of([weight for _, _, weight in COUNTRIES])
 
 # Share of people who switch the phone off at night (practice), from an hour late in the evening to
 # one in the morning: two triangular spreads, in local seconds.
@@ -138,7 +136,7 @@ def trips(
         times = (leave, leave + crossing[0], leave + length - crossing[1], leave + length)
         for column, values in zip(found, times, strict=True):
             column[rows] = values
-        country[rows] = _COUNTRY.sample(draws.bits(key, "country"))
+        country[rows] = COUNTRY.sample(draws.bits(key, "country"))
     leave, out, home, back = found
     return Trips(goes, leave, out, home, back, country)
 

@@ -20,6 +20,7 @@ from telco_pipeline.behaviour.population import VISITOR, Population
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import SECOND, day_start
 from telco_pipeline.engine.draws import Bits
+from telco_pipeline.engine.tables import Choice
 from telco_pipeline.scenarios.effects import Roaming
 from telco_pipeline.scenarios.story import Story, Touch
 from telco_pipeline.world.numbering import TRAVEL_COUNTRIES
@@ -34,6 +35,8 @@ not take place if a window of the same days says otherwise."""
 
 _SINCE: Final = day_start(dt.date(2000, 1, 1))  # day 0 of `calendar.day_number`
 _TIME_BITS: Final = 36  # of a time: seconds of two thousand years
+COUNTRY: Final = Choice.of([weight for _, _, weight in TRAVEL_COUNTRIES])
+"""How often each of `TRAVEL_COUNTRIES` is travelled to."""
 _COUNTRY_ROW: Final = {code: row for row, (code, _, _) in enumerate(TRAVEL_COUNTRIES)}
 
 
@@ -136,10 +139,18 @@ def placed_around(
     return _untangled(joined)
 
 
+def country_of(touch: Touch) -> Rows:
+    """Return the row of `TRAVEL_COUNTRIES` to which each target of a touch of `roaming` goes."""
+    assert isinstance(touch.effect, Roaming)
+    if touch.effect.country is None:
+        return COUNTRY.sample(draws.bits(touch.key, "country")).astype(np.int64)
+    return np.full(len(touch), _COUNTRY_ROW[touch.effect.country])
+
+
 def _windows(touch: Touch, population: Population) -> Placed:
     size = len(touch)
     if isinstance(touch.effect, Roaming):
-        country = np.full(size, _COUNTRY_ROW[touch.effect.country])
+        country = country_of(touch)
         cell = np.full(size, NOWHERE)
         kept = population.kind[touch.rows] != VISITOR
     else:

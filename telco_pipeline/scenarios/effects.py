@@ -16,6 +16,7 @@ from pydantic import BeforeValidator
 
 from telco_pipeline.scenarios.words import ALength, Amount, Duration, Strict, Written, amount
 from telco_pipeline.settings import values
+from telco_pipeline.world.catalogue import PLAN_IDS
 
 SUBSCRIBERS: Final = "subscribers"
 CELLS: Final = "cells"
@@ -139,9 +140,11 @@ class Hazard(Effect):
 
 
 class Degrade(Gradual):
-    """Cells serve worse, and no fault is known. Home: `state.hours`.
+    """Cells serve worse, and no fault is known. Home: `state.hours`, `state.coverage`.
 
     Attributes:
+        coverage: Part of the usual coverage that they still have. Whom they no longer reach, the
+            far ones first, others take over as when a cell sleeps, or nobody serves.
         capacity: Factor on what they carry.
         blocks: Additional probability that an attempt is not admitted.
         drops: Additional probability that a call or bearer of usual length is lost.
@@ -153,6 +156,7 @@ class Degrade(Gradual):
     takes = (CELLS, SITES, ELEMENTS)
     records = ("pm_counters", *_CDRS)
 
+    coverage: _Part = SAME
     capacity: _Part = SAME
     blocks: _Part = NONE
     drops: _Part = NONE
@@ -226,13 +230,14 @@ class Roaming(Effect):
     """Subscribers are abroad, all the time but at the borders. Home: `behaviour.presence`.
 
     Attributes:
-        country: ISO code of a country that people travel to.
+        country: ISO code of a country that people travel to; each to one of his own, as often as
+            others travel there, if left out.
     """
 
     records = ("location_updates", *_CDRS)
     ahead = True
 
-    country: _Country
+    country: _Country | None = None
 
 
 class Sharing(Effect):
@@ -370,6 +375,25 @@ class Signalling(Gradual):
     factor: _Factor
 
 
+class Malfunction(Gradual):
+    """The subscribers' devices are at fault. Home: `generators.malfunctions`.
+
+    What they meet by it is no fault of the network's: their satisfaction follows only if a layer
+    says so (`content`, `care`).
+
+    Attributes:
+        drops: Additional probability that a call or session of usual length is lost, as by a loss
+            of the radio link, wherever the device is.
+        restarts: How often a day the device restarts: its call and sessions end, and it attaches
+            and registers again a minute later, sometimes after a detach.
+    """
+
+    records = ("location_updates", *_CDRS)
+
+    drops: _Part = NONE
+    restarts: Annotated[Amount, BeforeValidator(amount(0, 200)), Written] = NONE
+
+
 # --- what they are served as and pay -------------------------------------------------------------
 
 
@@ -377,13 +401,16 @@ class Qos(Effect):
     """Sessions get another quality of service than the plan says. Home: `generators.cdrs.terms`.
 
     Attributes:
-        qci: QCI or 5QI in the record.
+        plan: Key of the plan as which they are served: with its class, access point and slice. They
+            pay what their own says.
+        qci: QCI or 5QI in the record, if it is not that plan's.
         rate: Factor on the throughput.
     """
 
     records = ("cdrs_data",)
 
-    qci: Annotated[int, BeforeValidator(values.whole(1, 85))]
+    plan: Annotated[str, BeforeValidator(values.one_of(*PLAN_IDS))] | None = None
+    qci: Annotated[int, BeforeValidator(values.whole(1, 85))] | None = None
     rate: _Factor = SAME
 
 
@@ -531,6 +558,7 @@ EFFECTS: Final[dict[str, type[Effect]]] = {
     "incoming": Incoming,
     "reject": Reject,
     "signalling": Signalling,
+    "malfunction": Malfunction,
     "qos": Qos,
     "unrated": Unrated,
     "files": Files,

@@ -189,6 +189,7 @@ class Deed(Strict):
     incoming: effects.Incoming | None = None
     reject: effects.Reject | None = None
     signalling: effects.Signalling | None = None
+    malfunction: effects.Malfunction | None = None
     qos: effects.Qos | None = None
     unrated: effects.Unrated | None = None
     files: effects.Files | None = None
@@ -299,16 +300,46 @@ class Signature(Strict):
     needs: Needs = Needs()
 
 
+def _identifiers(value: Any) -> tuple[str, ...]:
+    given = value if isinstance(value, list | tuple) else [value]
+    names = tuple(values.IDENTIFIER.convert(one) for one in given)
+    if not 1 <= len(names) <= 50 or len(set(names)) < len(names):
+        raise RefusedError
+    return names
+
+
+_Identifiers = Annotated[
+    tuple[_Identifier, ...],
+    BeforeValidator(
+        Rule(
+            "a name, or a list of up to 50 different ones",
+            _identifiers,
+            {
+                **values.IDENTIFIER.schema,
+                "type": ["string", "array"],
+                "minItems": 1,
+                "maxItems": 50,
+            },
+        )
+    ),
+]
+
+
 class Tell(Strict):
-    """A column that gives a layer away at one look, and why that is as it should be.
+    """Columns that give a layer away at one look, and why that is as it should be.
 
     Attributes:
-        dataset, column: Which.
+        dataset: Datasets.
+        column: Columns; each counts in those of the datasets that have it.
+        alike: In the leakage audit the others have the same values in these columns as what is
+            touched, so that nothing that only follows from them counts as a leak, and anything
+            beyond them does.
         because: The reason, for people.
     """
 
-    dataset: _Identifier
-    column: _Identifier
+    dataset: _Identifiers
+    column: _Identifiers
+    alike: Annotated[bool, BeforeValidator(values.FLAG)] = False
     because: _Prose
 
 
@@ -520,7 +551,7 @@ def _deed_problems(
     if stage.trigger is not None and effect.ahead:
         text = f"{deed.name} is worked out ahead: it cannot be in a stage with a trigger"
         yield checks.Problem(at, text)
-    if isinstance(effect, effects.Roaming) and effect.country not in _COUNTRIES:
+    if isinstance(effect, effects.Roaming) and effect.country not in (None, *_COUNTRIES):
         text = f"nobody travels to {effect.country!r}: give one of {', '.join(_COUNTRIES)}"
         yield checks.Problem((*at, "country"), text)
     if isinstance(effect, effects.Destinations) and (effect.to == "ranges") != bool(effect.ranges):

@@ -9,7 +9,7 @@ on the days that were made.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,7 +30,7 @@ from telco_pipeline.scenarios.effects import (
     SITES,
     SUBSCRIBERS,
 )
-from telco_pipeline.scenarios.language import Layer, Near, Role
+from telco_pipeline.scenarios.language import Layer, Near, Role, Tell
 from telco_pipeline.scenarios.timeline import Incident
 from telco_pipeline.scenarios.words import Condition, Duration
 from telco_pipeline.settings import WorldConfig, values
@@ -163,9 +163,9 @@ class Ground:
         return np.where(rows >= 0, east[at], np.inf), np.where(rows >= 0, north[at], np.inf)
 
 
-def problems(layer: Layer) -> list[tuple[tuple[str, ...], str]]:
-    """Return what roles ask for that does not exist: the keys to it, and what to do."""
-    found: list[tuple[tuple[str, ...], str]] = []
+def problems(layer: Layer) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return what a layer names that does not exist: the keys to it, and what to do."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
     for name, role in layer.cast.items():
         for column, condition in role.where.items():
             if text := _column_problem(role.of, column, condition):
@@ -181,7 +181,24 @@ def problems(layer: Layer) -> list[tuple[tuple[str, ...], str]]:
             nowhere = {role.of, layer.cast[role.near.role].of} & {DEVICES, PLANS}
             text = "are nowhere: give no distance"
             found += [(("cast", name, "near"), f"{of} {text}") for of in sorted(nowhere)]
+    for place, tell in enumerate(layer.tells):
+        found += [(("tells", place, key), text) for key, text in _tell_problems(tell)]
     return found
+
+
+def _tell_problems(tell: Tell) -> Iterator[tuple[str, str]]:
+    """Yield what a tell names that is nowhere: its key, and what to do."""
+    for name in tell.dataset:
+        if name not in DATASETS:
+            hint = values.closest(name, DATASETS) or "docs/data-dictionary.md names them"
+            yield "dataset", f"there is no dataset {name!r}: {hint}"
+    held = {
+        column for name in tell.dataset if name in DATASETS for column in DATASETS[name].columns
+    }
+    for name in tell.column:
+        if held and name not in held:
+            hint = values.closest(name, held) or "docs/data-dictionary.md names the columns"
+            yield "column", f"{' and '.join(tell.dataset)} have no column {name!r}: {hint}"
 
 
 def columns_of(dataset: str) -> list[str]:
@@ -348,7 +365,8 @@ def _close(
     east, north = ground.plane(dataset)
     there_east, there_north = ground.plane(incident.layer.cast[near.role].of)
     found = np.zeros(len(east), dtype=np.bool_)
-    for one in cast[near.role]:
+    placed = cast[near.role][np.isfinite(there_east[cast[near.role]])]
+    for one in placed:  # nothing is near to who is nowhere
         squared = (east - there_east[one]) ** 2 + (north - there_north[one]) ** 2
         found |= squared <= near.km * near.km
     return found

@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from telco_pipeline.behaviour.absences import COUNTRIES
+from telco_pipeline.behaviour.presence import country_of
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, day_start
-from telco_pipeline.scenarios.effects import Bill, Care, Churn, Content, Offer, Roaming, Unpaid
+from telco_pipeline.scenarios.effects import Bill, Care, Churn, Content, Offer, Unpaid
 from telco_pipeline.scenarios.story import Episodes, Story, Touch, Watch
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.state.lifecycle import (
@@ -40,7 +40,6 @@ Flags = npt.NDArray[np.bool_]
 
 EFFECTS: Final = ("content", "care", "bill", "churn", "unpaid", "offer")
 """The effects on the state of subscribers."""
-_COUNTRY_ROW: Final = {code: row for row, (code, _, _) in enumerate(COUNTRIES)}
 _NO_ROWS: Final = np.zeros(0, dtype=np.int64)
 _MOST_MORE: Final = 100.0
 # A suspension is over after so long, in all but one of 100 million.
@@ -156,9 +155,8 @@ class StoryToday:
     def sent_abroad(self) -> Rows:
         """Who has been sent where roaming costs extra since the last bills: entities, rising."""
         found = [
-            touch.rows
+            touch.rows[COSTLY[country_of(touch)]]
             for touch in self.story.between(*self._month, "roaming")
-            if isinstance(touch.effect, Roaming) and COSTLY[_COUNTRY_ROW[touch.effect.country]]
         ]
         return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
 

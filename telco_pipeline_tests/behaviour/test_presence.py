@@ -233,6 +233,22 @@ def test_they_are_abroad_and_out_of_reach_at_the_borders() -> None:
     assert tomorrow.switched_off(rows, home - SECOND).all()
 
 
+def test_without_a_country_each_goes_to_one_of_his_own() -> None:
+    inputs = world(a=layer(7, [{"roaming": {"who": "them"}}], people=400))
+    placed, _ = _placed(inputs, DAY)
+    found = np.bincount(placed.country, minlength=len(COUNTRIES)) / len(placed.country)
+    usual = np.array([weight for _, _, weight in COUNTRIES])
+    assert len(placed.country) > 300
+    # Of 300 draws no share is farther from its own than four standard errors.
+    expected = usual / usual.sum()
+    assert (np.abs(found - expected) < 4 * np.sqrt(expected / 300) + 0.005).all()
+    one = dict(zip(placed.entity.tolist(), placed.country.tolist(), strict=True))
+    again, _ = _placed(inputs, DAY + _ONE)
+    assert all(
+        one[who] == country for who, country in zip(again.entity, again.country, strict=True)
+    )
+
+
 def test_others_go_abroad_as_they_would() -> None:
     inputs, usual = _abroad(), without()
     (touch,) = inputs.story.on(DAY).of("roaming")

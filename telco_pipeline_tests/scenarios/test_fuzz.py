@@ -1,11 +1,9 @@
 """Whatever a layer file holds, it is accepted and runs, or it is refused in one clear line."""
 
-import copy
 import datetime as dt
 import json
 import re
 import tempfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from telco_pipeline.contracts import DATASETS
@@ -31,14 +29,17 @@ from telco_pipeline.scenarios.timeline import incidents
 from telco_pipeline.scenarios.words import WEEKDAYS
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.settings.world_file import dump
+from telco_pipeline_tests.fuzzing import (
+    LONG,
+    check_refused,
+    damaged,
+    mutated,
+    places,
+    value_at,
+)
 from telco_pipeline_tests.scenarios.kit import EPOCH, ground, world
 from telco_pipeline_tests.scenarios.test_schema import holds
 
-LONG = settings(
-    max_examples=1000,
-    derandomize=False,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 FAR = EPOCH + dt.timedelta(days=400)
 
 # --- layers over the whole language --------------------------------------------------------------
@@ -243,7 +244,20 @@ signatures = st.fixed_dictionaries(
     {"name": texts, "sql": texts, "seen": ranges, "unseen": ranges},
     optional={"needs": st.fixed_dictionaries({}, optional={"days": st.integers(1, 3660)})},
 )
-tells = st.fixed_dictionaries({"dataset": names, "column": names, "because": texts})
+
+
+@st.composite
+def tells(draw: st.DrawFn) -> dict[str, Any]:
+    """Columns that tell: of one dataset or some, by name or as a list."""
+    some = draw(st.lists(st.sampled_from(sorted(DATASETS)), min_size=1, max_size=3, unique=True))
+    held = sorted({column for name in some for column in DATASETS[name].columns})
+    named = draw(st.lists(st.sampled_from(held), min_size=1, max_size=3, unique=True))
+    made: dict[str, Any] = {"because": draw(texts)}
+    for key, chosen in (("dataset", some), ("column", named)):
+        made[key] = chosen[0] if len(chosen) == 1 and draw(st.booleans()) else chosen
+    if draw(st.booleans()):
+        made["alike"] = draw(st.booleans())
+    return made
 
 
 @st.composite
@@ -269,88 +283,26 @@ def layers(draw: st.DrawFn) -> dict[str, Any]:
         "enabled": st.booleans(),
         "difficulty": st.floats(0, 1),
         "signatures": st.lists(signatures, max_size=2),
-        "tells": st.lists(tells, max_size=2),
+        "tells": st.lists(tells(), max_size=2),
     }
     return made | draw(st.fixed_dictionaries({}, optional=optional))
 
 
 # --- what may not be -----------------------------------------------------------------------------
 
-scalars = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-3, 3),
-    st.integers(min_value=-(10**400), max_value=10**400),
-    st.floats(),
-    st.text(max_size=20),
-    st.dates(),
-    st.datetimes(),
-    lengths,
-    st.sampled_from(["", "[key]", "\x85\u2028", "9" * 5000, "1m", "999999w", "24:00", "null", "+"]),
-    st.binary(max_size=8),
-)
 words = st.one_of(st.sampled_from([*EFFECTS, "who", "of", "from", "to", "easy"]), st.text())
-trees = st.recursive(
-    scalars,
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(words, inner, max_size=4)),
-    max_leaves=8,
-)
-
-
-def places(tree: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the place of each value."""
-    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-        yield (*at, key)
-        if isinstance(value, dict | list):
-            yield from places(value, (*at, key))
 
 
 @st.composite
 def mutations(draw: st.DrawFn) -> dict[str, Any]:
     """A layer whose values are replaced, removed, added, renamed, doubled or moved."""
-    tree = copy.deepcopy(draw(layers()))
-    every = list(places(tree))
-    for place in draw(st.lists(st.sampled_from(every), min_size=1, max_size=3)):
-        parent: Any = tree
-        try:
-            for key in place[:-1]:
-                parent = parent[key]
-            old = parent[place[-1]]
-            how = draw(st.sampled_from(["replace", "remove", "add", "rename", "repeat", "swap"]))
-            if how == "replace":
-                parent[place[-1]] = draw(trees)
-            elif how == "swap":
-                other: Any = tree
-                for key in draw(st.sampled_from(every)):
-                    other = other[key]
-                parent[place[-1]] = copy.deepcopy(other)
-            elif how == "remove":
-                del parent[place[-1]]
-            elif how == "repeat":
-                parent[place[-1]] = [old] * draw(st.integers(0, 60))
-            elif isinstance(parent, list):
-                parent.append(draw(trees))
-            elif how == "add":
-                parent[draw(words)] = draw(trees)
-            else:
-                parent[draw(words)] = parent.pop(place[-1])
-        except (KeyError, IndexError, TypeError):
-            continue  # an earlier mutation took the place away
-    return tree
+    return mutated(draw, draw(layers()), words, most=60)
 
 
 @st.composite
 def damaged_texts(draw: st.DrawFn) -> bytes:
     """A new layer's text with pieces cut out, typed over or inserted."""
-    text = skeleton("mine", draw(st.sampled_from(KINDS)), 1)
-    marks = ["\t", "\n", ": ", "- ", "[" * 50, "{", "}", "&a ", "*a", "!!set ", "|", ">", "---\n"]
-    marks += ["?", "'", '"', '"\\ud800"', "<<: ", "#", "\0", "\ufeff", "1:30", ".inf", "~", "yes"]
-    for _ in range(draw(st.integers(1, 3))):
-        start = draw(st.integers(0, len(text)))
-        stop = start + draw(st.sampled_from([0, 0, 1, 2, 10, 200]))
-        piece = draw(st.one_of(st.text(max_size=10), st.sampled_from(marks)))
-        text = text[:start] + piece + text[stop:]
-    return text.encode("utf-8", "surrogatepass")
+    return damaged(draw, skeleton("mine", draw(st.sampled_from(KINDS)), 1))
 
 
 # --- what is checked -----------------------------------------------------------------------------
@@ -365,13 +317,7 @@ def loaded(data: bytes) -> Layer | str:
             return load_layer(path)
         except TelcoError as error:
             message = str(error)
-    named = re.match(r".*/mine\.yaml:(\d+): ", message)
-    assert named, message
-    assert 1 <= int(named[1]) <= len(data.decode("utf-8", "replace").splitlines()) + 1
-    assert message.isprintable()
-    assert len(message) < 1500
-    # Words of pydantic and Python that no operator should have to read.
-    assert not re.search(r"pydantic|Traceback|type=|NoneType|validat|Error", message)
+    check_refused(message, data, "mine.yaml", longest=1500)
     return message
 
 
@@ -456,10 +402,7 @@ def check_any(data: bytes) -> None:
 
 def check_unknown_key(tree: dict[str, Any], place: tuple[Any, ...]) -> None:
     """Check that a key that means nothing is refused, wherever it stands."""
-    inside: Any = tree
-    for key in place:
-        inside = inside[key]
-    inside["zz_nothing"] = 1
+    value_at(tree, place)["zz_nothing"] = 1
     message = loaded(written(tree))
     assert isinstance(message, str), f"a key in {place} was ignored"
 
@@ -469,12 +412,6 @@ def layers_and_mappings(draw: st.DrawFn) -> tuple[dict[str, Any], tuple[Any, ...
     tree = draw(layers())
     mappings = [place for place in [(), *places(tree)] if isinstance(value_at(tree, place), dict)]
     return tree, draw(st.sampled_from(mappings))
-
-
-def value_at(tree: Any, place: tuple[Any, ...]) -> Any:
-    for key in place:
-        tree = tree[key]
-    return tree
 
 
 @given(layers())

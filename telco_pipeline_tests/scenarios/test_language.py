@@ -146,6 +146,16 @@ def test_the_plain_one_is_right(tmp_path: Path) -> None:
         (("kind: network", "kind: network\nenabled: yes"), 6, "enabled: must be true or false"),
         (("kind: network", "kind: network\ndifficulty: .nan"), 6, "must be a number from 0 to 1"),
         (("kind: network", "kind: network\ntells: {}"), 6, "must be a list of up to 50 columns"),
+        (
+            ("kind: network", "kind: network\ntells: [{dataset: [], column: a, because: b}]"),
+            6,
+            "must be a name, or a list of up to 50 different ones",
+        ),
+        (
+            ("kind: network", "kind: network\ntells: [{dataset: a, column: [b, b], because: b}]"),
+            6,
+            "must be a name, or a list of up to 50 different ones",
+        ),
         (("kind: network", "kind: network\n? [a]\n: b"), 6, "a key must be a word"),
         (("stages:", "stags:"), 9, "unknown key 'stags': did you mean 'stages'?"),
         ((TEXT, "# nothing"), 1, "the file is empty: write the keys of a layer"),

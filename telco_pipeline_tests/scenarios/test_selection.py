@@ -164,6 +164,18 @@ class TestRelations:
         )
         assert [len(found[name]) for name in ("none", "them", "near")] == [0, 0, 0]
 
+    def test_nothing_is_near_to_what_is_nowhere(self) -> None:
+        """Elements of the core stand at no site; neither is one of them near to another."""
+        somewhere = ground().rows("network_elements", "site_id", "sites") >= 0
+        assert 0 < somewhere.sum() < len(somewhere)
+        found = cast(
+            {
+                "all": {"of": "network_elements"},
+                "near": {"of": "network_elements", "near": {"role": "all", "km": 500}},
+            }
+        )
+        assert found["near"].tolist() == np.flatnonzero(somewhere).tolist()
+
     def test_near(self) -> None:
         found = cast(
             {
@@ -282,8 +294,32 @@ class TestProblems:
     def test_what_there_is_not(self, role: dict[str, Any], place: str, words: str) -> None:
         made = layer(cast={"people": {"of": "subscribers"}, "them": role})
         ((at, text),) = selection.problems(made)
-        assert ".".join(at) == f"cast.them.{place}"
+        assert ".".join(map(str, at)) == f"cast.them.{place}"
         assert words in text
+
+    @pytest.mark.parametrize(
+        ("tell", "key", "words"),
+        [
+            ({"dataset": "cdrs_vioce", "column": "imei"}, "dataset", "did you mean 'cdrs_voice'"),
+            ({"dataset": ["cdrs_voice", "x"], "column": "imei"}, "dataset", "data-dictionary.md"),
+            ({"dataset": "cdrs_voice", "column": ["imei", "imse"]}, "column", "mean 'imsi'"),
+            ({"dataset": ["alarms", "sites"], "column": "qci"}, "column", "alarms and sites have"),
+        ],
+    )
+    def test_tells_of_what_there_is_not(self, tell: dict[str, Any], key: str, words: str) -> None:
+        made = layer(
+            tells=[
+                {"dataset": "cdrs_sms", "column": "imsi", "because": "So."},
+                tell | {"because": "It is so."},
+            ]
+        )
+        ((at, text),) = selection.problems(made)
+        assert at == ("tells", 1, key)
+        assert words in text
+
+    def test_a_column_may_be_in_some_of_the_datasets(self) -> None:
+        tell = {"dataset": ["cdrs_data", "cdrs_voice"], "column": ["qci", "imei"], "because": "So."}
+        assert selection.problems(layer(tells=[tell])) == []
 
     def test_all_columns_can_be_asked_for(self) -> None:
         for dataset in selection.KEYS:
