@@ -321,7 +321,7 @@ class CustomerService(dy.Schema):
     cause_cell_id = text("Cell in which the customer met what it is about; null if none.", nullable=True, personal="location")
     cause_time = moment("Hour in which he met it, or moment of the event; null if there is none.", nullable=True)
     call_reference = big("Call to the care number in `cdrs_voice`: queue and handling together are its duration; null for other channels.", nullable=True, standard="TS 32.298 callReference", personal="traffic")
-    note = text("Note of the agent in the customer's language.", personal="profile")
+    note = text("What the contact was about and what came of it, in the customer's language: as the agent noted it, or in the app and on social media the sum of what the customer wrote.", personal="profile")
 
 
 _SUBSCRIBER = ForeignKey("subscriber_id", "subscribers", "subscriber_id", ("prospects",))

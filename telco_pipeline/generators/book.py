@@ -13,6 +13,7 @@ import polars as pl
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.lake import Lake
 from telco_pipeline.lake.layout import part_name
+from telco_pipeline.state.coverage import Coverage
 from telco_pipeline.state.customers_day import CustomersDay
 from telco_pipeline.state.hours import network_hours
 from telco_pipeline.state.network import NetworkDay
@@ -49,8 +50,8 @@ class LakeBook:
 
     def network(self, date: dt.date) -> NetworkDay:
         """Return the network on a UTC day."""
-        read = partial(self._lake.read, NETWORK, date, date)
-        return NetworkDay.read(read, self._inputs.plant.takers)
+        read, inputs = partial(self._lake.read, NETWORK, date, date), self._inputs
+        return NetworkDay.read(read, inputs.plant.takers, _coverage(inputs, date))
 
     def customers(self, date: dt.date) -> CustomersDay:
         """Return the subscribers on a UTC day."""
@@ -83,7 +84,8 @@ class MemoryBook:
             frame = network_hours(
                 inputs.plant, inputs.demand, inputs.faults(date), date, inputs.story
             )
-            self._network[date] = NetworkDay.of(frame, inputs.plant.takers)
+            coverage = _coverage(inputs, date)
+            self._network[date] = NetworkDay.of(frame, inputs.plant.takers, coverage)
         return self._network[date]
 
     def customers(self, date: dt.date) -> CustomersDay:
@@ -108,6 +110,10 @@ class MemoryBook:
                 made = customers.rows(self._inputs, day, part)
                 self._frames[day] = made.to_frame()
         return self._frames[date]
+
+
+def _coverage(inputs: "Inputs", date: dt.date) -> Coverage | None:
+    return Coverage.of(inputs.plant, inputs.story, date)
 
 
 def customers_of(inputs: "Inputs", date: dt.date, frame: pl.DataFrame) -> CustomersDay:

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from telco_pipeline.behaviour.population import PERSON
 from telco_pipeline.behaviour.rhythm import (
     WHOLE_DAY,
     Kind,
@@ -56,6 +57,11 @@ EVENT_KINDS: Final = {
 RECORDS_PER_EVENT: Final = 16
 # Events of an entity in each window of a day; of a train of calls or messages, its positions too.
 EVENTS_PER_WINDOW: Final = MAX_INDEX // RECORDS_PER_EVENT // 2
+# Trains of calls that a person begins on a day with ease, and those that the time would be over
+# with: with ringing and second tries one takes some three minutes, and hardly four of the sixteen
+# hours awake go into one's own calls. In a firm there are several at the telephone.
+EASILY: Final = 30.0
+AT_MOST: Final = 75.0
 # Entities whose events are drawn at a time: arrays of a few ten thousand values stay in the cache.
 BLOCK: Final = 4096
 # The same for what is rarer than data sessions: larger blocks, as each costs some hundred calls.
@@ -182,9 +188,29 @@ def mean_events(
     """Return how many events each entity starts in a window in the mean (as in `draw_events`)."""
     when, persona = day.rhythm(rhythm), day.inputs.population.persona[entities]
     row = when.rows(persona, day.inputs.chronotype[entities])
-    mean = rates[persona] * when.mean_events(row, window) * day.inputs.level(rhythm)[entities]
-    mean *= day.swing(entities)
+    level, swing = day.inputs.level(rhythm)[entities], day.swing(entities)
+    mean = rates[persona] * when.mean_events(row, window) * level * swing
+    if rhythm == "calls":
+        people = day.inputs.population.kind[entities] == PERSON
+        mean *= time_for(np.where(people, rates[persona] * level * swing, 0.0))
     return mean
+
+
+def time_for(trains: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return for which part of the calls that people would begin on a day they have the time.
+
+    For all up to `EASILY`, without a step; of more for an ever smaller part, so that nobody comes
+    to `AT_MOST`.
+
+    Args:
+        trains: Trains of calls that each would begin.
+    """
+    part = np.ones(len(trains))
+    busy = np.flatnonzero(trains > EASILY)
+    if busy.size:
+        more, room = trains[busy] - EASILY, AT_MOST - EASILY
+        part[busy] = (EASILY + more * room / (more + room)) / trains[busy]
+    return part
 
 
 def events_of(

@@ -364,8 +364,9 @@ class Day:
 
     @cached_property
     def refusals(self) -> Refusals:
-        """Whom the network refuses, as the scenario layers have it."""
-        return Refusals(self.story, self.inputs.population.kind == MACHINE)
+        """Whose device is not attached, as the scenario layers have it."""
+        inputs = self.inputs
+        return Refusals(self.story, inputs.population.kind == MACHINE, inputs.poisson)
 
     @cached_property
     def refusals_after(self) -> Refusals:
@@ -374,7 +375,8 @@ class Day:
         if not story.triggers:
             return self.inputs.day(after).refusals
         told = story.on(after, self.customers.episodes)
-        return Refusals(told, self.inputs.population.kind == MACHINE)
+        inputs = self.inputs
+        return Refusals(told, inputs.population.kind == MACHINE, inputs.poisson)
 
     @cached_property
     def faults(self) -> Faults:

@@ -19,7 +19,8 @@ Who finds no cell that takes over tries one further away, which refuses (cause 1
 cells), and attaches when there is service again.
 
 Scenario layers add to this: whom the network refuses (`refusals`) is heard of by his attempts only,
-until one is accepted; devices that have gone astray (`signalling`) ask more often.
+until one is accepted; devices that have gone astray (`signalling`) ask more often, and those at
+fault (`malfunctions`) restart.
 
 Limit: only data sessions, updates and attaches start the timer anew. Calls and messages do too in a
 network; here they do not, so that a periodic update may come sooner after one than the timer says.
@@ -76,6 +77,7 @@ from telco_pipeline.generators.serving import (
 from telco_pipeline.generators.signalling import additional, left_out
 from telco_pipeline.generators.switching import CHANGE, Switches, switches
 from telco_pipeline.lake import CodedText, Rowset
+from telco_pipeline.state.coverage import distances
 
 _TYPES: Final = [str(kind) for kind in UpdateType]
 _ATTACH, _DETACH, _AREA, _CELL, _PERIODIC = range(5)
@@ -117,9 +119,10 @@ _IN_AREA: Final = 1536
 _BY_OUTAGE: Final = 2048
 _NUMBERS: Final = 3072
 """Numbers of one attempt; those of the next ones lie behind."""
-# Kinds of updates that have numbers of their own: usual ones, attempts of who is refused, and
-# additional ones. Each is a record of its own of the event with its number.
-_USUAL, _REFUSED, _ADDED = range(3)
+# Kinds of updates that have numbers of their own: usual ones, attempts of who is not attached,
+# additional ones, and those of devices that are about to restart. Each is a record of its own of
+# the event with its number.
+_USUAL, _REFUSED, _ADDED, _RESTARTED = range(4)
 _SOURCE_SHIFT: Final = 20
 _OPEN: Final = -1
 """Instead of a cause: the state of the cell will tell."""
@@ -150,7 +153,7 @@ def _updates(day: Day, entities: Rows) -> Columns:
         _periodic(day, entities, switched, passed),
     ]
     if day.refusals:
-        batches.append(_refused(day, entities))
+        batches += [_refused(day, entities), _restarting(day, entities)]
     unrest = bool(day.story.of("signalling"))
     if unrest:
         batches.append(_added(day, entities))
@@ -211,7 +214,7 @@ def _changes(
     cell, previous = (served_cell(day.inputs, entity, some, home) for some in (cell, previous))
     row = np.searchsorted(entities, entity)
     moves = np.flatnonzero(cell != previous)
-    if not day.network.has_outage.any():
+    if not day.network.may_fail.any():
         return Changes(row, entity, time, cell, previous, ~home).select(moves)
     camped = day.mobility.at(entities, start).cell
     first = served_cell(day.inputs, entities, camped, np.zeros(len(entities), dtype=np.bool_))
@@ -233,7 +236,7 @@ def _over_midnight(day: Day, entities: Rows) -> Changes:
     last = np.full(len(entities), DAY - 1)
     camped = day.mobility.at(entities, np.zeros_like(entities)).cell
     cell = served_cell(day.inputs, entities, camped, np.zeros(len(entities), dtype=np.bool_))
-    hit = np.flatnonzero(before.network.has_outage[cell] | day.network.has_outage[cell])
+    hit = np.flatnonzero(before.network.may_fail[cell] | day.network.may_fail[cell])
     old = taken_over(before, entities[hit], last[hit], cell[hit])
     new = taken_over(day, entities[hit], np.zeros_like(hit), cell[hit])
     other = np.flatnonzero(old != new)
@@ -399,6 +402,22 @@ def _refused(day: Day, entities: Rows) -> Columns:
     verdict = np.where(tried.cause == _ACCEPTED, _OPEN, tried.cause).astype(np.int16)
     kept = np.flatnonzero(number < _NUMBERS)
     return {name: values[kept] for name, values in {**made, "verdict": verdict}.items()}
+
+
+def _restarting(day: Day, entities: Rows) -> Columns:
+    """Return the detach of devices that restart in good order; their attach is an attempt."""
+    gaps = day.refusals.restarts
+    inside = np.flatnonzero(np.isin(gaps.entity, entities))
+    entity, time = gaps.entity[inside], gaps.start[inside]
+    # Who is not attached has nothing to detach from.
+    says = day.refusals.orderly(entity, time) & _hears(day, entity, time)
+    says[unattached(day, entity, time - 1)] = False
+    entity, time = entity[says], time[says]
+    cell, number = _reached(day, entity, time), _ranks(entity)
+    heard = np.flatnonzero((cell >= 0) & (number < _NUMBERS))
+    entity, number, time, cell = entity[heard], number[heard], time[heard], cell[heard]
+    kind = np.full(len(entity), _DETACH)
+    return _batch(day, entity, number, time, cell, cell, kind, _RESTARTED)
 
 
 def _added(day: Day, entities: Rows) -> Columns:
@@ -697,6 +716,7 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
     element = np.where(rat == GERAN, cells.serving["msc"][cell], cells.serving["mme"][cell])
     number = rows["number"] * RECORDS_PER_EVENT + rows["source"]
     served = served_columns(day, entity, rows["time"])
+    advance = _timing_advance(day, rows, cell, rat)
     return {
         "subscriber_id": served["subscriber_id"],
         "imsi": served["imsi"],
@@ -710,25 +730,26 @@ def _columns(inputs: Inputs, day: Day, rows: Columns) -> dict[str, Column]:
         "rat_type": rat_of(rat),
         "tac": pl.Series(cells.tac[cell]),
         "previous_tac": nullable(kind == _ATTACH, rows["previous_tac"].astype(np.int32)),
-        "timing_advance": pl.Series(_timing_advance(inputs, rows, cell, rat)),
+        "timing_advance": pl.Series(advance),
         "recording_entity": CodedText.of(cells.element_id, element),
         "cause": pl.Series(rows["cause"]),
     }
 
 
-def _timing_advance(inputs: Inputs, rows: Columns, cell: Rows, rat: np.ndarray) -> np.ndarray:
+def _timing_advance(day: Day, rows: Columns, cell: Rows, rat: np.ndarray) -> np.ndarray:
     """Return the distance to the antenna in steps of the radio access.
 
-    Who stays at a place keeps the distance: it is drawn for the subscriber and the cell. Spread
-    evenly over the area of the cell, the larger of two uniforms times the range. Who comes into
-    another area or cell is on the way, and nearer to the edge.
+    Who stays at a place keeps the distance: it is drawn for the subscriber and the cell
+    (`state.coverage`). Who comes into another area or cell is on the way, and nearer to the edge,
+    which lies nearer to the mast where layers have taken a part of the coverage.
     """
-    seed, entity = inputs.config.seed, rows["entity"]
-    stay = draws.events(draws.keys(draws.stream(seed, "location/distance"), entity), cell)
-    on_the_way = (rows["kind"] == _AREA) | (rows["kind"] == _CELL)
-    key = np.where(on_the_way, rows["key"], stay)
-    first, second = draws.uniform(draws.bits(key, "a")), draws.uniform(draws.bits(key, "b"))
-    share = np.maximum(first, second)
-    share = np.where(on_the_way, 0.5 + 0.5 * share, share)
+    inputs, coverage = day.inputs, day.network.coverage
+    share = distances(inputs.config.seed, rows["entity"], cell)
+    way = np.flatnonzero((rows["kind"] == _AREA) | (rows["kind"] == _CELL))
+    first, second = (draws.uniform(draws.bits(rows["key"][way], name)) for name in ("a", "b"))
+    share[way] = 0.5 + 0.5 * np.maximum(first, second)
+    if coverage is not None:
+        reach = coverage.reach_at(cell, rows["time"])
+        share = np.where(share > reach, share * reach, share)
     metres = share * inputs.cells.range_m[cell]
     return np.minimum(metres // _STEP[rat], _MOST_STEPS).astype(np.int16)

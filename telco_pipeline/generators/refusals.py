@@ -1,9 +1,10 @@
-"""Whom the network refuses: the effect `reject` of scenario layers.
+"""Whom the network refuses: the effect `reject` of scenario layers; and who is not attached.
 
 Belongs here: who is not attached when, the attempts by which devices come to know it, and which
 attempts of sessions and registrations are refused. Does not belong here: what a refused attempt
 looks like in a record (`locations`, `registrations`, `cdrs`), what the network refuses by its own
-state (there too).
+state (there too), when a device at fault restarts (`malfunctions`), which is not attached meanwhile
+and attaches then.
 
 The network admits a device anew when an incident begins for it (while its strength rises, the more
 devices the stronger it is), and from then on every few hours, each time at another moment: at other
@@ -33,6 +34,8 @@ import numpy.typing as npt
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, MINUTE, SECOND, day_start
 from telco_pipeline.engine.draws import Bits
+from telco_pipeline.engine.tables import PoissonTable
+from telco_pipeline.generators.malfunctions import restarts
 from telco_pipeline.scenarios.effects import Reject
 from telco_pipeline.scenarios.story import StoryDay, Touch
 
@@ -64,6 +67,7 @@ _SCATTER: Final = SECOND
 _ROUND: Final = 5
 _WAIT: Final = 12 * MINUTE
 _NEVER: Final = 1 << 50
+_EFFECTS: Final = ("reject", "malfunction")
 _TIME_BITS: Final = 39  # from a day before the day to two after it
 _ATTEMPT_BITS: Final = 10
 
@@ -140,6 +144,17 @@ class Gaps:
         latest = (until[last] & ((1 << _TIME_BITS) - 1)) - DAY
         return cls(entity[first], start[first], latest)
 
+    def until_next(self, entity: Rows, time: Rows) -> Rows:
+        """Return how long it takes until the next gap of each entity begins; else `_NEVER`."""
+        wait = np.full(len(time), _NEVER)
+        if len(self.entity):
+            packed = _packed(self.entity, self.start)
+            place = np.searchsorted(packed, _packed(entity.astype(np.int64), time), side="left")
+            rows = np.flatnonzero(place < len(packed))
+            rows = rows[self.entity[place[rows]] == entity[rows]]
+            wait[rows] = self.start[place[rows]] - time[rows]
+        return wait
+
     def holding(self, entity: Rows, time: Rows) -> tuple[Rows, Rows]:
         """Return which of some moments lie in a gap of their entity, and in which gap."""
         packed = _packed(self.entity, self.start)
@@ -157,12 +172,13 @@ def _packed(entity: Rows, time: Rows) -> Rows:
 class Refusals:
     """Whom the network refuses on a day. Times are microseconds since its start."""
 
-    def __init__(self, story: StoryDay, machine: Flags) -> None:
+    def __init__(self, story: StoryDay, machine: Flags, poisson: PoissonTable) -> None:
         """Work out who is not attached when.
 
         Args:
             story: What the layers do on the day.
             machine: Which subscribers are machines.
+            poisson: Numbers of events.
         """
         self._start = day_start(story.date)
         touches = story.of("reject")
@@ -180,6 +196,14 @@ class Refusals:
             lost, tried = self._course(touch, back, machine)
             gaps.append(lost)
             attempts.append(tried)
+        made = restarts(story, poisson)
+        self.restarts = Gaps.of(made.entity, made.start, made.end)
+        """Times in which devices restart."""
+        self._orderly = np.unique(_packed(made.entity, made.start)[made.orderly])
+        # A device that restarts attempts nothing, and is back only if the network has it.
+        gaps.append(self.restarts)
+        who, end = self.restarts.entity, self.restarts.end
+        attempts.append(_attempts(who, end, np.full(len(who), ACCEPTED)))
         self.gaps = Gaps.of(
             *(
                 np.concatenate([np.zeros(0, dtype=np.int64), *(getattr(one, name) for one in gaps)])
@@ -189,8 +213,23 @@ class Refusals:
         self.attempts = _without_overruled(attempts, gaps)
 
     def __bool__(self) -> bool:
-        """Return whether anybody is refused anything."""
-        return bool(self._registrations or self._sessions)
+        """Return whether anybody is refused anything, or restarts."""
+        return bool(self._registrations or self._sessions or len(self.restarts.entity))
+
+    def orderly(self, entity: Rows, time: Rows) -> Flags:
+        """Return which devices detach at a time, as they restart from then on in good order."""
+        packed = _packed(entity.astype(np.int64), time)
+        place = np.searchsorted(self._orderly, packed)
+        found = place < len(self._orderly)
+        found[found] = self._orderly[place[found]] == packed[found]
+        return found
+
+    def crashes(self, entity: Rows, time: Rows) -> Flags:
+        """Return which devices crash at a time: restart from then on without a detach."""
+        rows, gap = self.restarts.holding(entity.astype(np.int64), time)
+        found = np.zeros(len(entity), dtype=np.bool_)
+        found[rows] = self.restarts.start[gap] == time[rows]
+        return found & ~self.orderly(entity, time)
 
     def registration_chance(self, entity: Rows, time: Rows) -> tuple[Floats, Rows]:
         """Return the probability that an attempt to register is refused, and with which cause."""
@@ -370,15 +409,12 @@ def until_attached(day: "Day", entity: Rows, time: Rows) -> Rows:
 
 def until_lost(day: "Day", entity: Rows, time: Rows) -> Rows:
     """Return how long it takes until each device that is attached is not any more, on the day."""
-    wait = np.full(len(time), _NEVER)
-    gaps = day.refusals.gaps
-    if len(gaps.entity):
-        packed = _packed(gaps.entity, gaps.start)
-        place = np.searchsorted(packed, _packed(entity.astype(np.int64), time), side="left")
-        rows = np.flatnonzero(place < len(packed))
-        rows = rows[gaps.entity[place[rows]] == entity[rows]]
-        wait[rows] = gaps.start[place[rows]] - time[rows]
-    return wait
+    return day.refusals.gaps.until_next(entity, time)
+
+
+def until_restart(day: "Day", entity: Rows, time: Rows) -> Rows:
+    """Return how long it takes until each device restarts, on the day (as of `until_lost`)."""
+    return day.refusals.restarts.until_next(entity, time)
 
 
 def turned_away(day: "Day", entity: Rows, time: Rows, key: Bits) -> Rows:
@@ -428,8 +464,8 @@ def _inside_gaps(day: "Day", entity: Rows, time: Rows) -> tuple[Rows, Rows]:
 
 
 def _days(day: "Day", time: Rows) -> Iterator[tuple[Refusals, Rows, int]]:
-    """Return the rows of times on each day around on which anybody is refused anything."""
-    if "reject" not in day.inputs.story.effects:
+    """Return the rows of times on each day around on which anybody is refused or restarts."""
+    if day.inputs.story.effects.isdisjoint(_EFFECTS):
         return
     for days in (-1, 0, 1):
         low = days * DAY

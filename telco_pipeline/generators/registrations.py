@@ -272,9 +272,9 @@ def _place_on(day: Day, entity: Rows, time: Rows) -> Columns:
     cells, where = day.inputs.cells, day.positions(entity, time)
     cell = _packet_cell(day.inputs, where.cell)
     home = ~where.abroad
-    down = np.flatnonzero(home & day.network.is_down(cell, time))
+    down = np.flatnonzero(home & day.network.is_lost(entity, cell, time))
     if down.size:
-        instead = taken_over(day, cell[down], where.cell[down], time[down])
+        instead = taken_over(day, entity[down], cell[down], where.cell[down], time[down])
         cell[down] = np.where(cells.rat[instead] == GERAN, NOWHERE, instead)
     cell[unattached(day, entity, time)] = NOWHERE
     return {

@@ -6,7 +6,9 @@ service (`state.network`), whom the network refuses (`refusals`), records.
 
 A phone camps where it is (`Mobility.at`). Out of NR's reach it is served by the LTE cell beside the
 NR cell; where the serving cell is out of service, by the first cell that takes over and whose radio
-access the phone has; where none does, by none.
+access the phone has; where none does, by none. The same goes for a cell of which scenario layers
+have taken a part of its coverage, where it does not reach the phone any more (`state.coverage`); a
+call or session that is on goes on in its cell until the phone moves.
 """
 
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ import numpy.typing as npt
 
 from telco_pipeline.behaviour.population import NR
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import DAY
+from telco_pipeline.engine.calendar import DAY, HOUR
 from telco_pipeline.generators.base import Day, Inputs, Rows
 from telco_pipeline.generators.refusals import unattached
 from telco_pipeline.state.network import NetworkDay
@@ -80,7 +82,7 @@ def reached_cell(day: Day, entity: Rows, time: Rows, camped: Rows, abroad: Flags
         abroad: Whose phone is in a visited network: our outages are nothing to it.
     """
     cell = served_cell(day.inputs, entity, camped, abroad)
-    rows = np.flatnonzero(day.network.has_outage[cell] & ~abroad)
+    rows = np.flatnonzero(day.network.may_fail[cell] & ~abroad)
     if rows.size:
         cell[rows] = taken_over(day, entity[rows], time[rows], cell[rows])
     return cell
@@ -99,7 +101,7 @@ def taken_over(day: Day, entity: Rows, time: Rows, cell: Rows) -> Rows:
         Rows of cells, `NO_CELL` where there is no service.
     """
     network, rat = day.network, day.inputs.cells.rat
-    found = network.serving(cell, time)
+    found = network.serving(cell, time, entity)
     other = np.flatnonzero((found != cell) & (found >= 0))
     other = other[rat[found[other]] == NR]
     if other.size:
@@ -107,18 +109,21 @@ def taken_over(day: Day, entity: Rows, time: Rows, cell: Rows) -> Rows:
         able = day.inputs.identities.rat[version] == NR
         able[able] = _reached(day.inputs, entity[other[able]], found[other[able]])
         lost = other[~able]
-        found[lost] = _without_nr(network, rat, cell[lost], time[lost])
+        found[lost] = _without_nr(network, rat, entity[lost], cell[lost], time[lost])
     return found
 
 
-def _without_nr(network: NetworkDay, rat: npt.NDArray[np.int8], cell: Rows, time: Rows) -> Rows:
-    """Return the first taker of each cell that is in service and not an NR cell."""
+def _without_nr(
+    network: NetworkDay, rat: npt.NDArray[np.int8], entity: Rows, cell: Rows, time: Rows
+) -> Rows:
+    """Return the first taker of each cell that serves each phone and is not an NR cell."""
     found = np.full(len(cell), NO_CELL)
     for number in range(network.takers.shape[1]):
         rows = np.flatnonzero(found < 0)
         taker = network.takers[cell[rows], number].astype(np.int64)
         there = (taker >= 0) & (rat[taker] != NR)
-        there[there] = ~network.is_down(taker[there], time[rows[there]])
+        asked = rows[there]
+        there[there] = ~network.is_lost(entity[asked], taker[there], time[asked], cell[asked])
         found[rows[there]] = taker[there]
     return found
 
@@ -126,29 +131,39 @@ def _without_nr(network: NetworkDay, rat: npt.NDArray[np.int8], cell: Rows, time
 def may_be_lost(day: Day) -> bool:
     """Whether there may be no service in any cell at any time of a day.
 
-    That is, whether any cell and all that take over for it have an outage, at whatever times.
+    That is, whether any cell and all that take over for it may fail, at whatever times.
     """
     network, rat = day.network, day.inputs.cells.rat
-    cell = np.flatnonzero(network.has_outage)
+    cell = np.flatnonzero(network.may_fail)
     takers = network.takers[cell]
-    no_use = (takers < 0) | network.has_outage[takers] | (rat[takers] == NR)
+    no_use = (takers < 0) | network.may_fail[takers] | (rat[takers] == NR)
     return bool(no_use.all(axis=1).any())
 
 
-def service_back(network: NetworkDay, cell: Rows, time: Rows) -> Rows:
+def service_back(network: NetworkDay, entity: Rows, cell: Rows, time: Rows) -> Rows:
     """Return when the first of a cell without service and its takers is in service again.
+
+    Or when the cell reaches the phone again, which it did not for want of coverage.
 
     Args:
         network: The day's network.
+        entity: Whose phone.
         cell: Cells that `taken_over` finds no other for.
         time: Microseconds since the start of the day.
     """
-    around = np.column_stack([cell, network.takers[cell]]).astype(np.int64)
-    packed = (network.outage_cell << _TIME_BITS) | network.outage_start
-    wanted = (np.maximum(around, 0) << _TIME_BITS) + np.clip(time, 0, DAY - 1)[:, None]
-    place = np.maximum(np.searchsorted(packed, wanted, side="right") - 1, 0)
-    out = (network.outage_cell[place] == around) & (network.outage_end[place] > time[:, None])
-    return np.where(out, network.outage_end[place], 2 * DAY).min(axis=1)
+    back = np.full(len(cell), 2 * DAY)
+    if len(network.outage_cell):
+        around = np.column_stack([cell, network.takers[cell]]).astype(np.int64)
+        packed = (network.outage_cell << _TIME_BITS) | network.outage_start
+        wanted = (np.maximum(around, 0) << _TIME_BITS) + np.clip(time, 0, DAY - 1)[:, None]
+        place = np.maximum(np.searchsorted(packed, wanted, side="right") - 1, 0)
+        out = (network.outage_cell[place] == around) & (network.outage_end[place] > time[:, None])
+        back = np.where(out, network.outage_end[place], 2 * DAY).min(axis=1)
+    if network.coverage is not None:
+        beyond = np.flatnonzero(~network.coverage.reaches(entity, cell, time))
+        some = entity[beyond], cell[beyond], time[beyond]
+        back[beyond] = np.minimum(back[beyond], network.coverage.back(*some, never=2 * DAY))
+    return back
 
 
 def heard_beyond(network: NetworkDay, cell: Rows, time: Rows) -> Rows:
@@ -227,7 +242,7 @@ def changes_of(day: Day, trace: Trace) -> Changes:
     stretch = np.arange(len(trace.row))
     time, moved = trace.time, trace.moved
     row, entity, cell = trace.row, trace.entity, trace.cell
-    hit = np.flatnonzero(network.has_outage[cell])
+    hit = np.flatnonzero(network.may_fail[cell])
     serving = cell
     if hit.size:
         which, edge = _edges(network, cell[hit], time[hit], trace.ends(DAY)[hit])
@@ -239,7 +254,7 @@ def changes_of(day: Day, trace: Trace) -> Changes:
         stretch, time, moved = stretch[order], time[order], moved[order]
         row, entity, cell = row[stretch], entity[stretch], cell[stretch]
         serving = cell.copy()
-        out = np.flatnonzero(network.has_outage[cell])
+        out = np.flatnonzero(network.may_fail[cell])
         serving[out] = taken_over(day, entity[out], time[out], cell[out])
     changed = 1 + np.flatnonzero((row[1:] == row[:-1]) & (serving[1:] != serving[:-1]))
     return Changes(
@@ -255,6 +270,8 @@ def changes_of(day: Day, trace: Trace) -> Changes:
 def _edges(network: NetworkDay, cell: Rows, start: Rows, end: Rows) -> tuple[Rows, Rows]:
     """Return the moments within stretches at which their cell or a taker of it goes or comes back.
 
+    Those at which it loses coverage or regains it are among them.
+
     Args:
         network: The day's network.
         cell: Cell of each stretch.
@@ -264,27 +281,38 @@ def _edges(network: NetworkDay, cell: Rows, start: Rows, end: Rows) -> tuple[Row
     Returns:
         Number of the stretch, and the moment after its start; in order of both.
     """
-    # What concerns a cell: its own outages and those of its takers.
-    out = np.flatnonzero(network.has_outage)
+    # What concerns a cell: what happens to it and to its takers.
+    out = np.flatnonzero(network.may_fail)
     around = np.column_stack([out, network.takers[out]]).astype(np.int64)
-    lost, place = np.nonzero(np.where(around >= 0, network.has_outage[around], False))
-    whose = around[lost, place]
-    first = np.searchsorted(network.outage_cell, whose, side="left")
-    count = np.searchsorted(network.outage_cell, whose, side="right") - first
-    each = np.repeat(np.arange(len(whose)), count)
-    step = first[each] + np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count)
-    concerns = out[lost[each]]
-    packed = np.unique(
-        np.concatenate(
-            [
-                (concerns << _TIME_BITS) | moment
-                for moment in (network.outage_start[step], network.outage_end[step])
-            ]
-        )
-    )
+    concerns, step = _of_cells(network.outage_cell, around)
+    moments = [(concerns, network.outage_start[step]), (concerns, network.outage_end[step])]
+    if network.coverage is not None:
+        changing, hour = network.coverage.steps
+        concerns, step = _of_cells(changing, around)
+        moments.append((concerns, hour[step] * HOUR))
+    packed = np.unique(np.concatenate([(out[row] << _TIME_BITS) | when for row, when in moments]))
     low = np.searchsorted(packed, (cell << _TIME_BITS) + start, side="right")
     high = np.searchsorted(packed, (cell << _TIME_BITS) + np.minimum(end, DAY), side="left")
     count = np.maximum(high - low, 0)
     which = np.repeat(np.arange(len(cell)), count)
     place = low[which] + np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
     return which, packed[place] & ((1 << _TIME_BITS) - 1)
+
+
+def _of_cells(cells: Rows, around: Rows) -> tuple[Rows, Rows]:
+    """Return which entries of a list belong to any of some cells.
+
+    Args:
+        cells: Cell of each entry, rising.
+        around: Rows of cells, some in each line; -1 for none.
+
+    Returns:
+        Line of `around` and entry of each pair.
+    """
+    line, place = np.nonzero(around >= 0)
+    whose = around[line, place]
+    first = np.searchsorted(cells, whose, side="left")
+    count = np.searchsorted(cells, whose, side="right") - first
+    each = np.repeat(np.arange(len(whose)), count)
+    entry = first[each] + np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count)
+    return line[each], entry

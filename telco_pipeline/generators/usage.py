@@ -34,6 +34,8 @@ Counted = Literal["calls", "messages", "sessions"]
 Measured = Literal["bytes", "talk"]
 
 _EFFECT: Final = "usage"
+# Indices that an added event tries, one after the other.
+_TURNS: Final = 64
 
 
 def draw_usage(
@@ -78,8 +80,10 @@ def added(
 ) -> Events:
     """Return the events that layers add to some.
 
-    A factor f adds f - 1 times what the entity does in the mean; where factors meet, the later ones
-    in the order of layers multiply what the earlier ones have added.
+    A factor f adds f - 1 times what the entity does in the mean. Where factors meet, the later ones
+    in the order of layers multiply what the earlier ones have added: that part is the later one's,
+    drawn by its key beside what it adds alone. So if the earlier layer is left out, all that the
+    later one adds alone stays, and if the later one is left out, all of the earlier one.
 
     Args:
         base: What the entities start in the window anyway.
@@ -158,7 +162,9 @@ def drawn(
 def numbered(base: Events, more: Events, window: Window, most: int) -> Events:
     """Return events beside others of their kind, with indices of their own.
 
-    They count down from the last index of the window; what finds no room is left out.
+    Each takes the first free of the indices that its own key names, so it keeps its id whatever
+    other layers add, unless both name the same one, which few of them do: indices are far more than
+    events. What finds none is left out.
 
     Args:
         base: The others, of any window.
@@ -168,21 +174,40 @@ def numbered(base: Events, more: Events, window: Window, most: int) -> Events:
     """
     if not len(more):
         return more
-    order = np.argsort(more.entity, kind="stable")
-    more = more.select(order)
-    fresh = np.flatnonzero(np.diff(more.entity, prepend=-1))
-    turn = np.arange(len(more)) - np.repeat(fresh, np.diff(fresh, append=len(more)))
+    more = more.select(np.argsort(more.entity, kind="stable"))
     start = window.number * EVENTS_PER_WINDOW
-    index = start + most - 1 - turn
-    first, last = int(more.entity[0]), int(more.entity[-1])
-    highest = np.full(last - first + 1, start - 1)
-    beside = np.flatnonzero(
-        (base.entity >= first) & (base.entity <= last) & (base.index < start + EVENTS_PER_WINDOW)
-    )
-    np.maximum.at(highest, base.entity[beside] - first, base.index[beside])
-    kept = np.flatnonzero(index > highest[more.entity - first])
+    taken = _places(_beside(base, more), start)
+    place, left = np.full(len(more), -1), np.arange(len(more))
+    for turn in range(_TURNS):
+        wanted = draws.below(draws.bits(more.key[left], f"added/place/{turn}"), most)
+        code = more.entity[left] * EVENTS_PER_WINDOW + wanted
+        # Two that want the same one: the first of them gets it.
+        first = np.unique(code, return_index=True)[1]
+        free = first[~np.isin(code[first], taken)]
+        place[left[free]] = wanted[free]
+        taken = np.concatenate([taken, code[free]])
+        left = np.delete(left, free)
+        if not left.size:
+            break
+    kept = np.flatnonzero(place >= 0)
     chosen = more.select(kept)
-    return Events(more.day, more.kind, chosen.entity, index[kept], chosen.key, chosen.time)
+    return Events(more.day, more.kind, chosen.entity, start + place[kept], chosen.key, chosen.time)
+
+
+def _beside(base: Events, more: Events) -> Events:
+    """Return the events of those entities that have others too, which are sorted by entity."""
+    first, last = int(more.entity[0]), int(more.entity[-1])
+    theirs = np.zeros(last - first + 1, dtype=np.bool_)
+    theirs[more.entity - first] = True
+    near = np.flatnonzero((base.entity >= first) & (base.entity <= last))
+    return base.select(near[theirs[base.entity[near] - first]])
+
+
+def _places(events: Events, start: int) -> Rows:
+    """Return entity and index of the events of a window, as one number each."""
+    place = events.index - start
+    inside = (place >= 0) & (place < EVENTS_PER_WINDOW)
+    return events.entity[inside] * EVENTS_PER_WINDOW + place[inside]
 
 
 def thinned(events: Events, what: Counted) -> Events:

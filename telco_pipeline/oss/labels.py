@@ -7,7 +7,12 @@ A record counts if it is of a touched subscriber, cell or element (those of a to
 included), lies in the time of the touch, and in a dataset that the effect reaches
 (`scenarios.effects.Effect.records`). So it says *touched by*, which is not *caused by*: a call that
 drops at a cell in distress might have dropped anyway. What would have been is what a counterfactual
-world tells. Of collected files, those count that went missing or came twice.
+world tells. Of collected files, those count that went missing or came twice. A contact with care by
+phone takes the call in `cdrs_voice` along that it was.
+
+*Touched* are the targets. What a fault takes along elsewhere is a consequence: cells behind a
+router, calls through an element of the core, the other sites of a feeder without mains. Which cells
+suffer from it, `network_state` tells, and `network_faults` that it was this one.
 """
 
 import datetime as dt
@@ -29,6 +34,8 @@ from telco_pipeline.scenarios.selection import KEYS
 from telco_pipeline.scenarios.story import Episodes, Story, Touch
 from telco_pipeline.settings import WorldConfig
 
+_CARE: Final = "customer_service"
+_CALLS: Final = "cdrs_voice"
 _KEY: Final = ("subscriber_id", "cell_id", "element_id")
 
 
@@ -45,12 +52,13 @@ def make(config: WorldConfig, lake: Lake, day: dt.date) -> pl.DataFrame:
         return nothing
     story = story_of(config, lake)
     touches = grouped(story.on(day, episodes_of(config, lake, day)).touches)
-    frames = [
-        frame
-        for name in TRUTH_RECORDS.depends
-        if name in DATASETS and "event_id" in DATASETS[name].columns
-        for frame in _of_dataset(story, lake, name, day, list(touches.values()))
-    ]
+    frames = []
+    for name in TRUTH_RECORDS.depends:
+        if name in DATASETS and "event_id" in DATASETS[name].columns:
+            found = list(_of_dataset(story, lake, name, day, list(touches.values())))
+            frames += found
+            if name == _CARE:
+                frames += _calls_to_care(lake, day, found)
     frames += _of_files(config, lake, day)
     if not frames:
         return nothing
@@ -106,6 +114,23 @@ def _of_dataset(
             "event_time",
             "effects",
             "benign",
+        )
+
+
+def _calls_to_care(
+    lake: Lake, day: dt.date, contacts: list[pl.DataFrame]
+) -> Iterator[pl.DataFrame]:
+    """Yield the calls that touched contacts with care were; each contact names its own."""
+    named = lake.scan(_CARE, day, day).select("event_id", "call_reference").drop_nulls().collect()
+    for touched in contacts:
+        told = touched.drop("dataset", "event_time").join(named, on="event_id").drop("event_id")
+        if told.is_empty():
+            continue
+        calls = lake.scan(_CALLS, day, day).select("event_id", "event_time", "call_reference")
+        wanted = told["call_reference"].unique().implode()
+        found = calls.filter(pl.col("call_reference").is_in(wanted)).collect()
+        yield found.join(told, on="call_reference").select(
+            pl.lit(_CALLS).alias("dataset"), *touched.columns[1:]
         )
 
 

@@ -19,7 +19,6 @@ import numpy.typing as npt
 import polars as pl
 
 from telco_pipeline.behaviour.absences import Trips
-from telco_pipeline.behaviour.population import VISITOR
 from telco_pipeline.behaviour.presence import Placed
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND
@@ -306,7 +305,6 @@ class State:
         level = np.rint((_WEEKS * morning.exposure_level + (1.0 - _WEEKS) * exposure) * 1e5) / 1e5
         value = lifetime_value(
             facts.population.kind[entities],
-            facts.population.kind[entities] == VISITOR,
             facts.tariff.prepaid[morning.plan],
             morning.expected_spend,
             hazards * lifecycle.DAYS_A_MONTH,

@@ -159,8 +159,18 @@ def _above(values: npt.NDArray[np.floating], level: float) -> Floats:
 
 
 def _outage_parts(network: NetworkDay) -> Floats:
-    """Return the part of each hour that each cell is out of service, less where it is covered."""
+    """Return the part of each hour that each cell is out of service, less where it is covered.
+
+    Of a cell that has lost coverage it is the part of those who live at it that it does not reach.
+    """
     lost = np.zeros((network.cells, HOURS))
+    if network.coverage is not None:
+        cell, hour = np.nonzero(network.coverage.left < 1.0)
+        takers = network.takers[cell]
+        down = network.is_down(takers.ravel(), np.repeat(hour * HOUR, takers.shape[1]))
+        covered = ((takers >= 0) & ~down.reshape(takers.shape)).any(axis=1)
+        beyond = 1.0 - network.coverage.left[cell, hour]
+        lost[cell, hour] = beyond * np.where(covered, _COVERED, 1.0)
     start, end = network.outage_start, network.outage_end
     if not len(start):
         return lost

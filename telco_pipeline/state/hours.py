@@ -6,7 +6,9 @@ load (`load`), what breaks (`faults`).
 
 Scenario layers bring crowds (`demand`) and faults (`faults`); and here, without any fault, they
 make cells serve worse (`degrade`) or nobody at all (`sleep`). A cell that sleeps is out of service
-as by a fault, but none is named, unless one takes it out of service in the same hour.
+as by a fault, but none is named, unless one takes it out of service in the same hour. One that has
+lost a part of its coverage (`coverage`) loses that part of its traffic, and what takes over gets it
+as from a cell without service.
 """
 
 import datetime as dt
@@ -25,6 +27,7 @@ from telco_pipeline.engine.calendar import HOUR, MINUTE, day_start
 from telco_pipeline.engine.tables import QuantileTable
 from telco_pipeline.scenarios.effects import Degrade
 from telco_pipeline.scenarios.story import Story
+from telco_pipeline.state.coverage import coverage_left
 from telco_pipeline.state.demand import Demand
 from telco_pipeline.state.faults import Faults, cells_hit, core_hit
 from telco_pipeline.state.load import quality
@@ -140,6 +143,7 @@ class _Worse:
     """How much worse layers make cells without a fault; arrays of shape (cells, 24).
 
     Attributes:
+        coverage: Part of their coverage that is left; None where all have all of it.
         capacity: Factor on what they carry.
         chances: Additional probability of blocks, drops and failed handovers, by measure.
         latency: Milliseconds more.
@@ -147,6 +151,7 @@ class _Worse:
         hit: Where any of these is felt.
     """
 
+    coverage: Floats | None
     capacity: Floats
     chances: dict[str, Floats]
     latency: Floats
@@ -177,7 +182,10 @@ class _Worse:
         hit = (capacity < 1.0) | (latency > 0.0) | (loss > 0.0)
         for added in chances.values():
             hit |= added > 0.0
-        return cls(capacity, chances, latency, loss, hit)
+        coverage = coverage_left(story, date, shape[0])
+        if coverage is not None:
+            hit |= coverage < 1.0
+        return cls(coverage, capacity, chances, latency, loss, hit)
 
     def add_to(self, measures: dict[str, Floats]) -> None:
         """Make the measures worse where anything is felt, and leave the others as they are."""
@@ -229,7 +237,11 @@ def network_hours(
     dead = down >= 1.0
     capacity = demand.capacity[:, None] * suffering.capacity
     offered = demand.offered(date, story.on(date) if story else None)
-    offered = offered + _taken_over(plant, offered * down * _TAKEN_OVER, dead)
+    lost = offered * down
+    if suffering.worse is not None and suffering.worse.coverage is not None:
+        beyond = offered * (1.0 - suffering.worse.coverage)
+        offered, lost = offered - beyond, lost + beyond * (1.0 - down)
+    offered = offered + _taken_over(plant, lost * _TAKEN_OVER, dead)
     offered = _balanced(plant, np.where(dead, 0.0, offered), capacity, dead)
     load = np.where(dead, 0.0, np.round(offered / capacity, 3))
     return _frame(plant, date, suffering, _measures(plant, demand, suffering, offered, load, dead))

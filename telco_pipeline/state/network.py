@@ -9,6 +9,7 @@ midnight is that of the last hour: a day's records depend on no later day.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Final, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from telco_pipeline.engine.calendar import DAY, HOUR, MINUTE
+from telco_pipeline.state.coverage import Coverage
 from telco_pipeline.state.plant import Rows
 
 HOURS: Final = 24
@@ -67,6 +69,7 @@ class NetworkDay:
         outage_cell, outage_start, outage_end: Stretches without service in order of cell and
             time: microseconds of the day, the end exclusive.
         takers: Cells that take over for each cell (`Plant.takers`).
+        coverage: How much of their coverage cells have; None where all have all of it.
     """
 
     measures: dict[str, npt.NDArray[np.float32]]
@@ -76,30 +79,41 @@ class NetworkDay:
     outage_start: Rows
     outage_end: Rows
     takers: npt.NDArray[np.int32]
+    coverage: Coverage | None = None
 
     OUTAGES: ClassVar = ("fault_id", "unavailable_from", "unavailable_until")
     """What is read of `network_state` beside the measures."""
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, takers: npt.NDArray[np.int32]) -> Self:
+    def of(
+        cls,
+        frame: pl.DataFrame,
+        takers: npt.NDArray[np.int32],
+        coverage: Coverage | None = None,
+    ) -> Self:
         """Take a day from the rows of its `network_state`.
 
         Args:
             frame: The partition, sorted by hour and cell as its contract says; the cells are
                 those of the `cells` dataset, in its order.
             takers: `Plant.takers`.
+            coverage: What scenario layers leave of the cells' coverage on the day.
         """
-        return cls.read(frame.select, takers)
+        return cls.read(frame.select, takers, coverage)
 
     @classmethod
     def read(
-        cls, columns: Callable[[Sequence[str]], pl.DataFrame], takers: npt.NDArray[np.int32]
+        cls,
+        columns: Callable[[Sequence[str]], pl.DataFrame],
+        takers: npt.NDArray[np.int32],
+        coverage: Coverage | None = None,
     ) -> Self:
         """Take a day from where its rows lie; a measure is read when it is first asked for.
 
         Args:
             columns: Reads some columns of the partition (see `of`).
             takers: `Plant.takers`.
+            coverage: As of `of`.
         """
         cells = len(takers)
 
@@ -117,12 +131,19 @@ class NetworkDay:
             for name in ("unavailable_from", "unavailable_until")
         )
         fault = by_cell(told["fault_id"]).copy()
-        return cls(Measures(measure), fault, *outages_of(first, until), takers)
+        return cls(Measures(measure), fault, *outages_of(first, until), takers, coverage)
 
     @property
     def cells(self) -> int:
         """Number of cells."""
         return len(self.has_outage)
+
+    @cached_property
+    def may_fail(self) -> npt.NDArray[np.bool_]:
+        """Which cells do not serve everybody all day: out of service, or with less coverage."""
+        if self.coverage is None:
+            return self.has_outage
+        return self.has_outage | self.coverage.less
 
     def at(
         self, measure: str, cell: npt.NDArray[np.integer], time: Rows
@@ -150,6 +171,26 @@ class NetworkDay:
             down[rows] = begun & same & (self.outage_end[place] > when)
         return down
 
+    def is_lost(
+        self,
+        entity: Rows | None,
+        cell: npt.NDArray[np.integer],
+        time: Rows,
+        at: npt.NDArray[np.integer] | None = None,
+    ) -> npt.NDArray[np.bool_]:
+        """Return which cells do not serve subscribers at a time: down, or out of their reach.
+
+        Args:
+            entity: Entity numbers; None to ask for the cells alone.
+            cell: Rows of cells.
+            time: As of `at`.
+            at: Cells that would serve them, if others are asked to take over.
+        """
+        lost = self.is_down(cell, time)
+        if self.coverage is not None and entity is not None:
+            lost |= ~self.coverage.reaches(entity, cell, time, at)
+        return lost
+
     def next_outage(self, cell: npt.NDArray[np.integer], time: Rows) -> Rows:
         """Return when each cell next goes out of service, at a time or after it; else `NEVER`."""
         found = np.full(len(cell), NEVER)
@@ -162,19 +203,24 @@ class NetworkDay:
             found[rows] = np.where(there, self.outage_start[place], NEVER)
         return found
 
-    def serving(self, cell: npt.NDArray[np.integer], time: Rows) -> Rows:
+    def serving(
+        self, cell: npt.NDArray[np.integer], time: Rows, entity: Rows | None = None
+    ) -> Rows:
         """Return the cell that serves instead of each: itself where it is in service.
 
-        Else the first of its takers that is; -1 where none is, so that there is no service.
+        Else the first of its takers that is; -1 where none is, so that there is no service. Of
+        subscribers (entity numbers) it must also reach them.
         """
         found = cell.astype(np.int64)
-        lost = np.flatnonzero(self.is_down(cell, time))
+        lost = np.flatnonzero(self.is_lost(entity, cell, time))
         for number in range(self.takers.shape[1]):
             if not lost.size:
                 return found
             taker = self.takers[cell[lost], number].astype(np.int64)
             there = taker >= 0
-            there[there] = ~self.is_down(taker[there], time[lost][there])
+            asked = lost[there]
+            who = None if entity is None else entity[asked]
+            there[there] = ~self.is_lost(who, taker[there], time[asked], cell[asked])
             found[lost[there]] = taker[there]
             lost = lost[~there]
         found[lost] = _NO_SERVICE

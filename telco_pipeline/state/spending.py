@@ -20,7 +20,7 @@ from telco_pipeline.behaviour.absences import (
     sent,
     trips_around,
 )
-from telco_pipeline.behaviour.population import MACHINE, Population
+from telco_pipeline.behaviour.population import MACHINE, VISITOR, Population
 from telco_pipeline.behaviour.presence import Placed
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND, day_number
@@ -267,21 +267,18 @@ def week_trips(
     return trips_around(config, population, around, today, entities)
 
 
-def lifetime_value(
-    kind: npt.NDArray[np.int8], visitor: Flags, prepaid: Flags, spend: Rows, hazard: Floats
-) -> Rows:
+def lifetime_value(kind: npt.NDArray[np.int8], prepaid: Flags, spend: Rows, hazard: Floats) -> Rows:
     """Return the expected margin over the expected remaining life, in micro-euro (whole cents).
 
     Args:
         kind: Kind of each subscriber (`population.KINDS`).
-        visitor: Who is on a visit.
         prepaid: Who pays in advance.
         spend: Expected spend a month.
         hazard: Chance to leave within a month.
     """
     group = np.where(prepaid, tenure.PREPAID, tenure.POSTPAID)
     group[kind == MACHINE] = tenure.MACHINE
-    group[visitor] = tenure.VISITOR
+    group[kind == VISITOR] = tenure.VISITOR
     return tenure.lifetime_value(
         group, spend.astype(np.float64), np.maximum(hazard, _LOWEST_HAZARD)
     )

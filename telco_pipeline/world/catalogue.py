@@ -315,6 +315,8 @@ _PLANS: Final = (
     _Plan("VISITOR", "Visitor", _GROSS, _GUESTS, 0.0, 0, 0, 0, _WHOLESALE, 9, "2017-06-15"),
 )
 
+PLAN_IDS: Final = tuple(plan.plan_id for plan in _PLANS)
+"""Keys of the plans."""
 # Slice/service type 1 is eMBB, 3 is MIoT (TS 23.501).
 _SLICES: Final = {
     _PEOPLE: "1-000000", _GUESTS: "1-000000", _FIRMS: "1-000002", _THINGS: "3-000001",

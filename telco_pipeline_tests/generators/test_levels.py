@@ -14,6 +14,7 @@ from telco_pipeline.contracts import DATASETS
 from telco_pipeline.contracts.codes import LifeStatus
 from telco_pipeline.engine.calendar import days
 from telco_pipeline.generators import GENERATORS, Inputs
+from telco_pipeline.generators.events import AT_MOST, EASILY, time_for
 from telco_pipeline_tests.generators.kit import LOCAL, inputs_of, make_day, small_world
 
 _WORLD = Path(__file__).parents[2] / "scenarios" / "world.yaml"
@@ -92,6 +93,29 @@ def test_talk_time() -> None:
 def test_voice_minutes_a_month() -> None:
     # BIPT 2024: 148 minutes per active SIM and month.
     assert 120 < _a_month(_attempts()["call_duration"].sum() / 60) < 180
+
+
+def test_nobody_telephones_all_day() -> None:
+    own = pl.col("kind") == "person"
+    day = pl.col("event_time").dt.date()
+    people = _attempts().filter(own).group_by("subscriber_id", day).agg(
+        pl.len(), hours=pl.col("call_duration").sum() / 3600
+    )  # fmt: skip
+    # A few do so a great deal, but none without end: there are sixteen hours, and other people.
+    assert 45 < people["len"].max() < 110
+    assert people["hours"].max() < 8
+
+
+def test_time_for_calls_runs_out_smoothly() -> None:
+    trains = np.linspace(0.0, 2000.0, 20_001)
+    made = trains * time_for(trains)
+    assert (made[trains <= EASILY] == trains[trains <= EASILY]).all()
+    assert (made <= trains).all()
+    assert made.max() < AT_MOST
+    rise = np.diff(made) / np.diff(trains)
+    assert (rise > 0).all()
+    # No step, and no edge: the next call's chance falls little by little.
+    assert np.abs(np.diff(rise)).max() < 0.01
 
 
 def test_busy_hour_of_calls() -> None:

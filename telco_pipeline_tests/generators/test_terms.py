@@ -93,6 +93,30 @@ def test_factors_multiply_and_the_later_one_says_the_class() -> None:
     assert found["throughput_downlink"].equals(usual["throughput_downlink"])
 
 
+def test_who_has_the_profile_of_another_plan_is_served_as_it_says() -> None:
+    people = {"number": 400, "where": {"plan.qci": {"to": 8}, "plan.segment": "business"}}
+    columns = ["qci", "access_point_name", "s_nssai"]
+    usual = plain_day(DATA, DAY)
+    for deed, qci, point in (
+        ({"plan": "POST-S"}, 9, "internet"),
+        ({"plan": "POST-S", "qci": 5}, 5, "internet"),
+        ({"rate": 0.5}, None, "corporate"),
+    ):
+        inputs = with_story(layer({"qos": deed}, people))
+        who, time = targets(inputs), begin_and_end(inputs)
+        found = make_day(inputs, DATA, DAY)
+        assert others(found, who).equals(others(usual, who))
+        mine = within(of(found, who), *time).filter(pl.col("record_sequence_number") == 1)
+        before = within(of(usual, who), *time)
+        assert mine.height > 100
+        assert set(mine["access_point_name"]) == {point}
+        assert set(mine["qci"]) == ({qci} if qci else set(before["qci"]))
+        slices = set(mine["s_nssai"].drop_nulls())
+        assert slices == ({"1-000000"} if qci else set(before["s_nssai"].drop_nulls()))
+        if "rate" not in deed:
+            assert found.drop(columns).equals(usual.drop(columns)), "charged as ever"
+
+
 @cache
 def left_out(share: float) -> Inputs:
     return with_story(layer({"unrated": {"share": share}}, EVERYBODY, lasts="18h"))

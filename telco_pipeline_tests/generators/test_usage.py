@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 
 from telco_pipeline.behaviour.population import MACHINE
-from telco_pipeline.behaviour.rhythm import windows
+from telco_pipeline.behaviour.rhythm import WHOLE_DAY, windows
 from telco_pipeline.generators import Inputs
 from telco_pipeline.generators.cdrs.data_sessions import TAIL, draw_sessions
 from telco_pipeline.generators.events import Events
+from telco_pipeline.generators.usage import numbered
 from telco_pipeline.scenarios.language import Layer
 from telco_pipeline_tests.generators.kit import EVE, make_day
 from telco_pipeline_tests.generators.layered import (
@@ -161,6 +162,48 @@ def test_factors_of_two_layers_multiply() -> None:
         assert made["event_id"].n_unique() == made.height
     assert counts[1] == pytest.approx(3 * counts[0], rel=0.1)
     assert counts[2] == pytest.approx(12 * counts[0], rel=0.1)
+
+
+def _known(events: Events, others: Events) -> np.ndarray:
+    """Return which events are among others by key, entity and time, whatever their ids."""
+    told = set(zip(others.key, others.entity, others.time, strict=True))
+    return np.array(
+        [one in told for one in zip(events.key, events.entity, events.time, strict=True)]
+    )
+
+
+@pytest.mark.parametrize(("kept", "left"), [("one", "other"), ("other", "one")])
+def test_what_a_layer_adds_stays_when_another_is_left_out(kept: str, left: str) -> None:
+    chosen = {"personas": ["commuter"], "size": 10_000}
+    layers = {"one": usage(sessions=6, **chosen), "other": usage(number=2, sessions=4, **chosen)}
+    base, alone = sessions(without()), sessions(with_story(**{kept: layers[kept]}))
+    both = sessions(with_story(**layers))
+    added = alone.select(np.flatnonzero(~np.isin(alone.packed(), base.packed())))
+    assert len(added) > 1000
+    assert _known(added, both).all(), f"{left} changes nothing of it"
+    # An id differs only where both wanted the same number.
+    assert np.isin(added.packed(), both.packed()).mean() > 0.995
+    assert len(np.unique(both.packed())) == len(both)
+    more = both.select(np.flatnonzero(~_known(both, alone)))
+    # Of 24 times as many, 5 or 3 times are its own beside what was.
+    times = 18 / 5 if kept == "one" else 20 / 3
+    assert len(more) == pytest.approx(times * len(added), rel=0.1)
+
+
+def test_ids_run_out_before_they_are_used_twice() -> None:
+    inputs = with_story(it=usage(sessions=6))
+    base = sessions(without())
+    more = sessions(inputs)
+    more = more.select(np.flatnonzero(~np.isin(more.packed(), base.packed())))
+    many = more
+    while len(many) < 40 * len(more):
+        many = many.followed_by(many)
+    one = np.flatnonzero(many.entity == many.entity[0])
+    nothing = base.select(np.zeros(0, dtype=np.int64))
+    room = numbered(nothing, many.select(one), WHOLE_DAY, 4)
+    assert sorted(room.index) == [0, 1, 2, 3]
+    beside = numbered(room.select(np.arange(3)), many.select(one), WHOLE_DAY, 4)
+    assert sorted([*beside.index, *room.index[:3]]) == [0, 1, 2, 3]
 
 
 def test_thinning_meets_adding() -> None:

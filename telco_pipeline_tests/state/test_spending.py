@@ -7,7 +7,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telco_pipeline.behaviour.population import MACHINE, PERSON, VISITOR
 from telco_pipeline.state.spending import EURO, Tariff, bills, lifetime_value, rates, roaming
+from telco_pipeline.world import tenure
 from telco_pipeline.world.catalogue import build_plans
 from telco_pipeline_tests.state.customer_kit import small_world
 
@@ -100,11 +102,21 @@ def test_roaming_is_paid_for_trips_outside_the_union() -> None:
 )
 def test_the_value_of_a_life_is_bounded(rows: list[tuple[int, bool, int, float]]) -> None:
     kind, prepaid, spend, risk = (np.array(column) for column in zip(*rows, strict=True))
-    value = lifetime_value(kind.astype(np.int8), kind == 2, prepaid, spend, risk)
+    value = lifetime_value(kind.astype(np.int8), prepaid, spend, risk)
     assert (value >= 0).all()
     assert (value <= spend * 0.45 * 100 + 10_000).all()
-    later = lifetime_value(kind.astype(np.int8), kind == 2, prepaid, spend, risk + 1.0)
+    later = lifetime_value(kind.astype(np.int8), prepaid, spend, risk + 1.0)
     assert (later <= value).all()
+
+
+def test_the_kind_of_a_subscriber_decides_what_is_earned() -> None:
+    kinds = np.array([PERSON, PERSON, MACHINE, VISITOR], dtype=np.int8)
+    prepaid = np.array([False, True, True, False])
+    groups = np.array([tenure.POSTPAID, tenure.PREPAID, tenure.MACHINE, tenure.VISITOR])
+    spend = np.full(4, 20 * EURO)
+    found = lifetime_value(kinds, prepaid, spend, np.full(4, 0.02))
+    assert found.tolist() == tenure.lifetime_value(groups, spend * 1.0, np.full(4, 0.02)).tolist()
+    assert len(set(found.tolist())) > 1
 
 
 def test_plans_hold_what_the_tariff_needs() -> None:

@@ -16,6 +16,7 @@ from telco_pipeline.generators.alarm_faults import of_faults
 from telco_pipeline.generators.wear import starts_before
 from telco_pipeline.scenarios.language import Layer
 from telco_pipeline.scenarios.loading import with_layers
+from telco_pipeline.state.exposure import OUTAGE, badness
 from telco_pipeline.state.faults import (
     FAULT_KINDS,
     LONGEST,
@@ -450,6 +451,74 @@ def test_worse_comes_and_goes_slowly() -> None:
     usual = NetworkDay.of(state(plain()), inputs.plant.takers).measures["block_probability"][row]
     added = 1 - (1 - blocks[17:21]) / (1 - usual[17:21])
     assert added.tolist() == pytest.approx([0.1, 0.3, 0.3, 0.1], abs=1e-3)
+
+
+def test_the_traffic_of_lost_coverage_goes_to_what_takes_over() -> None:
+    cast = {"them": {"of": "cells", "where": {"rat_type": "EUTRAN"}, "number": 60}}
+    inputs = world(layer(cast, {"degrade": {"who": "them", "coverage": 0.25}}))
+    rows = touch_of(inputs, "degrade").rows
+    found, usual = (
+        NetworkDay.of(state(each), inputs.plant.takers).measures["demand"].astype(np.float64)
+        for each in (inputs, plain())
+    )
+    hours = slice(17, 21)
+    takers = np.unique(inputs.plant.takers[rows])
+    alone = np.setdiff1d(rows, takers)
+    busy = usual[alone, hours].min(axis=1) > 20
+    assert busy.sum() >= 3
+    ratio = found[alone[busy], hours] / usual[alone[busy], hours]
+    assert np.median(ratio) == pytest.approx(0.25, abs=0.03)
+    assert ratio.max() < 1
+    takers = np.setdiff1d(takers[takers >= 0], rows)
+    assert (found[takers, hours] >= usual[takers, hours] - 1).all()
+    gained = (found - usual)[takers, hours].sum()
+    lost = (usual - found)[rows, hours].sum()
+    assert 0.5 * lost < gained < lost, "a part of it is out of their reach"
+    mine = pl.col("cell_id").is_in(inputs.frames["cells"]["cell_id"].gather(rows).implode())
+    bad = state(inputs).filter(mine, pl.col("event_time").dt.hour().is_between(17, 20))
+    assert bad["status"].unique().to_list() == ["degraded"]
+    assert bad["fault_id"].null_count() == bad.height
+    assert not make_day(inputs, "network_faults", FIRST).height
+    alarms, before = (make_day(each, "alarms", FIRST) for each in (inputs, plain()))
+    assert not alarms.filter(mine).join(before, on="event_id", how="anti").height
+    far = np.setdiff1d(np.arange(len(inputs.plant.rat)), around(inputs, rows))
+    assert (found[far] == usual[far]).all()
+    assert (found[:, :17] == usual[:, :17]).all()
+    assert (found[:, 21:] == usual[:, 21:]).all()
+
+
+def test_coverage_shrinks_slowly_factors_multiply_and_the_day_knows() -> None:
+    cast = {"them": {"of": "cells", "number": 1, "fixed": True}, "same": {"of": "cells"}}
+    cast["same"]["within"] = "them"
+    deeds = (
+        {"degrade": {"who": "them", "coverage": 0.2, "ramp": "2h"}},
+        {"degrade": {"who": "same", "coverage": 0.5}},
+    )
+    inputs = world(layer(cast, *deeds))
+    first, *_ = inputs.story.on(FIRST).of("degrade")
+    network = inputs.day(FIRST).network
+    assert network.coverage is not None
+    left = network.coverage.left
+    assert left[first.rows[0], 16:22].tolist() == pytest.approx([1, 0.4, 0.2, 0.1, 0.1, 1])
+    assert np.flatnonzero(network.coverage.less).tolist() == first.rows.tolist()
+    assert np.flatnonzero(network.may_fail & ~network.has_outage).tolist() == first.rows.tolist()
+    assert inputs.day(NEXT).network.coverage is None
+    assert plain().day(FIRST).network.coverage is None
+    whole = world(layer(cast, {"degrade": {"who": "them", "coverage": 1, "drops": 0.1}}))
+    assert whole.day(FIRST).network.coverage is None
+
+
+def test_customers_feel_that_a_cell_reaches_them_no_more() -> None:
+    cast = {"them": {"of": "cells", "number": 3}}
+    inputs = world(layer(cast, {"degrade": {"who": "them", "coverage": 0.4}}))
+    rows = touch_of(inputs, "degrade").rows
+    felt, usual = (badness(each.day(FIRST).network)[OUTAGE] for each in (inputs, plain()))
+    more = (felt - usual)[rows, 17:21]
+    takers = inputs.plant.takers[rows]
+    part = np.where((takers >= 0).any(axis=1), 0.3, 0.6)
+    assert (more == np.rint(part * 10_000)[:, None]).all()
+    elsewhere = np.delete(felt - usual, rows, axis=0)
+    assert (elsewhere == 0).all()
 
 
 def test_a_sleeping_cell_serves_nobody_and_tells_nobody() -> None:

@@ -32,7 +32,7 @@ from telco_pipeline.generators.cdrs.sides import (
     originating_key,
     terminating_key,
 )
-from telco_pipeline.generators.refusals import turned_away
+from telco_pipeline.generators.refusals import turned_away, until_restart
 from telco_pipeline.generators.usage import factors
 from telco_pipeline.state.lifecycle import ACTIVE, PORTED_OUT, PROSPECT, SUSPENDED, TERMINATED
 from telco_pipeline.state.network import NEVER
@@ -357,6 +357,7 @@ def endured(day: Day, calls: Calls) -> Calls:
     """Return calls with what happens to them on the way: handovers, and the loss of a radio link.
 
     The side that loses its link first ends the call; before the answer it makes the attempt fail.
+    So does a device that restarts.
     Calls to customer care hold.
     """
     spoken, diverted, count = calls.answer >= 0, calls.diverted >= 0, len(calls)
@@ -367,7 +368,12 @@ def endured(day: Day, calls: Calls) -> Calls:
     end = np.concatenate([calls.release, np.where(diverted, calls.diverted, calls.release)])
     speaks = np.concatenate([spoken, spoken & ~diverted])
     way, lost = go(day, parties, sides, keys, start, end, speaks)
-    np.minimum(lost, link_lost(day, sides, keys, np.tile(calls.answer, 2), speaks), out=lost)
+    answer = np.tile(calls.answer, 2)
+    np.minimum(lost, link_lost(day, parties, sides, keys, answer, speaks), out=lost)
+    if day.refusals:
+        there = np.flatnonzero(sides.there)
+        off = start[there] + until_restart(day, parties[there], start[there])
+        lost[there] = np.minimum(lost[there], off)
     lost[np.tile(held, 2) | (lost >= end)] = NEVER
     first = np.minimum(lost[:count], lost[count:])
     cut = first < NEVER

@@ -124,7 +124,7 @@ def _calls(day: Day, entities: Rows, *, eve: bool) -> Calls:
     """
     main, tail = windows(TAIL)
     stretches, stop = (tail,) if eve else (main, tail), 2 * DAY if eve else DAY
-    trains, incoming = _trains(day, entities, stretches)
+    trains, incoming = trains_of(day, entities, stretches)
     calls, train = _train_calls(day, trains, stop)
     late = trains.late[train]
     if day.story.of("incoming"):
@@ -141,7 +141,7 @@ def _calls(day: Day, entities: Rows, *, eve: bool) -> Calls:
 
 
 @dataclass(frozen=True)
-class _Trains:
+class Trains:
     """Trains of calls, one array element each.
 
     Attributes:
@@ -165,7 +165,7 @@ class _Trains:
     aims: Aims | None
 
 
-def _trains(day: Day, entities: Rows, stretches: tuple[Window, ...]) -> tuple[_Trains, Events]:
+def trains_of(day: Day, entities: Rows, stretches: tuple[Window, ...]) -> tuple[Trains, Events]:
     """Return the trains that begin in some windows of a day with some subscribers.
 
     Returns:
@@ -197,7 +197,7 @@ def _trains(day: Day, entities: Rows, stretches: tuple[Window, ...]) -> tuple[_T
     ego = np.concatenate([events.entity for events, *_ in drawn])
     outward = np.concatenate([np.full(len(events), outward) for events, _, outward in drawn])
     time = np.concatenate([events.time for events, *_ in drawn])
-    trains = _Trains(
+    trains = Trains(
         number=np.concatenate(
             [
                 events.packed_position(rows, _TRAIN.positions, 0)
@@ -215,7 +215,7 @@ def _trains(day: Day, entities: Rows, stretches: tuple[Window, ...]) -> tuple[_T
     return trains, drawn[-1][0]
 
 
-def _train_calls(day: Day, trains: _Trains, stop: int) -> tuple[Calls, Rows]:
+def _train_calls(day: Day, trains: Trains, stop: int) -> tuple[Calls, Rows]:
     """Return the calls of trains as far as they begin before a time, and the train of each."""
     outward, train, time = trains.outward, np.arange(len(trains.key)), trains.time
     latest = np.minimum(trains.time + LONGEST_TRAIN, stop - 1)

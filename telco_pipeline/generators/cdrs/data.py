@@ -47,7 +47,7 @@ from telco_pipeline.generators.cdrs.data_records import Sessions, partial_record
 from telco_pipeline.generators.cdrs.data_sessions import TAIL, draw_sessions
 from telco_pipeline.generators.cdrs.data_usage import LOST, starts
 from telco_pipeline.generators.cdrs.data_way import sessions
-from telco_pipeline.generators.cdrs.terms import AS_PLANNED, unrated
+from telco_pipeline.generators.cdrs.terms import AS_PLANNED, OWN_PLAN, unrated
 from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [str(RecordType.PGW), str(RecordType.CHF), str(RecordType.SGW)]
@@ -92,7 +92,7 @@ def _of_the_day(batches: list[Columns]) -> Columns:
 def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, Column]:
     entity, cell = rows["entity"], rows["cell"]
     serving, plans = inputs.cells.serving, inputs.plans
-    plan = day.customers.plan_at(entity, rows["time"])
+    plan = _served_as(day.customers.plan_at(entity, rows["time"]), rows)
     on_nr, refused = rows["rat"] == NR, rows["fate"] > LOST
     country = rows["country"]
     abroad, charging = country >= 0, rows["charging"]
@@ -134,6 +134,13 @@ def _columns(inputs: Inputs, day: Day, part: Part, rows: Columns) -> dict[str, C
             plans["s_nssai"].extend_constant(None, 1), np.where(on_nr, plan, np.int32(len(plans)))
         ),
     }
+
+
+def _served_as(plan: np.ndarray, rows: Columns) -> np.ndarray:
+    """Return the plan as which each session is served: his own, unless the network has another."""
+    if "plan" not in rows:
+        return plan
+    return np.where(rows["plan"] == OWN_PLAN, plan, rows["plan"])
 
 
 def _qci(planned: np.ndarray, rows: Columns) -> np.ndarray:

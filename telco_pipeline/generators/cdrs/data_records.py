@@ -131,7 +131,7 @@ def _records(sessions: Sessions, made: Columns, start: Rows, stop: Rows, number:
     found.latency[refused] = found.loss[refused] = NOT_MEASURED
     ids = day.inputs.ids
     return {
-        **({"qci": made["qci"]} if "qci" in made else {}),
+        **{name: made[name] for name in ("qci", "plan") if name in made},
         "time": made["time"] + start,
         "entity": made["entity"],
         "service": made["service"],

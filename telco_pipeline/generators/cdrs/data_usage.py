@@ -11,7 +11,7 @@ A phone without service starts nothing. An attempt in a cell is refused with the
 the state of the cell at that time says: by the cell (it is full) or by the core. What is admitted
 gets the part of the rate that the load of the cell leaves, so that a session that is faster lasts
 longer, or carries less. It is lost with a hazard that is constant in time and as high as the state
-says for a session of usual length.
+says for a session of usual length; devices at fault (`malfunctions`) lose more, or restart.
 """
 
 from collections.abc import Callable
@@ -41,6 +41,7 @@ from telco_pipeline.generators.cdrs.data_quality import (
 )
 from telco_pipeline.generators.cdrs.data_sessions import TAIL
 from telco_pipeline.generators.cdrs.terms import may_differ, terms
+from telco_pipeline.generators.malfunctions import lost_by_device
 from telco_pipeline.generators.refusals import turned_away, until_lost
 from telco_pipeline.generators.serving import NO_CELL, serving_cell
 from telco_pipeline.generators.usage import factors
@@ -129,6 +130,9 @@ def usage(begun: Starts, shift: int) -> Columns:
     refused_below[away] = 0.0
     lost_below = network.measures["drop_probability"].reshape(-1)[state].astype(np.float64)
     lost_below[away] = _LOST_ABROAD
+    by_device = lost_by_device(day.story, events.entity, events.time)
+    if by_device is not None:
+        lost_below = 1.0 - (1.0 - lost_below) * (1.0 - by_device)
     chance = drawn["fate"]
     refused = chance < refused_below
     barred = turned_away(day, events.entity, events.time, events.key)
@@ -142,7 +146,7 @@ def usage(begun: Starts, shift: int) -> Columns:
     drawn["volume"][refused] = 0.0
     up = (drawn["volume"] * drawn["uplink"]).astype(np.int64)
     # Only in worlds in which they may differ: most do without.
-    differ = {} if served is None else {"qci": served.qci, "rate": served.rate}
+    differ = {} if served is None else vars(served)
     return {
         **differ,
         "time": events.time + shift,
@@ -280,8 +284,10 @@ def _cut_off(events: Events, drawn: Columns, fate: np.ndarray) -> None:
     if events.day.refusals:
         left = until_lost(events.day, events.entity, events.time)
         rows = np.flatnonzero(left < duration)
-        _cut(drawn, rows, left[rows])
-        fate[rows] = RELEASED
+        left = left[rows]
+        _cut(drawn, rows, left)
+        crash = events.day.refusals.crashes(events.entity[rows], events.time[rows] + left)
+        fate[rows] = np.where(crash, LOST, RELEASED)
 
 
 def _cut(drawn: Columns, rows: Rows, until: np.ndarray) -> None:

@@ -154,7 +154,7 @@ def _way(day: Day, made: Columns, shift: int) -> Way:
     time = time + draws.below(key, SECOND)
     time = np.minimum(time - start[row], duration[row])
     cell = served_cell(day.inputs, entity, cell, np.zeros(len(row), dtype=np.bool_))
-    out = np.flatnonzero(day.network.has_outage[cell])
+    out = np.flatnonzero(day.network.may_fail[cell])
     if out.size:
         cell[out] = taken_over(day, entity[out], start[row[out]] + time[out], cell[out])
     way = Way.of(row, time, cell)

@@ -11,7 +11,7 @@ call's own key: another state of a cell changes the calls that touch this cell a
   GERAN; where nothing is left there is no service.
 - The radio link is lost with the rate ``p / 150 s``, p being the cell's drop probability for a call
   of usual length (the mean talk time): a unit exponential is spent as the call goes on, so a call
-  twice as long is lost about twice as often.
+  twice as long is lost about twice as often. A device at fault loses more (`malfunctions`).
 - An outage of the serving cell loses the link at that moment, whether or not anybody speaks.
 - Each change of the cell on the way is a handover that fails with the probability of the cell
   left, `_TO_OLDER` times as often if it goes to an older generation. After a failed one the phone
@@ -30,6 +30,7 @@ from telco_pipeline.engine.calendar import SECOND
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.tables import QuantileTable
 from telco_pipeline.generators.base import Day, Rows, speaks_over_ims
+from telco_pipeline.generators.malfunctions import lost_by_device
 from telco_pipeline.generators.refusals import unattached
 from telco_pipeline.state.network import NEVER
 
@@ -189,9 +190,9 @@ def voice_access(
     on_nr = (cells.rat[camped] == NR) & (share < _VONR_SHARE) & volte
     packet = np.where(on_nr, camped, cells.lte_sibling[camped])
     cell = np.where(volte, packet, cells.gsm_sibling[camped]).astype(np.int64)
-    down = np.flatnonzero(~abroad & day.network.is_down(cell, time))
+    down = np.flatnonzero(~abroad & day.network.is_lost(entity, cell, time))
     if down.size:
-        cell[down] = taken_over(day, cell[down], camped[down], time[down])
+        cell[down] = taken_over(day, entity[down], cell[down], camped[down], time[down])
     rat = cells.rat[cell]
     at_home = camped == population.home[entity]
     wifi = volte & at_home & ~abroad & (share > 1.0 - _VOWIFI_SHARE)
@@ -199,26 +200,29 @@ def voice_access(
     return cell, np.where(abroad, np.where(volte, EUTRAN, GERAN), rat).astype(np.int8)
 
 
-def taken_over(day: Day, cell: Rows, camped: Rows, time: Rows) -> Rows:
-    """Return what serves voice instead of cells out of service; -1 where nothing does.
+def taken_over(day: Day, entity: Rows, cell: Rows, camped: Rows, time: Rows) -> Rows:
+    """Return what serves voice instead of cells that do not; -1 where nothing does.
 
     Args:
         day: The day.
+        entity: Who speaks.
         cell: Cells that would serve.
         camped: Cells in whose reach the phones are.
         time: When, in microseconds of the day.
     """
     network, cells = day.network, day.inputs.cells
-    found = network.serving(cell, time)
+    found = network.serving(cell, time, entity)
     # NR cells that take over are of use to who spoke over NR; the others need LTE beside them.
     rows = np.flatnonzero((found >= 0) & (cells.rat[found] == NR) & (cells.rat[cell] != NR))
     beside = cells.lte_sibling[found[rows]].astype(np.int64)
-    good = (cells.rat[beside] == EUTRAN) & ~network.is_down(beside, time[rows])
+    good = cells.rat[beside] == EUTRAN
+    good &= ~network.is_lost(entity[rows], beside, time[rows], cell[rows])
     found[rows] = np.where(good, beside, NOWHERE)
     # Voice falls back to GERAN, where the network has it.
     rows = np.flatnonzero(found < 0)
     old = cells.gsm_sibling[camped[rows]].astype(np.int64)
-    found[rows] = np.where(cells.rat[old] == GERAN, network.serving(old, time[rows]), NOWHERE)
+    serving = network.serving(old, time[rows], entity[rows])
+    found[rows] = np.where(cells.rat[old] == GERAN, serving, NOWHERE)
     return found
 
 
@@ -352,11 +356,12 @@ def _outage(day: Day, side: Side, way: Way, start: Rows, end: Rows) -> Rows:
     return lost
 
 
-def link_lost(day: Day, side: Side, key: Bits, answer: Rows, spoken: Flags) -> Rows:
+def link_lost(day: Day, party: Rows, side: Side, key: Bits, answer: Rows, spoken: Flags) -> Rows:
     """Return when the radio link of each side would be lost by chance; else `NEVER`.
 
     Args:
         day: The day.
+        party: Who.
         side: The side.
         key: Its hash.
         answer: When the call is answered.
@@ -364,6 +369,10 @@ def link_lost(day: Day, side: Side, key: Bits, answer: Rows, spoken: Flags) -> R
     """
     chance = measured(day, "drop_probability", side.cell, answer, side.on_air & spoken)
     chance[side.there & spoken & (side.country >= 0)] = _VISITED_DROP
+    by_device = lost_by_device(day.story, party, answer)
+    if by_device is not None:
+        talks = side.there & spoken
+        chance[talks] = 1.0 - (1.0 - chance[talks]) * (1.0 - by_device[talks])
     lost = np.full(len(side), NEVER)
     rows = np.flatnonzero(chance > 0.0)
     lasts = _LINK.sample(draws.bits(key[rows], "link")) * (_USUAL / chance[rows])

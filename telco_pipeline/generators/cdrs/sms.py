@@ -342,7 +342,8 @@ def _arrivals(day: Day, messages: Messages, shift: int) -> _Ends:
     ends = _Ends.of(day, True, rows, entity, when)
     lost = np.flatnonzero(ends.cell == NO_CELL)
     if lost.size:
-        back = service_back(day.network, _camped(day, entity[lost], when[lost]), when[lost])
+        camped = _camped(day, entity[lost], when[lost])
+        back = service_back(day.network, entity[lost], camped, when[lost])
         refused = unattached(day, entity[lost], when[lost])
         who = lost[refused]
         back[refused] = when[who] + until_attached(day, entity[who], when[who])
@@ -448,7 +449,7 @@ def _access(
 ) -> tuple[Rows, np.ndarray]:
     """Return the cell that serves and the radio access; `NO_CELL` without service."""
     cell, packet = _channel(day, entity, time, camped, abroad)
-    out = np.flatnonzero(day.network.has_outage[cell] & ~abroad)
+    out = np.flatnonzero(day.network.may_fail[cell] & ~abroad)
     if out.size:
         cell[out] = taken_over(day, entity[out], time[out], cell[out])
     rat = packet_access(day, entity, time, cell, abroad)

@@ -6,8 +6,8 @@ makes of a session (`data_quality`, `data_usage`), which records are rated other
 `data`).
 
 The network serves a session as it was told to, whatever the plan says: the bearer has that QCI, and
-the scheduler gives it its part of the rate. Access point, slice and whether it is rated stay those
-of the plan.
+the scheduler gives it its part of the rate. Access point and slice stay those of the plan, unless
+the subscriber has the profile of another one. Whether it is rated is always as the plan has it.
 
 What is not to be rated is not `chargeable`, as the gateway that wrote the record had it by its
 charging characteristics (TS 32.298): mediation leaves such records out before rating. It counts for
@@ -28,6 +28,8 @@ from telco_pipeline.scenarios.story import Touch
 
 AS_PLANNED: Final = 0
 """Instead of a QCI: that of the plan."""
+OWN_PLAN: Final = -1
+"""Instead of a plan: the subscriber's own."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,12 @@ class Terms:
     """Quality of service of sessions.
 
     Attributes:
+        plan: Row of the plan as which they are served, `OWN_PLAN` for the subscriber's.
         qci: QCI or 5QI, `AS_PLANNED` for the plan's.
         rate: Factor on the rate that the radio access gives.
     """
 
+    plan: npt.NDArray[np.int32]
     qci: npt.NDArray[np.int16]
     rate: npt.NDArray[np.float32]
 
@@ -51,23 +55,33 @@ def may_differ(inputs: Inputs) -> bool:
 def terms(day: Day, entity: Rows, time: Rows) -> Terms:
     """Return the terms on which sessions are served that start at a time of a day.
 
-    Factors multiply; of several QCIs that of the touch counts that began last.
+    Factors multiply; of several plans and QCIs those of the touch count that began last.
 
     Args:
         day: The day.
         entity: Entity numbers.
         time: Microseconds since the start of the day.
     """
+    plan = np.full(len(entity), OWN_PLAN, dtype=np.int32)
     qci, rate = np.zeros(len(entity), dtype=np.int16), np.ones(len(entity), dtype=np.float32)
     since = np.full(len(entity), np.iinfo(np.int64).min)
     for touch in sorted(day.story.of("qos"), key=lambda touch: touch.incident.key):
-        assert isinstance(touch.effect, Qos)
+        effect = touch.effect
+        assert isinstance(effect, Qos)
         rows, position = _touched(touch, day, entity, time)
-        rate[rows] *= np.float32(touch.amount(touch.effect.rate))
+        rate[rows] *= np.float32(touch.amount(effect.rate))
+        if effect.plan is None and effect.qci is None:
+            continue
         later = touch.start[position] >= since[rows]
         rows, position = rows[later], position[later]
-        qci[rows], since[rows] = touch.effect.qci, touch.start[position]
-    return Terms(qci, rate)
+        qci[rows], since[rows] = effect.qci or AS_PLANNED, touch.start[position]
+        plan[rows] = OWN_PLAN if effect.plan is None else _row_of(day.inputs, effect.plan)
+    return Terms(plan, qci, rate)
+
+
+def _row_of(inputs: Inputs, plan_id: str) -> int:
+    """Return the row of a plan."""
+    return int((inputs.plans["plan_id"] == plan_id).arg_true()[0])
 
 
 def unrated(day: Day, entity: Rows, time: Rows, key: draws.Bits) -> Rows:
