@@ -279,6 +279,8 @@ def read(lake: Lake) -> list[Judged]:
 
 def _judged(row: Row, written: Mapping[str, Any]) -> Judged:
     measured = row.measured(written.get("value"), str(written.get("note", "")))
+    if row.may_count and written.get("counted"):
+        measured = measured.counting()
     return Judged(measured, str(written.get("reason") or ""))
 
 
@@ -289,7 +291,7 @@ def summary(rows: Sequence[Row]) -> str:
     share = f"{100 * good / len(counted):.0f} %" if counted else "none"
     return (
         f"{good} of {len(counted)} counted rows in band ({share}); "
-        f"{len(rows) - len(counted)} more are listed and not counted yet."
+        f"{len(rows) - len(counted)} more are listed and not counted."
     )
 
 

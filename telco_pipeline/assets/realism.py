@@ -30,6 +30,8 @@ GROUP: Final = "analytics"
 OWNER: Final = "team:analytics"
 RECORD_GROUPS: Final = ("cdrs", "mobility", "subscribers", "care")
 """Groups of daily datasets that the report may look at."""
+OTHERS: Final = ("pm_counters", "truth_incidents", "truth_entities")
+"""Daily datasets of other groups that it looks at."""
 
 COLUMNS: Final = (
     ("group", "string", "Group of the row."),
@@ -94,7 +96,7 @@ def build_report(pool: str | None = policy.POOL) -> dg.AssetsDefinition:
 def sources() -> list[str]:
     """Return the datasets that the report looks at."""
     daily = [name for name, one in DAILY_DATASETS.items() if one.group in RECORD_GROUPS]
-    return ["subscribers", "plans", "sites", "cells", *daily]
+    return ["subscribers", "plans", "sites", "cells", *daily, *OTHERS]
 
 
 @cache

@@ -78,7 +78,8 @@ def realism(
     """Measure the records against what real mobile-phone data look like: value, band, verdict.
 
     Degree and weight of ties, durations, bursts, rhythm, mobility, volumes, machines: each row has
-    a target, a band and a source. Rows whose mechanism comes later are listed and not counted.
+    a target, a band and a source. Rows on crowds and fraud count where scenario layers bring them
+    in these days; otherwise they are listed only.
 
     Exit status 0 when the report could be made: a row out of band is a warning. With --strict 1
     when fewer than 90 % are in band. 2 on an error.

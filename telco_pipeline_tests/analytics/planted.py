@@ -135,12 +135,15 @@ def _leg(
         "record_type": [kind.value] * count,
         "subscriber_id": ids(served),
         "msisdn": number_of(served),
+        "imsi": [f"20661{user:010d}" for user in served.tolist()],
+        "imei": [f"00{user:013d}" for user in served.tolist()],
         "calling_number": number_of(caller),
         "called_number": [VOICEMAIL] * count if callee is None else number_of(callee),
         "connected_number": pl.Series([VOICEMAIL] * count).set(~pl.Series(diverted), None),
         "other_plmn": ["20661"] * count,
         "cell_id": cells_of(served, seconds),
         "answer_time": start.set(~talked, None),
+        "release_time": moments(day, seconds + np.where(talked, duration + 5, 25)),
         "call_duration": np.where(diverted, 15, duration).astype(np.int32),
         # One in 250 of the answered calls drops; every second call is none of the IMS.
         "cause_for_term": np.where(np.arange(count) % 500 == 0, 4, 0).astype(np.int16),
@@ -231,6 +234,7 @@ def _counters(day: dt.date) -> pl.DataFrame:
         "erab_estab_att": many // 2, "erab_estab_succ": np.where(out, 0, many // 2 - 1),
         "erab_rel": many // 2, "erab_rel_abnormal": np.where(out, 500, 2),
         "ho_exe_att": many * 2, "ho_exe_succ": np.where(out, 0, many * 2 - lost * 2).astype(int),
+        "prb_used_dl": many // 50, "prb_tot_dl": many // 20,
         "cell_unavailable_time": np.where(out, 900, 0),
     })  # fmt: skip
 

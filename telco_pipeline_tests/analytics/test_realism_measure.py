@@ -212,7 +212,7 @@ def test_verdicts_can_fail(report: Report) -> None:
     assert verdict["churn.prepaid"] is Verdict.OUT_OF_BAND
     assert verdict["care.first_contact"] is Verdict.OUT_OF_BAND
     assert verdict["quality.flash_crowd"] is Verdict.NOT_COUNTED
-    assert verdict["fraud.sim_box"] is Verdict.NOT_COUNTED
+    assert verdict["fraud.sim_box.sims"] is Verdict.NOT_COUNTED
     assert 0 < report.score < 1
     assert len(report.failing()) == round((1 - report.score) * len(report.counted()))
     assert sum(report.tally().values()) == len(ROWS)

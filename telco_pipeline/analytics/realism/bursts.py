@@ -30,6 +30,9 @@ FITTED_USERS: Final = 2_000
 GAPS: Final = 50
 """Gaps from which on a user's own law is fitted."""
 
+OF_FRAUD: Final = ("bursts.users.power_law",)
+"""Rows that count where there is fraud."""
+
 
 def measure(source: Source, calls: Contacts, messages: Contacts, found: Findings) -> None:
     """Add the rows on bursts."""

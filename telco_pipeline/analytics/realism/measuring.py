@@ -1,7 +1,8 @@
 """Measuring: fills the catalogue of rows from the records of a lake.
 
 Belongs here: the order of the measures, their progress, the report. Does not belong here: any
-single measure (`voice`, `bursts`, `graph`, `rhythm`, `mobility`, `data`, `machines`, `other`).
+single measure (`voice`, `bursts`, `ties`, `rhythm`, `mobility`, `traffic`, `market`, `quality`,
+`customers`, `crowds`, `frauds`).
 """
 
 import datetime as dt

@@ -102,8 +102,9 @@ def _head(report: Report) -> list[str]:
         f"{len(report.rows) - len(counted)} rows are listed but not counted.",
         "",
         "Each row holds the records against a fact about real mobile-phone data. Rows are measured "
-        "from the records alone, in code that shares nothing with what makes them. Bands were "
-        "chosen before measuring.",
+        "from the records alone, in code that shares nothing with what makes them; whose records "
+        "to look at, where it is about a scenario, the truth beside them tells. Bands were chosen "
+        "before measuring.",
     ]
 
 
@@ -143,9 +144,9 @@ def _not_counted(report: Report) -> list[str]:
         return []
     lines = [
         "",
-        "## Rows that do not count yet",
+        "## Rows that do not count here",
         "",
-        "What is measured already is shown, but has no verdict.",
+        "What is measured all the same is shown, but has no verdict.",
         "",
         "| row | target | measured | why it does not count | source |",
         "|---|---|---|---|---|",

@@ -25,7 +25,7 @@ GROUPS: Final = (SOCIAL, RHYTHM, MOBILITY, DATA, MACHINES, QUALITY, FRAUD)
 """Groups of rows, in the order of the report."""
 
 OF_SCENARIOS: Final = "comes with the scenarios"
-"""Why a row is listed but not counted."""
+"""Why a row is listed but not counted: nothing of the kind happens in the days measured."""
 
 
 class Verdict(StrEnum):
@@ -76,6 +76,11 @@ class Row:
             raise ValueError(f"{self.key}: a row counts, or says why it does not")
 
     @property
+    def may_count(self) -> bool:
+        """Whether it counts in every world, or in those in which scenario layers make it."""
+        return self.counted or self.excuse == OF_SCENARIOS
+
+    @property
     def check_name(self) -> str:
         """The key with underscores only, as names of checks and files need it."""
         return self.key.replace(".", "_")
@@ -109,6 +114,10 @@ class Row:
         """Return the row with its measure; a value that is no number counts as none."""
         sound = None if value is None or not math.isfinite(value) else float(value)
         return replace(self, value=sound, note=note)
+
+    def counting(self) -> Self:
+        """Return the row as one that counts."""
+        return replace(self, counted=True, excuse="")
 
     def band_text(self) -> str:
         """Return the band in words, with its unit."""

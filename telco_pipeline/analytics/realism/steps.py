@@ -12,7 +12,9 @@ import polars as pl
 
 from telco_pipeline.analytics.realism import (
     bursts,
+    crowds,
     customers,
+    frauds,
     market,
     mobility,
     quality,
@@ -23,6 +25,7 @@ from telco_pipeline.analytics.realism import (
 )
 from telco_pipeline.analytics.realism.catalogue import ROWS
 from telco_pipeline.analytics.realism.findings import Findings
+from telco_pipeline.analytics.realism.incidents import Told
 from telco_pipeline.analytics.realism.reading import (
     Source,
     read_calls,
@@ -84,12 +87,17 @@ def _measure(source: Source, progress: Callable[[str], None]) -> tuple[Findings,
     quality.measure(source, found)
     progress("churn and care")
     customers.measure(source, found)
+    progress("scenarios")
+    told = Told.of(source)
+    crowds.measure(source, calls, told, found)
+    frauds.measure(source, calls, messages, told, found)
+    if told is not None and told.fraud:
+        found.counting.update(key for key in bursts.OF_FRAUD if found.values[key][0] is not None)
     return found, len(calls) + len(messages) + data.records
 
 
 def _filled(row: Row, found: Findings) -> Row:
-    if row.key in found.values:
-        return row.measured(*found.values[row.key])
-    if row.counted:
-        raise AssertionError(f"{row.key} counts, but nothing measures it")
-    return row
+    if row.key not in found.values:
+        raise AssertionError(f"nothing measures {row.key}")
+    measured = row.measured(*found.values[row.key])
+    return measured.counting() if row.key in found.counting else measured
