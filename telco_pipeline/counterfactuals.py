@@ -1,7 +1,7 @@
 """Counterfactuals: the same world without some of its layers, beside the main one.
 
-Belongs here: what such a world is called and where it begins to differ, and how much the layers
-did. Does not belong here: making its days (`runs`), what a layer does (`scenarios`).
+Belongs here: what such a world is called and where it begins to differ. Does not belong here:
+making its days (`runs`), which records differ (`reach`), what the layers did (`paired`).
 
 A counterfactual world has the same seed, so that everything the layers do not reach has equal rows.
 It lies over the main world: static datasets do not hang on layers, and until the first incident of
@@ -9,21 +9,17 @@ what is left out both worlds are the same, so these partitions show through and 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import duckdb
-import numpy as np
-import polars as pl
-
+from telco_pipeline.code_version import code_version
+from telco_pipeline.contracts import DAILY_DATASETS
+from telco_pipeline.contracts.state import HISTORY
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
-from telco_pipeline.oss.labels import episodes_of
-from telco_pipeline.scenarios.effects import CELLS, ELEMENTS, SUBSCRIBERS
 from telco_pipeline.scenarios.language import Layer
-from telco_pipeline.scenarios.selection import Ground
-from telco_pipeline.scenarios.story import Story, Touch, layers_of, without
+from telco_pipeline.scenarios.story import layers_of, without
 from telco_pipeline.scenarios.timeline import incidents
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.signatures import CONTROL
@@ -49,6 +45,18 @@ class Counterfactual:
     first: dt.date | None
 
 
+def held_config(lake: Lake) -> WorldConfig:
+    """Return the configuration of the main world that lies in a lake.
+
+    Raises:
+        TelcoError: None lies there.
+    """
+    held = lake.held_world()
+    if held is None or held.config is None:
+        raise TelcoError(f"{lake.root} holds no world: make one first, with `{lake.command()}`")
+    return WorldConfig.model_validate(held.config)
+
+
 def counterfactual(config: WorldConfig, names: Sequence[str], until: dt.date) -> Counterfactual:
     """Return the world without some layers.
 
@@ -71,6 +79,84 @@ def counterfactual(config: WorldConfig, names: Sequence[str], until: dt.date) ->
     other = without(config, *left_out)
     called = CONTROL if not other.layers else "without-" + "-".join(sorted(left_out))
     return Counterfactual(called[:64], other, left_out, _first_day(config, left_out, until))
+
+
+def days_apart(lake: Lake, made: Counterfactual) -> list[dt.date]:
+    """Return the days in a lake on which a counterfactual world can differ.
+
+    Raises:
+        TelcoError: There is none.
+    """
+    days = lake.days("network_state")
+    if not days:
+        raise TelcoError(f"{lake.root} has no day yet: make some first, with `{lake.command()}`")
+    if made.first is None or made.first > days[-1]:
+        raise TelcoError(
+            f"no incident of {', '.join(made.left_out)} begins by {days[-1]}, the last day in "
+            f"{lake.root}: both worlds are the same"
+        )
+    return [day for day in days if day >= made.first]
+
+
+def refuse_other_code(lake: Lake, days: Sequence[dt.date]) -> None:
+    """Refuse to make the counterpart of days that were made by other code than this.
+
+    What differs would then be the work of the code too, and not of the layers alone.
+
+    Args:
+        lake: Where the main world lies.
+        days: The days on which the worlds can differ.
+    """
+    version = code_version(daily=True)
+    for name, day, held in _made(lake, days):
+        if held != version:
+            raise TelcoError(
+                f"{name} of {day} in {lake.root} was made by other code ({held}, this is "
+                f"{version}), so not all that differs would be an effect of the layers: make the "
+                f"main world anew with `{_anew(lake)}`"
+            )
+
+
+def check_pair(lake: Lake, other: Lake, days: Sequence[dt.date]) -> None:
+    """Refuse a counterfactual world that lacks days, or was made by other code.
+
+    Args:
+        lake: Where the main world lies.
+        other: Where the counterfactual one lies.
+        days: The days on which they can differ.
+    """
+    command = f"`telco counterfactual --without ... --lake {lake.root}`"
+    for name in HISTORY:
+        for day in days:
+            if lake.directory(name, day) == other.directory(name, day):
+                raise TelcoError(
+                    f"the world {other.world} in {lake.root} has no {name} of {day}, which the "
+                    f"main world has: make it again with {command}, without --report"
+                )
+    beside = {(name, day): version for name, day, version in _made(other, days)}
+    for name, day, held in _made(lake, days):
+        version = beside.get((name, day), held)
+        if held != version:
+            raise TelcoError(
+                f"{name} of {day} in {lake.root} was made by other code ({held}) than that of the "
+                f"world {other.world} ({version}), so not all that differs is an effect of the "
+                f"layers: make the main world anew with `{_anew(lake)}`, and then the other with "
+                f"{command}"
+            )
+
+
+def _made(lake: Lake, days: Sequence[dt.date]) -> Iterator[tuple[str, dt.date, str]]:
+    """Yield by which code the days of each dataset were made that lie in a lake."""
+    for name in DAILY_DATASETS:
+        for day in days:
+            if (held := lake.provenance(name, day)) is not None:
+                yield name, day, held.code_version
+
+
+def _anew(lake: Lake) -> str:
+    """Return the command that makes the main world in a lake anew."""
+    days = lake.days("network_state")
+    return f"{lake.command()} --days {(days[-1] - days[0]).days + 1} --replace"
 
 
 def first_difference(main: WorldConfig, other: WorldConfig) -> dt.date:
@@ -109,160 +195,3 @@ def _lead(layer: Layer) -> dt.timedelta:
     """
     plans = any(deed.effect.ahead for stage in layer.stages for deed in stage.do)
     return _WEEK if plans else dt.timedelta()
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How one figure differs between a world and its counterfactual.
-
-    Attributes:
-        name: What it is.
-        unit: Its unit; empty for numbers of things.
-        value: In the main world.
-        other: Without the layers.
-    """
-
-    name: str
-    unit: str
-    value: float
-    other: float
-
-    @property
-    def effect(self) -> float:
-        """What the layers did."""
-        return self.value - self.other
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Whom the layers that are left out can reach, by targets and state, before any record.
-
-    Attributes:
-        subscribers: Ids of subscribers who are targets, or whose state differs on any day.
-        cells: Ids of cells that are targets, or whose state differs in any hour.
-        elements: Ids of elements that are targets.
-        of_subscribers, of_cells: Their parts of all.
-    """
-
-    subscribers: pl.Series
-    cells: pl.Series
-    elements: pl.Series
-    of_subscribers: float
-    of_cells: float
-
-
-_LOST: Final = "count(*) FILTER (change IN ('port out', 'termination'))"
-# What a report tells: name, unit, dataset, expression over its rows in DuckDB.
-_FIGURES: Final = (
-    ("calls tried", "", "cdrs_voice", "count(*) FILTER (record_type = 'moCallRecord')"),
-    ("calls blocked by the radio network", "", "cdrs_voice", "count(*) FILTER (blocked)"),
-    ("calls dropped", "", "cdrs_voice", "count(*) FILTER (cause_for_term = 4)"),
-    ("minutes talked", "min", "cdrs_voice", "sum(call_duration) FILTER (chargeable) / 60.0"),
-    ("messages", "", "cdrs_sms", "count(*)"),
-    ("data sessions", "", "cdrs_data", "count(*)"),
-    ("data", "GB", "cdrs_data", "sum(data_volume_uplink + data_volume_downlink) / 1e9"),
-    ("cell-hours without service", "h", "pm_counters", "sum(cell_unavailable_time) / 3600.0"),
-    ("alarms raised", "", "alarms", "count(DISTINCT alarm_id)"),
-    ("contacts with care", "", "customer_service", "count(*)"),
-    ("customers lost", "", "subscriber_state", _LOST),
-    ("customers won back", "", "subscriber_state", "count(*) FILTER (change = 'win back')"),
-    ("changes of plan", "", "subscriber_state", "count(*) FILTER (change = 'plan change')"),
-    ("mean satisfaction", "", "subscriber_state", "avg(satisfaction)"),
-)  # fmt: skip
-
-
-def differences(lake: Lake, other: Lake, days: Sequence[dt.date]) -> list[Difference]:
-    """Return what the layers that are left out did, in figures, over some days.
-
-    Args:
-        lake: The main world.
-        other: The counterfactual one.
-        days: The days on which they can differ, in order.
-
-    Returns:
-        The figures of datasets of which the counterfactual world has days of its own.
-    """
-    found = []
-    for name, unit, dataset, expression in _FIGURES:
-        if any(lake.directory(dataset, day) == other.directory(dataset, day) for day in days):
-            continue  # the main world shows through: these days were not made
-        figures = [_sum(one, dataset, expression, days) for one in (lake, other)]
-        if None not in figures:
-            value, without_it = figures
-            found.append(Difference(name, unit, value or 0.0, without_it or 0.0))
-    return found
-
-
-def _sum(lake: Lake, dataset: str, expression: str, days: Sequence[dt.date]) -> float | None:
-    """Return a figure over some days; None where the dataset lacks one of them."""
-    files = []
-    for day in days:
-        if not lake.exists(dataset, day):
-            return None
-        files += [str(file) for file in lake.files(dataset, day)]
-    if not files:
-        return 0.0
-    with duckdb.connect() as connection:
-        row = connection.execute(
-            f"SELECT {expression} FROM read_parquet($files, hive_partitioning = false)",
-            {"files": files},
-        ).fetchone()
-    return float(row[0] or 0.0) if row else 0.0
-
-
-def reach(
-    config: WorldConfig, made: Counterfactual, lake: Lake, other: Lake, days: Sequence[dt.date]
-) -> Reach:
-    """Return whom the layers that are left out reach, from targets and the state of both worlds.
-
-    Args:
-        config: The main world.
-        made: The counterfactual world.
-        lake: Where the main world lies.
-        other: Where the counterfactual one lies.
-        days: The days, in order.
-    """
-    story = Story(config, Ground.of_lake(config, lake))
-    touched: dict[str, list[pl.Series]] = {"subscriber_id": [], "cell_id": [], "element_id": []}
-    for day in days:
-        for touch in story.on(day, episodes_of(config, lake, day)).touches:
-            if story.name_of(touch.incident.layer) not in made.left_out:
-                continue
-            _add_targets(story, touch, touched)
-        for dataset, key in (("subscriber_state", "subscriber_id"), ("network_state", "cell_id")):
-            if lake.directory(dataset, day) != other.directory(dataset, day):
-                touched[key].append(_changed(lake, other, dataset, key, day))
-    found = {
-        key: pl.concat(values).unique().sort() if values else pl.Series([])
-        for key, values in touched.items()
-    }
-    everybody = config.joined_by(days[-1])
-    cells = story.ground.size(CELLS)
-    return Reach(
-        found["subscriber_id"],
-        found["cell_id"],
-        found["element_id"],
-        len(found["subscriber_id"]) / everybody,
-        len(found["cell_id"]) / cells,
-    )
-
-
-def _add_targets(story: Story, touch: Touch, touched: dict[str, list[pl.Series]]) -> None:
-    if touch.of == SUBSCRIBERS:
-        touched["subscriber_id"].append(
-            story.ground.column(SUBSCRIBERS, "subscriber_id").gather(touch.rows)
-        )
-        return
-    cells, elements = story.cells_under(touch)[1], np.empty(0, dtype=np.int64)
-    if touch.of != CELLS:
-        elements = story.elements_under(touch)[1]
-    touched["cell_id"].append(story.ground.column(CELLS, "cell_id").gather(cells))
-    touched["element_id"].append(story.ground.column(ELEMENTS, "element_id").gather(elements))
-
-
-def _changed(lake: Lake, other: Lake, dataset: str, key: str, day: dt.date) -> pl.Series:
-    """Return the keys of the rows of a day's state that differ between two worlds."""
-    one, two = (each.read(dataset, day, day).drop("day") for each in (lake, other))
-    rows = pl.concat([one, two])
-    times = rows.group_by(rows.columns).len().filter(pl.col("len") % 2 == 1)
-    return times[key].unique()

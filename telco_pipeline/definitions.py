@@ -11,7 +11,13 @@ from functools import cache
 import dagster as dg
 
 from telco_pipeline import partitions
-from telco_pipeline.assets import build_asset, build_layers, build_report, policy
+from telco_pipeline.assets import (
+    build_asset,
+    build_counterfactual,
+    build_layers,
+    build_report,
+    policy,
+)
 from telco_pipeline.checks import (
     build_causality_checks,
     build_checks,
@@ -62,7 +68,7 @@ def build_defs(
     return dg.Definitions(
         assets=[*assets, *build_layers(layers, pool), build_report(pool)],
         asset_checks=[*guards, *across] if checks else [],
-        jobs=build_jobs(),
+        jobs=[*build_jobs(), build_counterfactual(pool)],
         schedules=build_schedules(daily, config.epoch, on=on),
         resources=resources | dict(overrides or {}),
         # Production spreads a step's work over processes itself; a process for each step would

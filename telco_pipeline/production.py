@@ -262,7 +262,7 @@ def _check_made(config: WorldConfig, lake: Lake, name: str, day: dt.date | None 
         raise TelcoError(
             f"{lake.root} has no {told} yet: make it first, with `{lake.command(name, day, day)}`"
         )
-    if provenance.world_hash != config.world_hash and not _shows_through(
+    if provenance.world_hash != config.world_hash and not shows_through(
         config, lake, provenance.world_hash, day
     ):
         raise TelcoError(
@@ -280,7 +280,7 @@ def _check_made(config: WorldConfig, lake: Lake, name: str, day: dt.date | None 
         )
 
 
-def _shows_through(config: WorldConfig, lake: Lake, world_hash: str, day: dt.date | None) -> bool:
+def shows_through(config: WorldConfig, lake: Lake, world_hash: str, day: dt.date | None) -> bool:
     """Return whether a partition of the main world is one of a world that lies over it too.
 
     Static datasets do not hang on layers; days are the same until the worlds begin to differ.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
+from telco_pipeline.counterfactuals import Counterfactual, counterfactual, held_config
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.integrity import Finding
 from telco_pipeline.lake import Lake
@@ -35,6 +36,7 @@ class Operation:
         shards: Parts of a day's work; None leaves the choice to production.
         replace: Remove the partitions of another world that lies in the lake.
         overlays: Of a world that holds only what differs: hash of the main world beneath it.
+        paired: The counterfactual that the world is; None for any other world.
         on_progress: Told of each partition as it is made, in this process.
         on_finding: Told of each result of a check, in this process.
     """
@@ -45,6 +47,7 @@ class Operation:
     shards: int | None = None
     replace: bool = False
     overlays: str | None = None
+    paired: Counterfactual | None = None
     on_progress: Callable[["PartitionReport"], None] | None = None
     on_finding: Callable[[Finding], None] | None = None
 
@@ -75,6 +78,12 @@ class OperatorConfig(dg.Config):
         description="Scenario layers that are on: [all] (those that their files enable), [none], "
         "or names of scenarios/layers; not for the main world, which has all.",
     )
+    without: list[str] = Field(
+        default=[],
+        description="For the job `counterfactual`: layers that the main world in the lake has and "
+        "its counterfactual does not, or [all]. It has the same seed and size, and a name of its "
+        "own, so leave out `world`, `seed`, `subscribers` and `layers`.",
+    )
     workers: int | None = Field(
         default=None, description="Processes that make records; empty: TELCO_WORKERS, or all cores."
     )
@@ -88,6 +97,8 @@ class OperatorConfig(dg.Config):
     def operation(self) -> Operation:
         """Build the operator from the environment, world.yaml and these values."""
         settings = Settings.from_env()
+        if self.without:
+            return self._counterfactual(settings)
         overrides = {"seed": self.seed, "subscribers": self.subscribers}
         chosen = {name: value for name, value in overrides.items() if value is not None}
         if chosen and self.world == MAIN_WORLD:
@@ -104,6 +115,33 @@ class OperatorConfig(dg.Config):
             workers=self.workers or settings.workers,
             shards=self.shards,
             replace=self.replace,
+        )
+
+    def _counterfactual(self, settings: Settings) -> Operation:
+        """Build the operator of the main world in the lake, without some layers."""
+        told = {
+            "world": self.world != MAIN_WORLD,
+            "seed": self.seed is not None,
+            "subscribers": self.subscribers is not None,
+            "layers": self.layers != [ALL],
+        }
+        if any(told.values()):
+            raise TelcoError(
+                f"`without` takes the main world that lies in the lake, so "
+                f"{', '.join(name for name, given in told.items() if given)} cannot be given too: "
+                "leave it out, or leave out `without` and launch the job `what_if`"
+            )
+        main = Lake(self.lake or settings.lake)
+        config, days = held_config(main), main.days("network_state")
+        made = counterfactual(config, self.without, days[-1] if days else config.epoch)
+        return Operation(
+            config=made.config,
+            lake=Lake(main.root, world=made.name),
+            workers=self.workers or settings.workers,
+            shards=self.shards,
+            replace=True,
+            overlays=config.world_hash,
+            paired=made,
         )
 
     def _refuse_other_layers(self, config: WorldConfig, world_file: Path) -> None:

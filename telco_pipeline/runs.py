@@ -328,13 +328,22 @@ def _lacking_history(
 
 
 def _is_current(config: WorldConfig, lake: Lake, name: str, day: dt.date) -> bool | None:
-    """Return whether a day is of this world, code and contract; None if it is not there."""
+    """Return whether a day is of this world, code and contract; None if it is not there.
+
+    A day of the main world is also one of a world that lies over it, until they differ.
+    """
     record = lake.provenance(name, day)
     if record is None:
         return None
-    made = (record.world_hash, record.code_version, record.contract_fingerprint)
-    version = code_version(daily=True)
-    return made == (config.world_hash, version, DATASETS[name].fingerprint())
+    made = (record.code_version, record.contract_fingerprint)
+    if made != (code_version(daily=True), DATASETS[name].fingerprint()):
+        return False
+    if record.world_hash == config.world_hash:
+        return True
+    # Here and not at the top: it takes long to load.
+    from telco_pipeline.production import shows_through
+
+    return shows_through(config, lake, record.world_hash, day)
 
 
 def with_sources(

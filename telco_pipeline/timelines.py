@@ -1,7 +1,8 @@
-"""Timelines: a picture of when a scenario layer happens.
+"""Timelines: pictures of when a scenario layer happens, and of what it does day by day.
 
-Belongs here: drawing incidents and their stages over days. Does not belong here: when they happen
-(`scenarios.timeline`). Matplotlib is loaded when the first picture is drawn.
+Belongs here: drawing incidents and their stages, and effects, over days. Does not belong here: when
+they happen (`scenarios.timeline`), what the effects are (`paired`). Matplotlib is loaded when the
+first picture is drawn.
 """
 
 import base64
@@ -10,14 +11,17 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
+import polars as pl
+
 from telco_pipeline.engine.calendar import DAY, day_start
-from telco_pipeline.panels import COLOURS, HEADING, INK, LABEL, TICK, legend
+from telco_pipeline.panels import BLUE, COLOURS, HEADING, INK, LABEL, RED, TICK, legend
 from telco_pipeline.scenarios.language import Layer
 from telco_pipeline.scenarios.timeline import Incident
 from telco_pipeline.settings import WorldConfig
 
 _ROWS: Final = 24  # incidents that a picture has room for
 _DPI: Final = 110
+_PANELS: Final = 6  # figures that a picture of effects has room for
 _LANES: Final = 0.72  # part of an incident's row that its stages share
 
 
@@ -79,3 +83,48 @@ def image(config: WorldConfig, layer: Layer, incidents: Sequence[Incident], unti
     """Return the same as Markdown that carries the picture."""
     data = base64.b64encode(png(config, layer, incidents, until)).decode()
     return f"![timeline of {layer.title}](data:image/png;base64,{data})"
+
+
+def effects_png(by_day: pl.DataFrame) -> bytes:
+    """Return the picture of what layers did: a panel for each figure that they moved most.
+
+    Args:
+        by_day: Figures of both worlds by day (`paired.figures`).
+    """
+    from matplotlib.figure import Figure
+
+    moved = pl.col("with_layers") - pl.col("without")
+    told = by_day.with_columns(effect=moved)
+    # By how much of the figure itself it is, over all days.
+    size = (moved.abs().sum() / (pl.col("without").abs().sum() + 1.0)).alias("size")
+    first = told.group_by("figure", maintain_order=True).agg(size).filter(pl.col("size") > 0)
+    shown = first.sort("size", descending=True, maintain_order=True).head(_PANELS)["figure"]
+    rows = max(-(-len(shown) // 2), 1)
+    figure = Figure(figsize=(9, 0.5 + 1.7 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False)
+    for axis in axes.reshape(-1)[len(shown) :]:
+        axis.set_axis_off()
+    if not len(shown):
+        axes[0, 0].text(0.5, 0.5, "no figure differs", ha="center", fontsize=LABEL, color=INK)
+    for axis, name in zip(axes.reshape(-1), shown, strict=False):
+        days = told.filter(pl.col("figure") == name).sort("day")
+        colours = [RED if value > 0 else BLUE for value in days["effect"]]
+        axis.bar(range(len(days)), days["effect"].to_list(), color=colours, width=0.8)
+        step = max(1, len(days) // 6)
+        ticks = range(0, len(days), step)
+        axis.set_xticks(list(ticks), [f"{days['day'][tick]:%d %b}" for tick in ticks])
+        axis.axhline(0, color=INK, linewidth=0.6)
+        axis.tick_params(labelsize=TICK, colors=INK)
+        for side in ("top", "right"):
+            axis.spines[side].set_visible(False)
+        unit = f", {days['unit'][0]}" if days["unit"][0] else ""
+        axis.set_title(f"{name}{unit}: effect a day", fontsize=LABEL, color=INK, loc="left")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI)
+    return buffer.getvalue()
+
+
+def effects_image(by_day: pl.DataFrame) -> str:
+    """Return the same as Markdown that carries the picture."""
+    data = base64.b64encode(effects_png(by_day)).decode()
+    return f"![effects](data:image/png;base64,{data})"

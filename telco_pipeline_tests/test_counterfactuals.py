@@ -1,18 +1,18 @@
-"""A world without a layer lies over the main one and differs only where the layer reaches."""
+"""A world without a layer lies over the main one, from the first day on which it can differ."""
 
 import datetime as dt
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from telco_pipeline.counterfactuals import (
     Counterfactual,
+    check_pair,
     counterfactual,
-    differences,
+    days_apart,
     first_difference,
-    reach,
+    held_config,
 )
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
@@ -85,50 +85,10 @@ def test_it_begins_with_the_first_incident(
     assert other.first == config.epoch + dt.timedelta(days=2)
     beside = Lake(lake.root, other.name)
     for day in lake.days("cdrs_voice"):
-        own = beside.directory("cdrs_voice", day) != lake.directory("cdrs_voice", day)
-        assert own == (day >= other.first)
+        for name in ("cdrs_voice", "network_state", "subscriber_state", "identity_changes"):
+            own = beside.directory(name, day) != lake.directory(name, day)
+            assert own == (day >= other.first), name
     assert beside.directory("subscribers") == lake.directory("subscribers")
-
-
-def test_outside_its_reach_rows_are_equal(
-    made: tuple[Lake, WorldConfig, Counterfactual],
-) -> None:
-    lake, config, other = made
-    beside = Lake(lake.root, other.name)
-    days = [day for day in lake.days("cdrs_voice") if day >= (other.first or day)]
-    reached = reach(config, other, lake, beside, days)
-    assert 30 <= len(reached.subscribers) < 200
-    assert reached.of_subscribers < 0.3
-    numbers = lake.read("subscribers").filter(
-        pl.col("subscriber_id").is_in(reached.subscribers.implode())
-    )["msisdn"]
-    for name in RECORDS:
-        one, two = (each.read(name, days[0], days[-1]) for each in (lake, beside))
-        if name != "cdrs_voice":
-            assert one.equals(two), name
-            continue
-        met = (
-            pl.col("subscriber_id").is_in(reached.subscribers.implode())
-            | pl.col("calling_number").is_in(numbers.implode())
-            | pl.col("called_number").is_in(numbers.implode())
-        )
-        assert one.height > two.height
-        rest = [each.filter(~met).sort("event_id") for each in (one, two)]
-        # What is left are calls that found a line busy, or free, by one of those.
-        same = rest[0].join(rest[1], on="event_id", how="semi").height
-        assert same >= 0.99 * max(each.height for each in rest)
-
-
-def test_what_it_did_is_told(made: tuple[Lake, WorldConfig, Counterfactual]) -> None:
-    lake, _, other = made
-    found = {
-        one.name: one
-        for one in differences(lake, Lake(lake.root, other.name), lake.days("cdrs_voice")[-2:])
-    }
-    assert found["calls tried"].effect > 100
-    assert found["messages"].effect == 0
-    assert found["calls tried"].value > found["calls tried"].other > 0
-    assert "data" not in found  # those were not made
 
 
 def test_truth_names_who_was_touched(made: tuple[Lake, WorldConfig, Counterfactual]) -> None:
@@ -141,6 +101,39 @@ def test_truth_names_who_was_touched(made: tuple[Lake, WorldConfig, Counterfactu
     touched = calls.join(records, on="event_id", how="semi")
     assert touched.height > 100
     assert set(touched["subscriber_id"]) <= set(entities["subscriber_id"])
+
+
+def test_days_on_which_it_can_differ(
+    made: tuple[Lake, WorldConfig, Counterfactual], tmp_path: Path
+) -> None:
+    lake, config, other = made
+    assert held_config(lake) == config
+    assert days_apart(lake, other) == lake.days("cdrs_voice")[2:]
+    late = counterfactual(_config(talk=TALK, place=PLACE), ["place"], config.epoch)
+    with pytest.raises(TelcoError, match="no incident of place begins by 2026-01-04"):
+        days_apart(lake, late)
+    with pytest.raises(TelcoError, match="has no day yet"):
+        days_apart(Lake(tmp_path), other)
+    with pytest.raises(TelcoError, match="holds no world"):
+        held_config(Lake(tmp_path))
+
+
+def test_a_pair_is_complete_and_of_one_code(
+    made: tuple[Lake, WorldConfig, Counterfactual],
+) -> None:
+    lake, _, other = made
+    beside, days = Lake(lake.root, other.name), lake.days("cdrs_voice")[2:]
+    check_pair(lake, beside, days)
+    with pytest.raises(TelcoError, match="has no network_state of 2026-01-02, which the main"):
+        check_pair(lake, beside, lake.days("cdrs_voice")[1:])
+    record = beside.directory("cdrs_sms", days[0]) / "_provenance.json"
+    text = record.read_text()
+    try:
+        record.write_text(text.replace('"code_version": "', '"code_version": "9+'))
+        with pytest.raises(TelcoError, match=r"cdrs_sms of 2026-01-03 .* was made by other code"):
+            check_pair(lake, beside, days)
+    finally:
+        record.write_text(text)
 
 
 def test_days_that_hang_on_others_of_the_main_world_are_refused(

@@ -81,7 +81,7 @@ def _asset(
             if operator.main:
                 return _materialised(context, operator, dataset, reports)
             _observe(context, operator, dataset, reports)
-            _verify(operator, dataset, days)
+            verify(operator, dataset, days)
         return dg.MaterializeResult()
 
     return asset
@@ -230,8 +230,12 @@ def _observe(
         )
 
 
-def _verify(operation: Operation, dataset: Dataset, days: list[dt.date] | None) -> None:
-    """Check another world's partitions in the step itself: results belong to the main world."""
+def verify(operation: Operation, dataset: Dataset, days: list[dt.date] | None) -> None:
+    """Check another world's partitions in the step itself: results belong to the main world.
+
+    Raises:
+        TelcoError: A check fails.
+    """
     for guard in guards_of(dataset):
         for finding in examine(operation, guard, days or [None]):
             if not finding.passed:

@@ -14,6 +14,7 @@ from telco_pipeline.errors import TelcoError
 TRANSIENT = frozenset(
     {errno.EINTR, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ENETUNREACH}
 )
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
 MAX_RETRIES = 3
 FIRST_WAIT_SECONDS = 2.0
 
@@ -39,7 +40,7 @@ def wait_before(retry_number: int) -> float:
 
 
 @contextmanager
-def judged(context: dg.AssetExecutionContext, dataset: str) -> Iterator[None]:
+def judged(context: Context, dataset: str) -> Iterator[None]:
     """Turn an error of the block into what Dagster shall do about it.
 
     A transient fault is retried with growing waits, which is safe because a partition appears
@@ -56,7 +57,7 @@ def judged(context: dg.AssetExecutionContext, dataset: str) -> Iterator[None]:
         raise
 
 
-def _again(context: dg.AssetExecutionContext, dataset: str, error: Exception) -> dg.RetryRequested:
+def _again(context: Context, dataset: str, error: Exception) -> dg.RetryRequested:
     wait = wait_before(context.retry_number)
     context.log.warning(f"{dataset}: {error}; trying again in {wait:g} s")
     return dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait)

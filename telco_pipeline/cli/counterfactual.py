@@ -1,7 +1,7 @@
 """`telco counterfactual`: the same world without some of its layers, and what these did.
 
 Belongs here: the command and its report. Does not belong here: what the world is
-(`counterfactuals`), making it (`runs`).
+(`counterfactuals`), making it (`runs`), whom the layers reach (`reach`), what they did (`paired`).
 """
 
 import datetime as dt
@@ -15,9 +15,11 @@ from telco_pipeline.errors import TelcoError
 if TYPE_CHECKING:
     from telco_pipeline.counterfactuals import Counterfactual
     from telco_pipeline.lake import Lake
+    from telco_pipeline.paired import Effects
     from telco_pipeline.settings import WorldConfig
 
 FAILED_CHECK = 1
+_SMALL = 100  # figures below are told with their first digits
 
 
 def counterfactual(
@@ -34,8 +36,10 @@ def counterfactual(
 ) -> None:
     """Make the paired world without some layers, beside the main one, and tell what they did.
 
-    It has the same seed and the days that lie in the lake; what the layers do not reach has equal
-    rows. It lies in _worlds/ over the main world, which shows through where both are the same.
+    It has the same seed and the days that lie in the lake; rows that the layers do not reach are
+    equal. It lies in _worlds/ over the main world, which shows through where both are the same; the
+    tables of the report lie in its _reports/effects/. Exit status 1 if a check fails, or if local
+    layers reach more of the records than they may.
 
     For example:
 
@@ -44,27 +48,29 @@ def counterfactual(
       telco counterfactual --without my_story --lake data/lake
     """
     from telco_pipeline.counterfactuals import counterfactual as world_without
+    from telco_pipeline.counterfactuals import days_apart, refuse_other_code
     from telco_pipeline.lake import Lake
 
     root = options.lake_root(lake)
     options.at_least_one("--workers", workers)
     main = Lake(root)
     config = held_config(main)
-    days = main.days("network_state")
-    if not days:
-        raise TelcoError(f"{root} has no day yet: make some first, with `{main.command()}`")
     names = [name.strip() for name in without.split(",") if name.strip()]
     if not names:
         raise TelcoError("--without is empty; write all, or names separated by commas")
-    made = world_without(config, names, days[-1])
-    if made.first is None or made.first > days[-1]:
+    if report and (datasets or workers):
         raise TelcoError(
-            f"no incident of {', '.join(made.left_out)} begins by {days[-1]}, the last day in "
-            f"{root}: both worlds are the same"
+            "--datasets and --workers say what is made and how; --report makes nothing: leave out "
+            "either"
         )
+    every = main.days("network_state")
+    made = world_without(config, names, every[-1] if every else config.epoch)
+    days = days_apart(main, made)
     if not report:
-        make(config, made, main, options.dataset_names(datasets), days, workers)
-    tell(config, made, main, [day for day in days if day >= made.first])
+        refuse_other_code(main, days)
+        make(config, made, main, options.dataset_names(datasets), every, workers)
+    if not tell(config, made, main, days):
+        raise typer.Exit(FAILED_CHECK)
 
 
 def held_config(lake: "Lake") -> "WorldConfig":
@@ -73,12 +79,9 @@ def held_config(lake: "Lake") -> "WorldConfig":
     Raises:
         TelcoError: None lies there.
     """
-    from telco_pipeline.settings import WorldConfig
+    from telco_pipeline.counterfactuals import held_config as held
 
-    held = lake.held_world()
-    if held is None or held.config is None:
-        raise TelcoError(f"{lake.root} holds no world: make one first, with `{lake.command()}`")
-    return WorldConfig.model_validate(held.config)
+    return held(lake)
 
 
 def make(
@@ -136,32 +139,96 @@ def with_daily_sources(datasets: list[str] | None, there: list[str]) -> list[str
     return [name for name in there if name in wanted]
 
 
-def tell(config: "WorldConfig", made: "Counterfactual", main: "Lake", days: list[dt.date]) -> None:
-    """Print whom the layers reach and what they did."""
-    from telco_pipeline.cli.display import Column, count, print_line, print_table
-    from telco_pipeline.counterfactuals import differences, reach
+def tell(config: "WorldConfig", made: "Counterfactual", main: "Lake", days: list[dt.date]) -> bool:
+    """Write and print whom the layers reach and what they did.
+
+    Returns:
+        Whether their reach is within its bound.
+    """
+    from telco_pipeline import paired
+    from telco_pipeline.cli.display import print_line, progress
+    from telco_pipeline.counterfactuals import check_pair
     from telco_pipeline.lake import Lake
 
     other = Lake(main.root, made.name)
     if other.held_world() is None:
         raise TelcoError(f"{main.root} has no world {made.name} yet: leave out --report to make it")
-    reached = reach(config, made, main, other, days)
+    check_pair(main, other, days)
+    with progress("days", "Comparing both worlds", len(days)) as meter:
+        effects = paired.compare(config, made, (main, other), days, meter.step)
+    paired.write(effects, paired.directory_of(main, made))
+    _print_reach(made, effects, days)
+    _print_effects(effects)
+    _print_uplift(effects)
+    print_line(f"The world lies in {main.root}/_worlds/{made.name}")
+    print_line(f"The tables lie in {paired.directory_of(main, made)}")
+    return effects.reach.within_bound
+
+
+def _print_reach(made: "Counterfactual", effects: "Effects", days: list[dt.date]) -> None:
+    from telco_pipeline.cli.display import Column, count, print_line, print_table
+
+    reach = effects.reach
     print_line(
-        f"Without {', '.join(made.left_out)}: {days[0]} to {days[-1]}. By targets and state they "
-        f"reach {count(len(reached.subscribers))} subscribers ({reached.of_subscribers:.1%}) and "
-        f"{count(len(reached.cells))} cells ({reached.of_cells:.1%})."
+        f"Without {', '.join(made.left_out)}: {days[0]} to {days[-1]}. By targets and state the "
+        f"layers reach {count(len(reach.subscribers))} subscribers ({reach.of_subscribers:.1%}), "
+        f"{count(len(reach.cells))} cells ({reach.of_cells:.1%}) and {count(len(reach.elements))} "
+        f"elements ({reach.of_elements:.1%}) in any hour."
     )
+    print_table(
+        "Rows that may differ; all others are equal",
+        [Column("dataset"), *(Column(name, True) for name in ("rows", "in reach", "share"))],
+        [
+            [share.dataset, count(share.rows), count(share.reached), f"{share.part:.2%}"]
+            for share in reach.shares
+        ],
+    )
+    print_line(f"Reach: {reach.bound_told()}.")
+
+
+def _print_effects(effects: "Effects") -> None:
+    from telco_pipeline.cli.display import Column, print_line, print_table
+
     print_table(
         "What the layers did",
         [Column("figure"), *(Column(name, True) for name in ("with", "without", "effect"))],
         [
-            [f"{one.name}{f', {one.unit}' if one.unit else ''}"]
-            + [
-                f"{value:,.4g}" if abs(value) < 100 else count(value)
-                for value in (one.value, one.other)
+            [
+                f"{one.name}{f', {one.unit}' if one.unit else ''}",
+                figure(one.value),
+                figure(one.other),
+                figure(one.effect, sign="+"),
             ]
-            + [f"{one.effect:+,.4g}" if abs(one.effect) < 100 else f"{one.effect:+,.0f}"]
-            for one in differences(main, other, days)
+            for one in effects.differences
         ],
     )
-    print_line(f"The world lies in {main.root}/_worlds/{made.name}")
+    print_line("What this brings in or costs is told when it has been rated.")
+
+
+def _print_uplift(effects: "Effects") -> None:
+    from telco_pipeline.cli.display import Column, print_table
+
+    if not effects.uplifts:
+        return
+    titles = ("offered", "because", "anyway", "control", "of these act", "exact", "estimated")
+    print_table(
+        "Who acts on an offer, because of it and anyway; uplift exact and by the control group",
+        [Column("campaign"), *(Column(title, True) for title in titles)],
+        [
+            [
+                f"{one.layer} {one.incident + 1}, {one.what.replace('_', ' ')}",
+                *(str(n) for n in (one.offered, one.because, one.anyway, one.control)),
+                str(one.controls_acted),
+                f"{one.exact:+.2%}",
+                f"{one.estimated:+.2%}",
+            ]
+            for one in effects.uplifts
+        ],
+    )
+
+
+def figure(value: float, sign: str = "") -> str:
+    """Return a figure for people: small ones with their first digits, others whole."""
+    if value == int(value) or abs(value) >= _SMALL:
+        return f"{value:{sign},.0f}"
+    return f"{value:{sign},.3g}"

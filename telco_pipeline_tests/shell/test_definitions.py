@@ -106,7 +106,8 @@ def test_names_that_others_rely_on(defs: dg.Definitions) -> None:
     }  # fmt: skip
     jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     assert jobs == {
-        "operate", "build_world", "make_records", "what_if", "realism", "scenarios",
+        "operate", "build_world", "make_records", "what_if", "counterfactual", "realism",
+        "scenarios",
     }  # fmt: skip
     repository = defs.get_repository_def()
     schedules = {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs}
