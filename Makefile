@@ -6,9 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DAGSTER_DIR := data/dagster_home
-EXTRAS := ui,bench,dev
+EXTRAS := ui,bench,kafka,dev
 
 PORT ?= 3000
+KAFKA_PORT ?= 9092
+KAFKA_DATA ?= data/kafka
 TEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -75,6 +77,10 @@ demo: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Run the operator: 5,000 subscriber
 ui: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Open Dagster on http://127.0.0.1:3000 (PORT=... for another port)
 	@DAGSTER_HOME="$(CURDIR)/$(DAGSTER_DIR)" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
+.PHONY: kafka
+kafka: $(STAMP) ## Run Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven; KAFKA_PORT=...)
+	@$(BIN)/python deploy/kafka/broker.py run --data $(KAFKA_DATA) --port $(KAFKA_PORT)
+
 .PHONY: test
 test: $(STAMP) ## Run the tests without the long tier (PYTEST_ARGS=... to narrow)
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not long" $(PYTEST_ARGS)
@@ -105,6 +111,10 @@ validate: $(STAMP) ## Load the code location as Dagster would
 bench: $(STAMP) ## Measure speed and memory beside the peers (BENCH_ARGS=... for options)
 	@$(BIN)/telco bench $(BENCH_ARGS)
 
+.PHONY: detectors
+detectors: $(STAMP) ## Write docs/detectors.md: how well detectors find the layers' stories, by difficulty
+	@$(BIN)/python -m benchmarks.detectors
+
 .PHONY: dictionary
 dictionary: $(STAMP) ## Write docs/data-dictionary.md from the contracts
 	@$(BIN)/python -m telco_pipeline.contracts.dictionary
@@ -120,7 +130,7 @@ constraints: ## Resolve the newest allowed packages and write constraints.txt
 	@$(find_python); set -e; \
 	rm -rf .venv-constraints; \
 	"$$py" -m venv .venv-constraints; \
-	.venv-constraints/bin/python -m pip install --quiet --upgrade hatchling setuptools '.[$(EXTRAS),docs]'; \
+	.venv-constraints/bin/python -m pip install --quiet --upgrade hatchling setuptools '.[$(EXTRAS),postgres,docs]'; \
 	{ \
 		echo "# Exact versions of all packages, extras and the build backend included."; \
 		echo "# Made by 'make constraints' ($$("$$py" -V 2>&1)); do not edit by hand."; \

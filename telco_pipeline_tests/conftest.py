@@ -1,4 +1,4 @@
-"""What all tests share: the profiles of hypothesis.
+"""What all tests share: the profiles of hypothesis, and brokers (see `kafka`).
 
 `fast` is the default and tries the same examples every time; `long` (HYPOTHESIS_PROFILE=long or
 --hypothesis-profile=long) tries many new ones. No test has a deadline: the machine may be busy.
@@ -7,6 +7,13 @@
 import os
 
 from hypothesis import HealthCheck, settings
+
+from telco_pipeline_tests.kafka import (  # noqa: F401  (fixtures)
+    apache_kafka,
+    kafka,
+    own_kafka,
+    shared_kafka,
+)
 
 settings.register_profile(
     "fast",

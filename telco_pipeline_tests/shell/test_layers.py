@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {
         *("production", "integrity", "whole_lake", "workers", "reporting"),
         *("consistency", "plausibility", "reconciliation", "causality", "asof"),
-        *("signatures", "counterfactuals", "leakage"),
+        *("signatures", "counterfactuals", "reach", "paired", "leakage", "training"),
     },
     {"generators", "oss", "analytics", "exports"},
     {"state"},

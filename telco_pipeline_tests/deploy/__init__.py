@@ -1,0 +1,1 @@
+"""Tests of `deploy/`: brokers and compositions for people and for tests."""
