@@ -37,6 +37,7 @@ class Operation:
         replace: Remove the partitions of another world that lies in the lake.
         overlays: Of a world that holds only what differs: hash of the main world beneath it.
         paired: The counterfactual that the world is; None for any other world.
+        checked: Whether the partitions of another world are checked as they are made.
         on_progress: Told of each partition as it is made, in this process.
         on_finding: Told of each result of a check, in this process.
     """
@@ -48,6 +49,7 @@ class Operation:
     replace: bool = False
     overlays: str | None = None
     paired: Counterfactual | None = None
+    checked: bool = True
     on_progress: Callable[["PartitionReport"], None] | None = None
     on_finding: Callable[[Finding], None] | None = None
 

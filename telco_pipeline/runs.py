@@ -159,6 +159,7 @@ def run_operator(
     shards: int | None = None,
     replace: bool = False,
     overlays: str | None = None,
+    checked: bool = True,
     instance: dg.DagsterInstance | None = None,
     on_progress: Callable[["PartitionReport"], None] | None = None,
 ) -> RunSummary:
@@ -176,6 +177,7 @@ def run_operator(
         shards: Parts of a day's work; None leaves the choice to production.
         replace: Remove the partitions of another world that lies in the lake.
         overlays: For a world that holds only what differs: hash of the main world beneath.
+        checked: Whether the partitions of a world other than the main one are checked.
         instance: Where Dagster keeps its book; by default the one of DAGSTER_HOME, or a
             temporary one if that is not set.
         on_progress: Told of each partition as it is made.
@@ -208,6 +210,7 @@ def run_operator(
         shards=shards,
         replace=replace,
         overlays=overlays,
+        checked=checked,
         on_progress=tally.report,
         on_finding=tally.findings.append,
     )

@@ -81,7 +81,8 @@ def _asset(
             if operator.main:
                 return _materialised(context, operator, dataset, reports)
             _observe(context, operator, dataset, reports)
-            verify(operator, dataset, days)
+            if operator.checked:
+                verify(operator, dataset, days)
         return dg.MaterializeResult()
 
     return asset

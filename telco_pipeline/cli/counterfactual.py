@@ -91,6 +91,7 @@ def make(
     datasets: list[str] | None,
     days: list[dt.date],
     workers: int | None,
+    checked: bool = True,
 ) -> None:
     """Make the days of a counterfactual world from the first on which it can differ."""
     from telco_pipeline import planning
@@ -117,6 +118,7 @@ def make(
             workers=workers or Settings.from_env().workers,
             replace=True,
             overlays=config.world_hash,
+            checked=checked,
             on_progress=meter.partition,
         )
     for failure in summary.failures:

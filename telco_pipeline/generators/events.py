@@ -183,13 +183,29 @@ def draw_events(
 
 
 def mean_events(
-    day: Day, entities: Rows, rhythm: Kind, rates: npt.NDArray[np.float64], window: Window
+    day: Day,
+    entities: Rows,
+    rhythm: Kind,
+    rates: npt.NDArray[np.float64],
+    window: Window,
+    *,
+    evenly: bool = False,
 ) -> npt.NDArray[np.float64]:
-    """Return how many events each entity starts in a window in the mean (as in `draw_events`)."""
+    """Return how many events each entity starts in a window in the mean (as in `draw_events`).
+
+    Args:
+        day: The day.
+        entities: Entity numbers.
+        rhythm: Which rhythm of the day they follow.
+        rates: Mean number of events a day, by persona.
+        window: The stretch of the day.
+        evenly: They start as many at all hours and on all days of the week as in the mean.
+    """
     when, persona = day.rhythm(rhythm), day.inputs.population.persona[entities]
     row = when.rows(persona, day.inputs.chronotype[entities])
     level, swing = day.inputs.level(rhythm)[entities], day.swing(entities)
-    mean = rates[persona] * when.mean_events(row, window) * level * swing
+    part = (window.stop - window.start) / DAY if evenly else when.mean_events(row, window)
+    mean = rates[persona] * part * level * swing
     if rhythm == "calls":
         people = day.inputs.population.kind[entities] == PERSON
         mean *= time_for(np.where(people, rates[persona] * level * swing, 0.0))
@@ -223,6 +239,7 @@ def events_of(
     *,
     window: Window,
     even_if_off: bool = False,
+    evenly: bool = False,
 ) -> Events:
     """Return some events of each entity in a window, without those of who cannot start any.
 
@@ -235,6 +252,7 @@ def events_of(
         counts: How many events of each.
         window: The stretch of the day.
         even_if_off: Keep what happens while the phone is off.
+        evenly: At any time of the window alike.
     """
     inputs, when = day.inputs, day.rhythm(rhythm)
     row = when.rows(inputs.population.persona[entities], inputs.chronotype[entities])
@@ -242,12 +260,19 @@ def events_of(
     first = np.cumsum(counts) - counts
     index = np.arange(len(which)) - first[which] + window.number * EVENTS_PER_WINDOW
     key = draws.events(keys[which], index)
-    time = when.times(draws.bits(key, "time"), row[which], window)
+    bits = draws.bits(key, "time")
+    time = _at_any_time(bits, window) if evenly else when.times(bits, row[which], window)
     drawn = Events(day, kind, entities[which], index, key, time)
     gone = ~day.in_service(drawn.entity, time)
     if not even_if_off:
         gone |= day.mobility.switched_off(drawn.entity, time)
     return drawn.select(np.flatnonzero(~gone)) if gone.any() else drawn
+
+
+def _at_any_time(bits: Bits, window: Window) -> Rows:
+    """Return times of a window, in microseconds since the start of the day, all alike."""
+    time = window.start + draws.uniform(bits) * (window.stop - window.start)
+    return np.minimum(time.astype(np.int64), window.stop - 1)
 
 
 def can_start(day: Day, party: Rows, time: Rows) -> npt.NDArray[np.bool_]:

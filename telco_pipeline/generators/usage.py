@@ -4,8 +4,9 @@ Belongs here: the effect `usage`, and how events that layers add get their place
 not belong here: what people start anyway (`events`), what an event then is (`cdrs`).
 
 The events that would have been anyway stay as they are, or some of them are left out, each by a
-hash of its own; what is added has draws of its own and follows the rhythm of who starts it. So a
-world with a layer and the world without it differ by these events, and by what follows from them.
+hash of its own; what is added has draws of its own and follows the rhythm of who starts it, or
+none. So a world with a layer and the world without it differ by these events, and by what follows
+from them.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from telco_pipeline.generators.inputs import Day, Rows
 from telco_pipeline.scenarios.effects import Usage
 from telco_pipeline.scenarios.story import Touch
 
+Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Counted = Literal["calls", "messages", "sessions"]
 Measured = Literal["bytes", "talk"]
@@ -103,9 +105,10 @@ def added(
         stretch = stretch_of(base.day, touch, window)
         if rows.size and stretch is not None:
             who = entities[rows]
-            mean = mean_events(base.day, who, rhythm, rates, stretch) * (factor - 1.0)
+            even = _evenly(touch)
+            mean = mean_events(base.day, who, rhythm, rates, stretch, evenly=even) * (factor - 1.0)
             found = found.followed_by(
-                drawn(base.day, touch, place, base.kind, rhythm, mean, window=stretch)
+                drawn(base.day, touch, place, base.kind, rhythm, mean, window=stretch, evenly=even)
             )
             most_before = _most_before(earlier, who, what) - 1.0
             both = np.flatnonzero(most_before > 0.0)
@@ -119,6 +122,7 @@ def added(
                     mean[both] * most_before[both],
                     window=stretch,
                     aspect="/both",
+                    evenly=even,
                 )
                 found = found.followed_by(_as_before(more, earlier, what))
         earlier.append(touch)
@@ -135,6 +139,7 @@ def drawn(
     *,
     window: Window,
     aspect: str = "",
+    evenly: bool = False,
 ) -> Events:
     """Return events that an effect adds, as far as its strength at their time says.
 
@@ -147,13 +152,14 @@ def drawn(
         mean: Mean number of events of each target at full strength.
         window: The stretch of the day.
         aspect: Tells several sets of events of one effect apart.
+        evenly: They come at any time alike, and not by the rhythm.
     """
     keys = draws.bits(touch.key[place], f"{kind}/{window.number}{aspect}")
     keys = draws.events(keys, np.full(len(place), day.number))
     counts = day.inputs.poisson.sample(draws.bits(keys, "count"), mean)
     who = touch.rows[place]
     counts = np.minimum(counts, EVENTS_PER_WINDOW)
-    events = events_of(day, who, kind, rhythm, keys, counts, window=window)
+    events = events_of(day, who, kind, rhythm, keys, counts, window=window, evenly=evenly)
     strength = touch.strength(touch.among(events.entity)[1], events.time + day.start)
     kept = draws.chance(events.bits("added/strength"), strength)
     return events.select(np.flatnonzero(kept))
@@ -226,6 +232,33 @@ def thinned(events: Events, what: Counted) -> Events:
     return events if kept is None else events.select(np.flatnonzero(kept))
 
 
+def begun(day: Day, target: Rows, time: Rows, key: Bits, among: Flags | None = None) -> Rows:
+    """Return the rows of trains of calls or messages that come about.
+
+    Layers keep others from beginning some towards subscribers, each by a hash of its own.
+
+    Args:
+        day: The day on which they begin.
+        target: Whom the first call or message of each goes to: row of the directory.
+        time: When, in microseconds since the start of the day.
+        key: Hash of each.
+        among: Which of them may be kept from it; all if None.
+    """
+    kept = np.ones(len(target), dtype=np.bool_)
+    for touch in day.story.of(_EFFECT):
+        part = _factor(touch, "called")
+        if part >= 1.0:
+            continue
+        rows, place = touch.among(target)
+        if among is not None:
+            rows, place = rows[among[rows]], place[among[rows]]
+        if rows.size:
+            strength = touch.strength(place, time[rows] + day.start)
+            bits = draws.bits(_of_both(touch, place, key[rows]), "usage/called")
+            kept[rows] &= draws.chance(bits, 1.0 - (1.0 - part) * strength)
+    return np.flatnonzero(kept)
+
+
 def factors(day: Day, entity: Rows, time: Rows, what: Measured) -> Floats | None:
     """Return by how much layers lengthen or enlarge what entities start; None if none does.
 
@@ -254,10 +287,16 @@ def stretch_of(day: Day, touch: Touch, window: Window) -> Window | None:
     return Window(window.number, start, stop) if start < stop else None
 
 
-def _factor(touch: Touch, what: Counted | Measured) -> float:
+def _factor(touch: Touch, what: Counted | Measured | Literal["called"]) -> float:
     effect = touch.effect
     assert isinstance(effect, Usage)
     return touch.amount(getattr(effect, what))
+
+
+def _evenly(touch: Touch) -> bool:
+    effect = touch.effect
+    assert isinstance(effect, Usage)
+    return effect.evenly
 
 
 def _of_both(touch: Touch, place: Rows, key: Bits) -> Bits:

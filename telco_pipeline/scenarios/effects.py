@@ -273,6 +273,11 @@ class Usage(Gradual):
 
     Attributes:
         calls, messages, sessions: Factors on what they start.
+        called: Part that is left of the calls and messages that others begin to them; those come
+            about with all that follows in the same train, or not at all. Calls by `incoming`,
+            numbers that `destinations` draws and offers are none of these.
+        evenly: Lets what the factors add come evenly at all hours and on all days of the week,
+            as from a machine, instead of by the targets' own rhythm.
         bytes: Factor on the bytes that a session would move, if the network carries them.
         talk: Factor on the length of a call that they start.
     """
@@ -284,6 +289,8 @@ class Usage(Gradual):
     sessions: _Factor = SAME
     bytes: _Factor = SAME
     talk: _Factor = SAME
+    called: _Part = SAME
+    evenly: _Flag = False
 
 
 _Range = Annotated[

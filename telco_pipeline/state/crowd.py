@@ -8,7 +8,7 @@ Effects in a stage with a trigger are not among them: they follow from the state
 which follows from that of the network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,7 +49,12 @@ class Crowd:
     there: Floats
 
 
-def crowds(story: StoryDay, joined: int, kind: npt.NDArray[np.int8]) -> Iterator[Crowd]:
+def crowds(
+    story: StoryDay,
+    joined: int,
+    kind: npt.NDArray[np.int8],
+    even: Callable[[Rows], Floats],
+) -> Iterator[Crowd]:
     """Yield whom layers touch on a day, some ten thousand at a time.
 
     Where two want the same subscriber, the later start has him, then the higher layer.
@@ -58,6 +63,8 @@ def crowds(story: StoryDay, joined: int, kind: npt.NDArray[np.int8]) -> Iterator
         story: The day.
         joined: Subscribers who have joined by the day: the others bring nothing yet.
         kind: Kind of each subscriber: who visits from abroad is not sent abroad.
+        even: Returns what a mean hour of subscribers is as a multiple of each hour of the day,
+            shape (entities, 24).
     """
     touches = story.of("presence", "roaming", "usage")
     if not touches:
@@ -68,10 +75,15 @@ def crowds(story: StoryDay, joined: int, kind: npt.NDArray[np.int8]) -> Iterator
         within = [(touch, np.searchsorted(touch.rows, limits)) for touch in touches]
         some = [touch.select(np.arange(*ends)) for touch, ends in within if ends[0] < ends[1]]
         if some:
-            yield _crowd(story, some, kind)
+            yield _crowd(story, some, kind, even)
 
 
-def _crowd(story: StoryDay, touches: list[Touch], kind: npt.NDArray[np.int8]) -> Crowd:
+def _crowd(
+    story: StoryDay,
+    touches: list[Touch],
+    kind: npt.NDArray[np.int8],
+    even: Callable[[Rows], Floats],
+) -> Crowd:
     entity = np.unique(np.concatenate([touch.rows for touch in touches])).astype(np.int64)
     level = np.ones((len(entity), HOURS))
     for touch in touches:
@@ -79,8 +91,12 @@ def _crowd(story: StoryDay, touches: list[Touch], kind: npt.NDArray[np.int8]) ->
         if isinstance(effect, Usage):
             strength = touch.by_hour(story.date)
             row = np.searchsorted(entity, touch.rows)
-            for amount in (effect.sessions, effect.bytes):
-                level[row] *= 1.0 + (touch.amount(amount) - 1.0) * strength
+            sessions = touch.amount(effect.sessions) - 1.0
+            more = sessions * strength
+            if effect.evenly and sessions > 0.0:
+                more = more * even(touch.rows)
+            level[row] *= 1.0 + more
+            level[row] *= 1.0 + (touch.amount(effect.bytes) - 1.0) * strength
     visits = [touch for touch in touches if not isinstance(touch.effect, Usage)]
     left = np.ones((len(entity), HOURS))
     visitor, cell = [np.empty(0, np.int64)], [np.empty(0, np.int64)]

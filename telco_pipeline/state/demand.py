@@ -28,7 +28,7 @@ from telco_pipeline.engine.calendar import DayClock, day_number
 from telco_pipeline.engine.tables import QuantileTable
 from telco_pipeline.scenarios.story import StoryDay
 from telco_pipeline.settings import WorldConfig
-from telco_pipeline.state.crowd import Crowd, crowds
+from telco_pipeline.state.crowd import HOURS, Crowd, crowds
 from telco_pipeline.state.plant import Floats, Plant, Rows
 
 # Bytes of a mean session, as the records have them (10.9 GB a month of a human SIM; machines send
@@ -38,6 +38,8 @@ _REPORT_BYTES: Final = 2_500
 _KBIT_PER_BYTE_AND_HOUR: Final = 8.0 / 1000.0 / 3600.0
 # Mean rate of a transfer while it lasts, in kbit/s: what turns traffic into active users.
 _RATE_OF_A_USER: Final = 900.0
+# Part of a day's activity in an hour in which there is hardly any.
+_LEAST_ACTIVITY: Final = 1e-6
 # Whole units in which activity is summed: a hundredth of a session a day, 1e-5 of a day.
 _ACTIVITY_UNIT: Final = 100
 _SHARE_UNIT: Final = 100_000
@@ -184,7 +186,11 @@ class Demand:
         shares = _whereabouts(self.plant.config, story.date)
         activity = self._activity(story.date)
         joined = self.plant.config.joined_by(story.date)
-        for crowd in crowds(story, joined, self.population.kind):
+
+        def even(entity: Rows) -> Floats:
+            return 1 / HOURS / np.maximum(activity[self._group(entity)], _LEAST_ACTIVITY)
+
+        for crowd in crowds(story, joined, self.population.kind, even):
             for cell, load in self._loads(crowd, activity, shares):
                 _add(total, cell, np.rint(load * _CROWD_UNIT).astype(np.int64))
         return total.astype(np.float64) / _CROWD_UNIT
@@ -202,7 +208,7 @@ class Demand:
         people, who = self.population, crowd.entity
         persona = people.persona[who].astype(np.int64)
         works = people.work[who] >= 0
-        group = persona * 2 + works
+        group = self._group(who)
         sessions = np.array([one.sessions for one in self.plant.config.personas.values()])
         bytes_a_day = np.round(sessions[persona] * people.level[who], 2) * self.bytes[group]
         load = activity[group] * (bytes_a_day * _KBIT_PER_BYTE_AND_HOUR)[:, None]
@@ -214,6 +220,11 @@ class Demand:
         there = (work + away * part)[at_work]
         yield people.work[who[at_work]].astype(np.int64), change[at_work] * there
         yield crowd.cell, load[crowd.visitor] * crowd.there
+
+    def _group(self, entity: Rows) -> Rows:
+        """Return the group of subscribers."""
+        persona = self.population.persona[entity].astype(np.int64)
+        return persona * 2 + (self.population.work[entity] >= 0)
 
     def _activity(self, date: dt.date) -> Floats:
         """Return the part of a day's sessions in each UTC hour, by group."""

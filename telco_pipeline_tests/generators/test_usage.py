@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from telco_pipeline.behaviour.population import MACHINE
 from telco_pipeline.behaviour.rhythm import WHOLE_DAY, windows
+from telco_pipeline.engine.calendar import HOUR, day_start
 from telco_pipeline.generators import Inputs
+from telco_pipeline.generators.cdrs import calls
 from telco_pipeline.generators.cdrs.data_sessions import TAIL, draw_sessions
 from telco_pipeline.generators.events import Events
-from telco_pipeline.generators.usage import numbered
+from telco_pipeline.generators.usage import begun, numbered
 from telco_pipeline.scenarios.language import Layer
 from telco_pipeline_tests.generators.kit import EVE, make_day
 from telco_pipeline_tests.generators.layered import (
@@ -33,6 +36,7 @@ from telco_pipeline_tests.generators.layered import (
 LATER = dt.timedelta(hours=2)
 """Longest time from the first call of a train to another one."""
 
+NUMBERS = ("calling_number", "called_number")
 OUT = pl.col("record_type").cast(pl.String).str.starts_with("mo")
 
 
@@ -47,9 +51,9 @@ def usage(
     return layer(deed, number=number, lasts=lasts, personas=personas, size=size)
 
 
-def sessions(inputs: Inputs) -> Events:
+def sessions(inputs: Inputs, date: dt.date = DAY) -> Events:
     """Return the starts of all sessions of a day."""
-    day, everybody = inputs.day(DAY), np.arange(inputs.population.size)
+    day, everybody = inputs.day(date), np.arange(inputs.population.size)
     main, tail = windows(TAIL)
     return draw_sessions(day, everybody, main).followed_by(draw_sessions(day, everybody, tail))
 
@@ -266,3 +270,147 @@ def test_a_day_and_its_tail_agree_over_midnight() -> None:
     inside = parts.filter(pl.col("event_time") > dt.datetime(2026, 1, 14, 2, tzinfo=dt.UTC))
     assert (inside["first"] == 1).all()
     assert (inside["last"] == inside["len"]).all()
+
+
+def _trains(inputs: Inputs) -> calls.Trains:
+    """Return the trains of calls of a day, whether they come about or not."""
+    return calls.trains_of(inputs.day(DAY), np.arange(inputs.population.size), windows(calls.TAIL))[
+        0
+    ]
+
+
+def test_others_begin_fewer_trains_to_who_is_called_less() -> None:
+    inputs = with_story(it=usage(called=0.25, size=400))
+    trains, before = _trains(inputs), _trains(without())
+    # All are drawn as ever: what may come about in another world is told by them (`reach.lines`).
+    assert np.array_equal(trains.key, before.key)
+    assert np.array_equal(trains.party, before.party)
+    target = np.where(trains.outward, trains.party, trains.ego)
+    kept = np.zeros(len(target), dtype=np.bool_)
+    kept[begun(inputs.day(DAY), target, trains.time, trains.key)] = True
+    touch = inputs.story.on(DAY).touches[0]
+    start, end = (moment[0] - day_start(DAY) for moment in (touch.start, touch.end))
+    meant = np.isin(target, touch.rows) & (trains.time >= start) & (trains.time < end)
+    assert kept[~meant].all()
+    assert kept[meant].mean() == pytest.approx(0.25, abs=0.05)
+    # From customers of ours and from elsewhere alike.
+    for outward in (False, True):
+        some = meant & (trains.outward == outward)
+        assert some.sum() > 100
+        assert kept[some].mean() == pytest.approx(0.25, abs=0.1)
+
+
+def _of_any(numbers: pl.Series) -> pl.Expr:
+    """Return which records are of a call or message with one of some numbers."""
+    some = numbers.unique().implode()
+    return pl.any_horizontal(pl.col(name).cast(pl.String).is_in(some) for name in NUMBERS)
+
+
+def _phones_of(inputs: Inputs, subscriber_id: pl.Series) -> set[int]:
+    """Return the phones of some subscribers, as their first SIMs."""
+    some = np.isin(inputs.population.subscriber_id, subscriber_id.to_numpy())
+    return set(inputs.population.leader[some].tolist())
+
+
+@pytest.mark.parametrize("name", ["cdrs_voice", "cdrs_sms"])
+def test_who_is_called_less_has_less_come_in_and_nothing_else_changes(name: str) -> None:
+    inputs = with_story(it=usage(called=0.1, size=80))
+    before, after = usual(name), make_day(inputs, name, DAY)
+    comes_in = at_the_time(inputs) & ~OUT
+    had, has = (made.filter(comes_in).height for made in (before, after))
+    # They are still called back and answered in what they begin themselves.
+    assert had > 100
+    assert has < 0.6 * had
+    lost, new = only_in(before, after), only_in(after, before)
+    theirs = before.filter(pl.col("subscriber_id").is_in(targets(inputs).implode()))
+    numbers = pl.concat(
+        [
+            theirs.filter(OUT)["calling_number"].cast(pl.String),
+            theirs.filter(~OUT)["called_number"].cast(pl.String),
+        ]
+    )
+    with_them = lost.filter(_of_any(numbers))
+    # The phone of whoever would have called them has its line free, for its other calls.
+    freed = _phones_of(inputs, with_them["subscriber_id"])
+    others = pl.concat([lost.filter(~_of_any(numbers)), new])
+    for _, call in others.group_by("call_reference" if name == "cdrs_voice" else "event_id"):
+        assert freed & _phones_of(inputs, call["subscriber_id"])
+    assert others.height <= (20 if name == "cdrs_voice" else 0)
+    assert with_them.height >= had - has
+    assert lost["event_time"].min() >= FIRST
+    for day in (DAY - EVE, DAY + EVE):
+        assert make_day(inputs, name, day).equals(usual(name, day))
+    data = usual("cdrs_data")
+    assert make_day(inputs, "cdrs_data", DAY).equals(data)
+
+
+def test_who_is_called_even_less_has_a_part_of_what_came_in() -> None:
+    layers = [usage(called=part) for part in (0.5, 0)]
+    less, least = (make_day(with_story(it=one), "cdrs_sms", DAY) for one in layers)
+    assert only_in(least, less).height == 0
+    assert least.height < less.height < usual("cdrs_sms").height
+
+
+def test_what_a_layer_leads_elsewhere_goes_there_whoever_is_called_less() -> None:
+    deed = {"who": "them", "of": "messages", "share": 0.5, "to": "ranges", "ranges": ["+53991"]}
+    led = layer({"destinations": deed}, size=10_000)
+    in_range = pl.col("called_number").cast(pl.String).str.starts_with("+53991")
+    silent = usage(number=2, called=0, size=10_000)
+    before, after = (
+        make_day(with_story(**layers), "cdrs_sms", DAY)
+        for layers in ({"one": led}, {"one": led, "other": silent})
+    )
+    assert before.filter(in_range).height > 100
+    assert before.filter(in_range).equals(after.filter(in_range))
+    assert after.height < before.height
+
+
+def _by_hour(events: Events) -> np.ndarray:
+    return np.bincount(events.time // HOUR, minlength=24)
+
+
+def test_what_comes_evenly_comes_at_all_hours() -> None:
+    date = DAY + EVE
+    base = sessions(without(), date)
+    added = []
+    for evenly in (False, True):
+        inputs = with_story(it=usage(sessions=10, size=200, lasts="3d", evenly=evenly))
+        after = sessions(inputs, date)
+        # Whatever was, is.
+        assert np.isin(base.packed(), after.packed()).all()
+        new = after.select(np.flatnonzero(~np.isin(after.packed(), base.packed())))
+        assert np.isin(new.entity, inputs.story.on(date).touches[0].rows).all()
+        added.append(new)
+    rhythmic, even = (_by_hour(new) for new in added)
+    assert rhythmic.min() < 0.3 * rhythmic.max()
+    # A few phones are off at night.
+    assert even.min() > 0.75 * even.max()
+    assert even[10:20].min() > 0.85 * even[10:20].max()
+    assert even.sum() == pytest.approx(rhythmic.sum(), rel=0.1), "as many of a Thursday"
+
+
+def test_a_factor_below_one_takes_by_the_rhythm_with_evenly_too() -> None:
+    for name, factor in (("cdrs_data", "sessions"), ("cdrs_sms", "messages")):
+        layers = [usage(**{factor: 0.25}, **more) for more in ({}, {"evenly": True})]
+        plain, even = (make_day(with_story(it=one), name, DAY) for one in layers)
+        assert plain.equals(even)
+
+
+def test_what_a_layer_adds_evenly_to_another_comes_evenly_too() -> None:
+    date, chosen = DAY + EVE, {"personas": ["commuter"], "size": 10_000, "lasts": "3d"}
+    layers = {
+        "one": usage(sessions=3, **chosen),
+        "other": usage(number=2, sessions=4, evenly=True, **chosen),
+    }
+    inputs = with_story(**layers)
+    both, alone = sessions(inputs, date), sessions(with_story(one=layers["one"]), date)
+    theirs = np.isin(alone.entity, inputs.story.on(date).touches[0].rows)
+    more = _by_hour(both.select(np.flatnonzero(~_known(both, alone))))
+    assert more.sum() == pytest.approx(3 * theirs.sum(), rel=0.1)
+    assert more.min() > 0.75 * more.max()
+
+
+@pytest.mark.parametrize("factor", [{"called": 1.5}, {"called": -0.1}, {"evenly": "at night"}])
+def test_what_is_no_part_and_no_flag_is_refused(factor: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(factor))):
+        usage(**factor)

@@ -632,6 +632,15 @@ def test_more_use_is_more_load_where_people_are() -> None:
     assert (more >= 0).all()
 
 
+def test_more_use_at_all_hours_alike_is_load_at_all_hours_alike() -> None:
+    effect = {"who": "them", "sessions": 3, "evenly": True}
+    inputs = world(layer(people(100), {"usage": effect}, lasts="3d"))
+    usual = offered(plain(), NEXT)
+    more = (offered(inputs, NEXT) - usual).sum(axis=0)
+    assert more.min() > 0.95 * more.max()
+    assert usual.sum(axis=0).min() < 0.5 * usual.sum(axis=0).max()
+
+
 def test_the_later_place_holds() -> None:
     first, then = ({"of": "cells", "number": 1}, {"of": "cells", "number": 1})
     cast = {"first": first, "then": {**then, "outside": ["first"]}, **people(60)}

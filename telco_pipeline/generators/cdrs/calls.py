@@ -60,7 +60,7 @@ from telco_pipeline.generators.cdrs.elsewhere import Aims, aims
 from telco_pipeline.generators.cdrs.lines import beside_care, care_calls, one_at_a_time
 from telco_pipeline.generators.cdrs.missed import missed_calls
 from telco_pipeline.generators.cdrs.sides import originating_key, terminating_key
-from telco_pipeline.generators.usage import draw_usage
+from telco_pipeline.generators.usage import begun, draw_usage
 
 Flags = npt.NDArray[np.bool_]
 
@@ -166,10 +166,11 @@ class Trains:
 
 
 def trains_of(day: Day, entities: Rows, stretches: tuple[Window, ...]) -> tuple[Trains, Events]:
-    """Return the trains that begin in some windows of a day with some subscribers.
+    """Return the trains that may begin in some windows of a day with some subscribers.
 
     Returns:
-        The trains, and again those that come in from other networks.
+        The trains, with those that layers keep from coming about, and again those that come in
+        from other networks.
     """
     config, contacts = day.inputs.config, day.inputs.contacts
     weight = config.record_weights.voice / _CALLS_PER_TRAIN
@@ -217,7 +218,8 @@ def trains_of(day: Day, entities: Rows, stretches: tuple[Window, ...]) -> tuple[
 
 def _train_calls(day: Day, trains: Trains, stop: int) -> tuple[Calls, Rows]:
     """Return the calls of trains as far as they begin before a time, and the train of each."""
-    outward, train, time = trains.outward, np.arange(len(trains.key)), trains.time
+    train = _come_about(day, trains)
+    outward, time = trains.outward[train], trains.time[train]
     latest = np.minimum(trains.time + LONGEST_TRAIN, stop - 1)
     batches, which = [], []
     for position in range(_TRAIN.positions):
@@ -252,6 +254,16 @@ def _train_calls(day: Day, trains: Trains, stop: int) -> tuple[Calls, Rows]:
             break
         train, time, outward = train[rows], later[rows], outward[rows]
     return Calls.concat(batches), np.concatenate(which)
+
+
+def _come_about(day: Day, trains: Trains) -> Rows:
+    """Return the rows of the trains that layers let begin."""
+    if not day.story:
+        return np.arange(len(trains.key))
+    target = np.where(trains.outward, trains.party, trains.ego)
+    # A train that a layer leads elsewhere never meant to reach its party.
+    meant = None if trains.aims is None else ~trains.aims.lead
+    return begun(day, target, trains.time, trains.key, meant)
 
 
 def _is_able(day: Day, caller: Rows, time: Rows) -> Flags:

@@ -41,6 +41,11 @@ class Aims:
     which: Rows
     ego: Rows
 
+    @property
+    def lead(self) -> Flags:
+        """Which trains they lead."""
+        return self.which != _AT_HOME
+
     def parties(self, train: Rows, usual: Rows, key: Bits, time: Rows) -> tuple[Rows, Flags]:
         """Return to whom events go, and which of them go elsewhere.
 

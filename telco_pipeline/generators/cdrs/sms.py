@@ -64,7 +64,7 @@ from telco_pipeline.generators.serving import (
     service_back,
     taken_over,
 )
-from telco_pipeline.generators.usage import draw_usage
+from telco_pipeline.generators.usage import begun, draw_usage
 from telco_pipeline.lake import CodedText, Rowset
 
 _TYPES: Final = [
@@ -188,10 +188,13 @@ def _conversation(events: Events) -> Messages:
     choose = contacts.outgoing if events.kind == "sms_out" else contacts.incoming
     party = choose(events.entity, events.key, messages=True)
     talks = ~directory.is_service(party)
-    aim = None
+    aim, train = None, np.arange(len(events))
     if day.story:
         aim = aims(day, "messages", events.entity, outward, events.time, events.key)
-    train, time, batches, trains = np.arange(len(events)), events.time, [], []
+        target = np.where(outward, party, events.entity)
+        meant = None if aim is None else ~aim.lead
+        train = begun(day, target, events.time, events.key, meant)
+    time, outward, batches, trains = events.time[train], outward[train], [], []
     for position in range(_TRAIN.positions):
         ego, other = events.entity[train], party[train]
         key = draws.events(events.key[train], np.full(len(train), position))
