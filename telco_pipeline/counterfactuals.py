@@ -22,6 +22,7 @@ from telco_pipeline.scenarios.language import Layer
 from telco_pipeline.scenarios.story import layers_of, without
 from telco_pipeline.scenarios.timeline import incidents
 from telco_pipeline.settings import WorldConfig
+from telco_pipeline.settings.values import closest
 from telco_pipeline.signatures import CONTROL
 
 _WEEK: Final = dt.timedelta(days=8)
@@ -71,11 +72,17 @@ def counterfactual(config: WorldConfig, names: Sequence[str], until: dt.date) ->
     layers = layers_of(config)
     if not layers:
         raise TelcoError("this world has no layer on: there is nothing to leave out")
+    if "all" in names and len(names) > 1:
+        raise TelcoError(f"--without {','.join(names)}: all stands alone")
     every = list(names) == ["all"]
     left_out = tuple(layers) if every else tuple(dict.fromkeys(names))
     for name in left_out:
         if name not in layers:
-            raise TelcoError(f"layer {name!r} is not on in this world: {', '.join(layers)} are")
+            meant = closest(name, layers)
+            raise TelcoError(
+                f"layer {name!r} is not on in this world: {', '.join(layers)} are"
+                f"{f'; {meant}' if meant else ''}"
+            )
     other = without(config, *left_out)
     called = CONTROL if not other.layers else "without-" + "-".join(sorted(left_out))
     return Counterfactual(called[:64], other, left_out, _first_day(config, left_out, until))

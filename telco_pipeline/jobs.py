@@ -56,10 +56,10 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
             - report
             - layers
             - dg.AssetSelection.all_asset_checks(),
-            description="Another world beside the main one: choose `world` (and seed, subscribers "
-            "or layers: [all], [none] or names) in the run configuration of `operator`. It is "
-            "written to "
-            "_worlds/<name>/, checked in the step that makes it, and shows as observations; "
+            description="Another world beside the main one: choose a partition (one day), and "
+            "`world` (and seed, subscribers or layers: [all], [none] or names) in the run "
+            "configuration of `operator`. It is written to "
+            "`_worlds/<name>/`, checked in the step that makes it, and shows as observations; "
             "the main world's partitions and their state stay as they are.",
             config={"resources": {"operator": {"config": {"world": "what-if", "seed": 43}}}},
             tags=TEAM_TAG | {OTHER_WORLD_TAG: "true"},
@@ -67,9 +67,10 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
         dg.define_asset_job(
             SCENARIOS,
             selection=layers,
-            description="The scenario layers and their signatures: whether each is seen in the "
-            "days that lie in the lake, and not in the control world beside it, which `telco "
-            "counterfactual --without all` makes.",
+            description="The scenario layers: whom each touches and when; whether its signatures "
+            "are seen in the days that lie in the lake, and not in the control world beside it, "
+            "which `telco counterfactual --without all`, or the job `counterfactual`, makes; and "
+            "whether any single column gives it away.",
             tags=TEAM_TAG,
         ),
         dg.define_asset_job(

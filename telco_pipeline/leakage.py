@@ -16,7 +16,8 @@ none) and judged on the other half. Where entities are so few that chance may ex
 a column counts only if it is above the limit by a standard error and also tells touched rows from
 those of the *same* entities outside their time: what an entity always has, such as where a site
 stands, does not. (Of few entities that are touched all the time nothing can be said.) The order of
-rows counts as columns too: the row's number in its file, and the file's.
+rows counts as columns too: the row's number in its file (where slots of five minutes do), and the
+file's.
 
 A sample of at most `MOST` touched rows is drawn by the hash of their ids. Rows without an id
 (counters, metrics) are found by key and time, as whoever knew the layer would.
@@ -398,12 +399,12 @@ def _pairs(
     others = candidates.filter(~pl.col(_ID).is_in(pl.concat(touched).implode()))
     if others.height > _MOST_OTHERS:
         others = others.sort("hash").head(_MOST_OTHERS)
-    kept = pl.DataFrame()
+    kept, slot = pl.DataFrame(), _SLOTS[0]
     for slot in _SLOTS:
         kept = _matched(there, others, slot, alike)
         if kept.height >= 2 * _ENOUGH * there.height:
             break
-    return _rows(files, dataset, day, kept)
+    return _rows(files, dataset, day, kept, ordered=slot == _SLOTS[0])
 
 
 def _matched(
@@ -472,14 +473,22 @@ def _text_hash(values: pl.Series) -> pl.Series:
     )
 
 
-def _rows(files: list[Path], dataset: str, day: dt.date, kept: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with some ids, their marks, and where in which file they stand."""
+def _rows(
+    files: list[Path], dataset: str, day: dt.date, kept: pl.DataFrame, ordered: bool = True
+) -> pl.DataFrame:
+    """Return the rows with some ids, their marks, and where in which file they stand.
+
+    In which row only if `ordered`: files are in the order of time, so among rows of different
+    times the row tells no more than the time does.
+    """
     frames = []
     for number, file in enumerate(files):
         scan = pl.scan_parquet(file, glob=False, hive_partitioning=False, row_index_name=ROW)
         found = _with_id(scan, dataset, day).filter(pl.col(_ID).is_in(kept[_ID].implode()))
         frames.append(found.with_columns(pl.lit(number, pl.Int64).alias(FILE)).collect())
-    return pl.concat(frames).join(kept, on=_ID).select(_nothing(dataset).columns)
+    found = pl.concat(frames).join(kept, on=_ID).select(_nothing(dataset).columns)
+    place = pl.col(ROW) if ordered else pl.lit(None, pl.get_index_type()).alias(ROW)
+    return found.with_columns(place)
 
 
 def _nothing(dataset: str) -> pl.DataFrame:

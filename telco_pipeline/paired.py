@@ -72,9 +72,12 @@ _FIGURES: Final = (
         "sum(call_duration) FILTER (chargeable) / 60.0",
     ),
     _Figure("message records", "", "cdrs_sms", "count(*)"),
-    _Figure("data sessions", "", "cdrs_data", "count(*) FILTER (record_sequence_number = 1)"),
+    _Figure("data sessions tried", "", "cdrs_data", "count(*) FILTER (record_sequence_number = 1)"),
     _Figure("data sessions refused", "", "cdrs_data", "count(diagnostics)"),
-    _Figure("data sessions lost", "", "cdrs_data", "count(*) FILTER (cause_for_rec_closing = 4)"),
+    _Figure(
+        "data sessions lost", "", "cdrs_data",
+        "count(*) FILTER (cause_for_rec_closing = 4 AND diagnostics IS NULL)",
+    ),
     _Figure(
         "data", "GB", "cdrs_data", "sum(data_volume_uplink + data_volume_downlink) / 1e9",
     ),
@@ -85,7 +88,8 @@ _FIGURES: Final = (
     _Figure("registrations refused", "", "location_updates", "count(*) FILTER (cause <> 0)"),
     _Figure("cell-minutes without service", "min", "network_state", _OUT),
     _Figure(
-        "of which the counters tell", "min", "pm_counters", "sum(cell_unavailable_time) / 60.0",
+        "cell-minutes out of service in counters", "min", "pm_counters",
+        "sum(cell_unavailable_time) / 60.0",
     ),
     _Figure("alarms raised", "", "alarms", "count(DISTINCT alarm_id)"),
     _Figure("files collected", "", "collected_files", "count(*)"),

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 import duckdb
+import polars as pl
 
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.errors import TelcoError
@@ -92,10 +93,44 @@ def judge(
                 continue
             value = figure(lake, name, signature, days)
             if lacking := _lacking(lake, control, signature, days):
-                note = f"{lacking}: make it with `telco counterfactual --without all`"
+                note = (
+                    f"{lacking}: make it with `telco counterfactual --without all`, or with the "
+                    "job `counterfactual`"
+                )
                 yield Judgement(name, signature, value, None, Verdict.NO_CONTROL, note)
                 continue
             yield _judged(name, signature, value, figure(control, name, signature, days))
+
+
+def query_faults(layer: Layer) -> Iterator[tuple[int, str]]:
+    """Yield which signatures have a query that cannot run on any lake, by place, and why not."""
+    with duckdb.connect() as connection:
+        for name in observable():
+            relation = connection.from_arrow(_empty(name).to_arrow())
+            relation.create_view(name)
+        for place, signature in enumerate(layer.signatures):
+            if fault := _query_fault(connection, signature.sql):
+                yield place, fault
+
+
+def _query_fault(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """Return why a query does not give one number; nothing if it may."""
+    try:
+        kinds = [one.type for one in connection.extract_statements(sql)]
+        if kinds != [duckdb.StatementType.SELECT]:
+            return "must be one query, SELECT .. or WITH .. SELECT .."
+        columns = connection.query(sql).columns
+    except duckdb.Error as error:
+        return f"the query cannot run: {str(error).strip().splitlines()[0]}"
+    return "" if len(columns) == 1 else f"must give one number, not {len(columns)} columns"
+
+
+def _empty(name: str) -> pl.DataFrame:
+    """Return no rows of a dataset, with the types that its files have for a query."""
+    schema = dict(DATASETS[name].polars_schema)
+    texts = {key: pl.String() for key, kind in schema.items() if kind in (pl.Enum, pl.Categorical)}
+    day = {"day": pl.Date()} if DATASETS[name].daily else {}
+    return pl.DataFrame(schema=schema | texts | day)
 
 
 def asked(config: WorldConfig, layers: Mapping[str, Layer], days: Sequence[dt.date]) -> list[str]:
@@ -122,7 +157,7 @@ def _lacking(lake: Lake, control: Lake, signature: Signature, days: Sequence[dt.
     Where it has no days of its own the main world shows through, and would answer for itself.
     """
     if control.held_world() is None:
-        return "there is none"
+        return "there is no world without any layer"
     for name in _named(signature):
         own = control.directory(name, days[-1]) if DATASETS[name].daily else None
         if own is not None and own == lake.directory(name, days[-1]):
@@ -132,7 +167,7 @@ def _lacking(lake: Lake, control: Lake, signature: Signature, days: Sequence[dt.
 
 def _named(signature: Signature) -> list[str]:
     """Return the observable datasets that a query names."""
-    words = set(_WORD.findall(signature.sql))
+    words = set(_WORD.findall(signature.sql.lower()))
     return [name for name in observable() if name in words]
 
 
@@ -152,7 +187,7 @@ def _too_small(config: WorldConfig, signature: Signature, days: Sequence[dt.date
         lacking.append(f"{needs.subscribers:,} subscribers, not {config.subscribers:,}")
     if len(days) < needs.days:
         lacking.append(f"{needs.days} days, not {len(days)}")
-    return f"needs {' and '.join(lacking)}" if lacking else ""
+    return f"needs {', and '.join(lacking)}" if lacking else ""
 
 
 def figure(lake: Lake, layer: str, signature: Signature, days: Sequence[dt.date]) -> float:

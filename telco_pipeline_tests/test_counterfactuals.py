@@ -170,7 +170,10 @@ def test_what_is_planned_ahead_reaches_back() -> None:
     assert first_difference(config, other) == config.epoch
 
 
-@pytest.mark.parametrize(("names", "told"), [(["tlak"], "not on"), (["talk", "x"], "not on")])
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [(["tlak"], "not on"), (["talk", "x"], "not on"), (["talk", "all"], "all stands alone")],
+)
 def test_a_layer_that_is_not_on_is_refused(names: list[str], told: str) -> None:
     with pytest.raises(TelcoError, match=told):
         counterfactual(_config(talk=TALK), names, dt.date(2026, 2, 1))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from telco_pipeline import signatures
-from telco_pipeline.checks.signatures import check_name, promise, result
+from telco_pipeline.checks.signatures import check_name, check_names, promise, result
 from telco_pipeline.counterfactuals import counterfactual
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
@@ -86,7 +86,7 @@ def test_it_is_seen_and_not_without(lake: Lake) -> None:
     assert found.value is not None
     assert found.control is not None
     assert found.value > 5 >= found.control
-    shown = result(found)
+    shown = result(found, "talk")
     assert shown.passed
     assert {"with_the_layer", "without", "query"} <= set(shown.metadata)
 
@@ -94,14 +94,14 @@ def test_it_is_seen_and_not_without(lake: Lake) -> None:
 def test_what_is_not_seen_fails(lake: Lake) -> None:
     found = _verdict(lake, seen={"low": 10_000})
     assert found.verdict is Verdict.NOT_SEEN
-    assert not result(found).passed
+    assert not result(found, "talk").passed
 
 
 def test_what_is_seen_without_the_layer_too_fails(lake: Lake) -> None:
     """The negative control: a query that any world answers is no signature."""
     found = _verdict(lake, seen={"low": 1}, unseen={"high": 0})
     assert found.verdict is Verdict.ALSO_WITHOUT
-    assert not result(found).passed
+    assert not result(found, "talk").passed
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_what_needs_more_says_so_and_does_not_pass(
     found = _verdict(lake, needs=needs)
     assert found.verdict is Verdict.TOO_SMALL
     assert told in found.note
-    shown = result(found)
+    shown = result(found, "talk")
     assert not shown.passed
     assert shown.severity.value == "WARN"
 
@@ -128,6 +128,8 @@ def test_without_a_control_world_it_is_not_judged(lake: Lake, tmp_path: Path) ->
     found = _verdict(Lake(alone))
     assert found.verdict is Verdict.NO_CONTROL
     assert "counterfactual --without all" in found.note
+    told = str(result(found, "talk").description)
+    assert "with the layer (at least 6); there is no world without any layer: make it" in told
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,26 @@ def test_only_what_is_judged_is_asked_for(lake: Lake) -> None:
 def test_a_check_is_named_and_promises_in_words() -> None:
     signature = Signature.model_validate(_signature(name="SIMs in one box (many)"))
     assert check_name(signature) == "sims_in_one_box_many"
-    assert "at least 6 with the layer" in promise(signature)
+    assert promise(signature).startswith("SIMs in one box (many): at least 6 with the layer, ")
+    assert "to judge" not in promise(signature)
+    needy = _signature(needs={"subscribers": 20_000, "days": 28})
+    assert promise(Signature.model_validate(needy)).endswith(
+        " It takes 20,000 subscribers and 28 days to judge."
+    )
+
+
+def test_names_of_checks_end_with_a_word_and_differ() -> None:
+    """Dagster refuses a code location in which an asset has two checks of one name."""
+    long = "calls of those who dispute a bill to the numbers of the competitor on their worst day"
+    layer = _layer(
+        _signature(name=long),
+        _signature(name=f"{long}, again"),
+        _signature(name="no single column tells"),
+        _signature(name="\N{GREEK CAPITAL LETTER DELTA}"),
+    )
+    first, *others = check_names(layer)
+    assert first == "calls_of_those_who_dispute_a_bill_to_the_numbers_of_the_competitor_on"
+    assert others == [f"{first}_2", "no_single_column_tells_2", "signature"]
 
 
 def test_the_main_world_does_not_answer_for_the_control(lake: Lake) -> None:

@@ -174,14 +174,15 @@ def told(
     reach = effects.reach
     shown: dict[str, dg.MetadataValue] = {
         "without": dg.MetadataValue.text(", ".join(made.left_out)),
+        "world": dg.MetadataValue.text(made.name),
         "days": dg.MetadataValue.text(partitions.label_of(days)),
         "effects": _table(
             [
                 {
-                    "figure": f"{one.name}{f', {one.unit}' if one.unit else ''}",
-                    "with": round(one.value, 6),
-                    "without": round(one.other, 6),
-                    "effect": round(one.effect, 6),
+                    "figure": timelines.figure_name(one.name, one.unit),
+                    "with": _plain(one.value),
+                    "without": _plain(one.other),
+                    "effect": _plain(one.effect),
                 }
                 for one in effects.differences
             ]
@@ -194,14 +195,14 @@ def told(
                     "dataset": one.dataset,
                     "rows": one.rows,
                     "in reach": one.reached,
-                    "share": round(one.part, 6),
+                    "in reach, %": round(100 * one.part, 2),
                 }
                 for one in reach.shares
             ]
         ),
-        "subscribers_in_reach": dg.MetadataValue.float(round(reach.of_subscribers, 6)),
-        "cells_in_reach": dg.MetadataValue.float(round(reach.of_cells, 6)),
-        "records_in_reach": dg.MetadataValue.float(round(reach.part, 6)),
+        "subscribers_in_reach": dg.MetadataValue.text(f"{reach.of_subscribers:.1%}"),
+        "cells_in_reach": dg.MetadataValue.text(f"{reach.of_cells:.1%}"),
+        "records_in_reach": dg.MetadataValue.text(f"{reach.part:.1%}"),
         "bound": dg.MetadataValue.text(reach.bound_told()),
     }
     if effects.uplifts:
@@ -214,13 +215,18 @@ def told(
                     "anyway": one.anyway,
                     "control": one.control,
                     "of these act": one.controls_acted,
-                    "exact uplift": round(one.exact, 6),
-                    "estimated": round(one.estimated, 6),
+                    "exact uplift": _plain(one.exact),
+                    "estimated": _plain(one.estimated),
                 }
                 for one in effects.uplifts
             ]
         )
     return shown
+
+
+def _plain(value: float) -> float:
+    """Return a figure as a table shows it; the files beside the world have all of its digits."""
+    return round(value, 1) if abs(value) >= 100 else float(f"{value:.4g}")
 
 
 def _table(rows: list[dict[str, Any]]) -> dg.MetadataValue:

@@ -74,8 +74,8 @@ def _asset(
     def asset(
         context: dg.AssetExecutionContext, operator: dg.ResourceParam[Operation]
     ) -> dg.MaterializeResult:
-        days = partitions.days_of(context.partition_keys) if dataset.daily else None
         with judged(context, dataset.name):
+            days = _days_of(context) if dataset.daily else None
             _require_job_of_world(context, operator)
             reports = _make(context, operator, dataset, days)
             if operator.main:
@@ -86,6 +86,16 @@ def _asset(
         return dg.MaterializeResult()
 
     return asset
+
+
+def _days_of(context: dg.AssetExecutionContext) -> list[dt.date]:
+    """Return the days that a run is for."""
+    if not (context.has_partition_key or context.has_partition_key_range):
+        raise TelcoError(
+            "this run is for no day: choose one as Partition in the launchpad, or one or more "
+            "under Materialize"
+        )
+    return partitions.days_of(context.partition_keys)
 
 
 def _deps(dataset: Dataset) -> list[dg.AssetDep]:

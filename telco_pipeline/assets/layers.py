@@ -30,6 +30,7 @@ OWNER: Final = "team:simulation"
 PREFIX: Final = "scenarios"
 _HORIZON: Final = 90  # days from the epoch that are shown where the lake has no days yet
 _SHOWN: Final = 30  # incidents in the table
+_GAP: Final = "\N{NO-BREAK SPACE}"  # in times, which a narrow table would break apart
 
 
 def key_of(name: str) -> dg.AssetKey:
@@ -50,8 +51,7 @@ def build_layer(name: str, layer: Layer, pool: str | None = policy.POOL) -> dg.A
     @dg.asset(
         key=key_of(name),
         deps=[each for each in STATIC_DATASETS if each in MEMBERS],
-        description=f"**{layer.title}** ({layer.kind}, difficulty {layer.difficulty:g})\n\n"
-        f"{layer.story}",
+        description=described(name, layer),
         group_name=GROUP,
         owners=[OWNER],
         kinds={"yaml"},
@@ -74,6 +74,25 @@ def build_layer(name: str, layer: Layer, pool: str | None = policy.POOL) -> dg.A
     return scenario_layer
 
 
+def described(name: str, layer: Layer) -> str:
+    """Return what the UI says of a layer before anything is made: story, who takes part, stages."""
+    cast = ", ".join(
+        f"{role} ({one.of}{', look-alikes' if one.benign else ''})"
+        for role, one in layer.cast.items()
+    )
+    stages = ", ".join(f"{stage.name} ({stage.lasts})" for stage in layer.stages)
+    # The title stands plain: lists of assets show the first words as they are, Markdown and all.
+    return "\n\n".join(
+        (
+            f"{layer.title} ({layer.kind}, difficulty {layer.difficulty:g})",
+            layer.story,
+            f"**Who:** {cast}",
+            f"**Stages:** {stages}",
+            f"**File:** `layers/{name}.yaml`, beside the world's file",
+        )
+    )
+
+
 def told(operator: Operation, name: str, layer: Layer) -> dict[str, dg.MetadataValue]:
     """Return what a materialisation tells of a layer: whether it is on, incidents, targets."""
     config = operator.config
@@ -82,12 +101,12 @@ def told(operator: Operation, name: str, layer: Layer) -> dict[str, dg.MetadataV
     story = Story(config, Ground.of_lake(config, operator.lake))
     on = name in story.layers
     shown: dict[str, dg.MetadataValue] = {
-        "on": dg.MetadataValue.bool(on),
-        "until": dg.MetadataValue.text(str(last)),
+        "on_in_this_world": dg.MetadataValue.bool(on),
+        "shown_until": dg.MetadataValue.text(str(last)),
     }
     if not on:
         return shown
-    incidents = story.incidents_of(name, last)
+    incidents = sorted(story.incidents_of(name, last), key=lambda one: one.start)
     shown["incidents"] = dg.MetadataValue.int(len(incidents))
     shown["targets"] = dg.MetadataValue.md(_table(config, story, incidents))
     shown["timeline"] = dg.MetadataValue.md(timelines.image(config, layer, incidents, last))
@@ -99,11 +118,12 @@ def _table(config: WorldConfig, story: Story, incidents: list[Incident]) -> str:
     if not incidents:
         return "No incident begins by then."
     roles = list(incidents[0].layer.cast)
-    lines = [f"| begins | ends | {' | '.join(roles)} |", "|---" * (2 + len(roles)) + "|"]
+    heads = ["incident", "begins", "ends", *roles]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for incident in incidents[:_SHOWN]:
         cast = story.cast(incident)
         times = " | ".join(_local(config, time) for time in (incident.start, incident.end))
-        lines.append(f"| {times} | {_counts(cast, roles)} |")
+        lines.append(f"| {incident.number + 1} | {times} | {_counts(cast, roles)} |")
     if len(incidents) > _SHOWN:
         lines.append(f"\nand {len(incidents) - _SHOWN} more")
     return "\n".join(lines)
@@ -115,4 +135,4 @@ def _counts(cast: Mapping[str, Sized], roles: list[str]) -> str:
 
 def _local(config: WorldConfig, time: int) -> str:
     moment = dt.datetime.fromtimestamp(time / 1e6, tz=config.country_tz)
-    return f"{moment:%Y-%m-%d %H:%M}"
+    return f"{moment.day} {moment:%b %Y %H:%M}".replace(" ", _GAP)

@@ -58,24 +58,34 @@ def result(name: str, layer: Layer, found: Sequence[Judgement]) -> dg.AssetCheck
         severity=dg.AssetCheckSeverity.WARN if doubtful else dg.AssetCheckSeverity.ERROR,
         check_name=NAME,
         asset_key=key_of(name),
-        description=told(judged, wrong),
+        description=told(layer, found, wrong),
         metadata={
             "datasets": dg.MetadataValue.int(len(judged)),
             "highest_accuracy": dg.MetadataValue.float(highest),
-            "difficulty": dg.MetadataValue.float(layer.difficulty),
+            # As text: Dagster draws a plot of each number, and this one never changes.
+            "difficulty": dg.MetadataValue.text(f"{layer.difficulty:g}"),
             "columns": dg.MetadataValue.md(_table(found)),
             "leaks": dg.MetadataValue.md("\n".join(f"- {leak}" for leak in leaks) or "none"),
         },
     )
 
 
-def told(judged: Sequence[Judgement], wrong: Sequence[leakage.Leak]) -> str:
+def told(layer: Layer, found: Sequence[Judgement], wrong: Sequence[leakage.Leak]) -> str:
     """Return the judgements of a layer in one line."""
+    judged = sum(not one.note for one in found)
+    if not found:
+        return "not judged: the layer touches no record on the days that lie in the lake"
     if not judged:
-        return "not judged: the layer touched too few rows of each dataset on these days"
+        return (
+            f"not judged: too few rows, less than {leakage.FEWEST} that the layer touches in each "
+            "dataset on these days"
+        )
     if not wrong:
-        return f"no column tells in {len(judged)} datasets"
-    return "; ".join(map(str, wrong[:3])) + (f"; and {len(wrong) - 3} more" if wrong[3:] else "")
+        return f"no column tells in {judged} {'dataset' if judged == 1 else 'datasets'}"
+    shown = "; ".join(map(str, wrong[:3])) + (f"; and {len(wrong) - 3} more" if wrong[3:] else "")
+    if layer.difficulty >= leakage.DIFFICULTY:
+        return shown
+    return f"shown, not judged (difficulty {layer.difficulty:g}): {shown}"
 
 
 def _table(found: Sequence[Judgement]) -> str:

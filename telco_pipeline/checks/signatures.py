@@ -12,17 +12,33 @@ import dagster as dg
 
 from telco_pipeline import signatures
 from telco_pipeline.assets.layers import key_of
+from telco_pipeline.checks import leakage
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.resources import Operation
 from telco_pipeline.scenarios.language import Layer, Signature
 from telco_pipeline.signatures import Judgement, Verdict
 
 _NO_WORD: Final = re.compile(r"[^a-z0-9]+")
+_LONGEST: Final = 72  # characters of a check's name
 
 
 def check_name(signature: Signature) -> str:
-    """Return the name of a signature's check: its words, as Dagster writes names."""
-    return _NO_WORD.sub("_", signature.name.lower()).strip("_")[:60]
+    """Return the name of a signature's check: its first words, as Dagster writes names."""
+    words = _NO_WORD.sub("_", signature.name.lower().replace("'", "")).strip("_")
+    if len(words) > _LONGEST:
+        words = words[: _LONGEST + 1].rpartition("_")[0] or words[:_LONGEST]
+    return words or "signature"
+
+
+def check_names(layer: Layer) -> list[str]:
+    """Return the names of a layer's checks, of which no two are alike, in the file's order."""
+    taken = [leakage.NAME]
+    for signature in layer.signatures:
+        name, number = check_name(signature), 2
+        while name in taken:
+            name, number = f"{check_name(signature)}_{number}", number + 1
+        taken.append(name)
+    return taken[1:]
 
 
 def build_signature_checks(
@@ -33,13 +49,13 @@ def build_signature_checks(
 
 
 def _checks(name: str, layer: Layer, pool: str | None) -> dg.AssetChecksDefinition:
+    names = check_names(layer)
+
     @dg.multi_asset_check(
         name=f"{name}_signatures",
         specs=[
-            dg.AssetCheckSpec(
-                check_name(one), asset=key_of(name), description=promise(one), blocking=False
-            )
-            for one in layer.signatures
+            dg.AssetCheckSpec(check, asset=key_of(name), description=promise(one), blocking=False)
+            for check, one in zip(names, layer.signatures, strict=True)
         ],
         can_subset=True,
         pool=pool,
@@ -53,24 +69,27 @@ def _checks(name: str, layer: Layer, pool: str | None) -> dg.AssetChecksDefiniti
             found = list(signatures.judge(operator.config, operator.lake, {name: layer}, days))
         except TelcoError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
-        for one in found:
-            if check_name(one.signature) in selected:
-                yield result(one)
+        for check, one in zip(names, found, strict=True):
+            if check in selected:
+                yield result(one, check)
 
     return checks
 
 
 def promise(signature: Signature) -> str:
     """Return what a check promises."""
+    needs = signature.needs
+    few = [f"{needs.subscribers:,} subscribers"] if needs.subscribers > 1 else []
+    few += [f"{needs.days} days"] if needs.days > 1 else []
+    takes = f" It takes {' and '.join(few)} to judge." if few else ""
     return (
-        f"{signature.name}: {signature.seen} with the layer, {signature.unseen} in the same world "
-        f"without any. It takes {signature.needs.subscribers:,} subscribers and "
-        f"{signature.needs.days} days to judge."
+        f"{signature.name[:1].upper()}{signature.name[1:]}: {signature.seen} with the layer, "
+        f"{signature.unseen} in the same world without any.{takes}"
     )
 
 
-def result(one: Judgement) -> dg.AssetCheckResult:
-    """Return what Dagster shows of a judgement: both figures and what they mean."""
+def result(one: Judgement, check: str) -> dg.AssetCheckResult:
+    """Return what Dagster shows of a judgement in a check: both figures and what they mean."""
     metadata: dict[str, dg.MetadataValue] = {
         "verdict": dg.MetadataValue.text(str(one.verdict)),
         "expected_with_the_layer": dg.MetadataValue.text(str(one.signature.seen)),
@@ -88,7 +107,7 @@ def result(one: Judgement) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=one.passed,
         severity=dg.AssetCheckSeverity.WARN if doubtful else dg.AssetCheckSeverity.ERROR,
-        check_name=check_name(one.signature),
+        check_name=check,
         asset_key=key_of(one.layer),
         description=told(one),
         metadata=metadata,
@@ -99,6 +118,7 @@ def told(one: Judgement) -> str:
     """Return a judgement in one line."""
     if one.value is None:
         return f"{one.verdict}: {one.note}"
-    without = "" if one.control is None else f", {one.control:,.4g} without"
-    note = f"; {one.note}" if one.note else ""
-    return f"{one.verdict}: {one.value:,.4g} with the layer{without}{note}"
+    found = f"{one.value:,.4g} with the layer ({one.signature.seen})"
+    if one.control is None:
+        return f"{one.verdict}: {found}; {one.note}"
+    return f"{one.verdict}: {found}, {one.control:,.4g} without ({one.signature.unseen})"

@@ -1,7 +1,7 @@
 """`telco export`: the records in the formats of other people's tools.
 
 Belongs here: what is typed, and what is shown of what was exported. Does not belong here: the files
-(`exports`).
+(`exports`), tables for learning (`training`).
 """
 
 import datetime as dt
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from telco_pipeline.lake import Lake
 
 app = typer.Typer(
-    help="Write records in the formats of other people's tools.", no_args_is_help=False
+    help="Write records in the formats of other people's tools, or tables for learning.",
+    no_args_is_help=False,
 )
 
 RECORDS = ("cdrs_voice", "cdrs_sms")

@@ -27,6 +27,7 @@ from telco_pipeline.cli import (
     realism,
     scenarios,
     signatures,
+    training,
 )
 from telco_pipeline.errors import TelcoError
 
@@ -141,6 +142,7 @@ app.command()(demo.demo)
 app.command()(counterfactual.counterfactual)
 app.command()(realism.realism)
 app.command()(bench.bench)
+export.app.command()(training.training)
 app.add_typer(export.app, name="export")
 scenarios.app.command()(signatures.signatures)
 scenarios.app.command()(signatures.audit)

@@ -323,5 +323,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; there are: {', '.join(names)}" if names else ""
 
 
+def names(option: str, text: str) -> list[str]:
+    """Return the names in a list as typed, separated by commas; TelcoError if there is none."""
+    found = _split(text)
+    if not found:
+        raise TelcoError(f"{option} is empty; leave it out, or name some separated by commas")
+    return found
+
+
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -157,7 +157,7 @@ def validate(
         ),
     ] = None,
 ) -> None:
-    """Check files: every key, type, name and sum; says the line and what to write instead.
+    """Check files: every key, type, name, sum and query; says the line and what to write instead.
 
     Every fault of a layer is a line of its own. Exit status 2 if there is any.
 
@@ -202,8 +202,12 @@ def validate(
 def _checked(path: Path) -> tuple["Layer | None", list[str], str]:
     """Return a layer, what is wrong with a file, and that it is sound."""
     from telco_pipeline.scenarios.loading import DIRECTORY, read_layer
-    from telco_pipeline.settings import load_world, world_file
+    from telco_pipeline.settings import load_world, problems, world_file
+    from telco_pipeline.signatures import query_faults
 
+    if not path.exists():
+        told = "telco scenarios list shows those there are"
+        raise TelcoError(f"{path}: there is no such file: {told}")
     of_layers = path.parent.name == DIRECTORY
     source = world_file.read(path, "layer" if of_layers else WORLD)
     if not of_layers and not _LAYER_KEYS & set(source.tree):
@@ -213,6 +217,9 @@ def _checked(path: Path) -> tuple["Layer | None", list[str], str]:
     layer, faults = read_layer(path)
     if layer is None:
         return None, faults, ""
+    queries = [(("signatures", place, "sql"), text) for place, text in query_faults(layer)]
+    if queries:
+        return layer, [problems.line(source, at, at, text) for at, text in queries], ""
     return layer, [], f"{path}: a sound layer, number {layer.number}, hash {layer.layer_hash}"
 
 
@@ -305,7 +312,7 @@ def _turn(names: Sequence[str], world_file: str | None, *, on: bool) -> None:
     for name in dict.fromkeys(names):
         file = _file_of(path, name)
         if load_layer(file).enabled != on:
-            texts[file] = turned(_text(file), on=on, file=str(file))
+            texts[file] = turned(_text(file), on=on)
     for name in dict.fromkeys(names):
         file = _file_of(path, name)
         if file not in texts:

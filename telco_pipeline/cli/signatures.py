@@ -29,10 +29,37 @@ def signatures(lake: options.LakeDirectory = None) -> None:
 
       telco scenarios signatures
     """
-    found = judged(options.lake_root(lake))
+    root = options.lake_root(lake)
+    found = judged(root)
     show(found)
+    _tell_other_versions(root)
     if failing(found):
         raise typer.Exit(FAILED_CHECK)
+
+
+def _tell_other_versions(root: str) -> None:
+    """Say of which layers the files are no longer those of which the lake was made."""
+    from contextlib import suppress
+
+    from telco_pipeline.cli.counterfactual import held_config
+    from telco_pipeline.cli.display import print_line
+    from telco_pipeline.lake import Lake
+    from telco_pipeline.scenarios.loading import layer_files, load_layer
+    from telco_pipeline.scenarios.story import layers_of
+    from telco_pipeline.settings import Settings
+
+    layers = layers_of(held_config(Lake(root)))
+    changed = []
+    with suppress(TelcoError):  # whatever is wrong with other files does not matter here
+        for file in layer_files(Settings.from_env().world_file):
+            held = layers.get(file.stem)
+            if held is not None and load_layer(file).layer_hash != held.layer_hash:
+                changed.append(file.stem)
+    if changed:
+        print_line(
+            f"Judged as the lake was made. Since then the files of {', '.join(changed)} have "
+            "changed: `telco generate --replace` makes the world anew."
+        )
 
 
 def judged(root: str) -> "list[Judgement]":
@@ -51,7 +78,7 @@ def judged(root: str) -> "list[Judgement]":
     layers = layers_of(config)
     if not layers:
         raise TelcoError(f"the world in {root} has no layer on: there is no signature to look for")
-    return list(judge(config, lake, layers, lake.days("cdrs_voice")))
+    return list(judge(config, lake, layers, lake.days("network_state")))
 
 
 def failing(found: "list[Judgement]") -> "list[Judgement]":
@@ -118,7 +145,7 @@ def audit(lake: options.LakeDirectory = None) -> None:
         raise TelcoError(f"the world in {root.root} has no layer on: there is nothing to give away")
     found = []
     with progress("judgements", "Looking for columns that tell") as meter:
-        for judgement in examine(config, root, root.days("truth_records")):
+        for judgement in examine(config, root, root.days("network_state")):
             found.append(judgement)
             meter.step(f"{judgement.layer}, {judgement.dataset}")
     print_table(
@@ -147,6 +174,7 @@ def audit(lake: options.LakeDirectory = None) -> None:
     wrong = [leak for leak in wrong if layers[leak.layer].difficulty >= DIFFICULTY]
     for leak in wrong:
         print_line(f"LEAK {leak.layer}: {leak}")
+    _tell_other_versions(str(root.root))
     print_line(
         f"{len(wrong)} columns tell by more than {LIMIT:g} and are not named by their layer."
     )

@@ -10,10 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from telco_pipeline.errors import TelcoError
 from telco_pipeline.scenarios.schema import FILE_NAME
 
-_ENABLED: Final = re.compile(r"(?P<key>(?:enabled|'enabled'|\"enabled\")\s*:\s*)[^\s#]+")
+ENABLED: Final = "enabled"
+"""Key of a layer that says whether it is on when all are."""
+_LINE_END: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 _HEAD: Final = """\
 # yaml-language-server: $schema=../{schema}
@@ -112,30 +113,30 @@ def skeleton(name: str, kind: str, number: int) -> str:
     return head + (_OF_THE_NETWORK if kind == "network" else _OF_SUBSCRIBERS) + _SIGNATURES
 
 
-def turned(text: str, *, on: bool, file: str) -> str:
+def turned(text: str, *, on: bool) -> str:
     """Return the text of a layer's file that says whether the layer is on; nothing else changes.
 
     Args:
         text: The text of a valid layer.
         on: Whether it is to be on.
-        file: The file, for messages.
-
-    Raises:
-        TelcoError: The file is laid out in a way that cannot be edited.
     """
+    import yaml  # here, not above: YAML is slow to import
+
     word = "true" if on else "false"
-    lines = text.splitlines(keepends=True)
-    # Top-level keys of a block mapping begin their lines.
-    for row, line in enumerate(lines):
-        if match := _ENABLED.match(line):
-            lines[row] = f"{match['key']}{word}{line[match.end() :]}"
-            return "".join(lines)
-    for row, line in enumerate(lines):
-        if line.startswith("number:"):
-            end = "\r\n" if line.endswith("\r\n") else "\n"
-            lines.insert(row + 1, f"enabled: {word}{end}")
-            return "".join(lines)
-    raise TelcoError(f"{file}: has no line 'number: ..' to write behind: write 'enabled: {word}'")
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    entries = {key.value: (key, value) for key, value in root.value}
+    # By the places that the parser tells: the same words may stand in the story.
+    if ENABLED in entries:
+        value = entries[ENABLED][1]
+        return text[: value.start_mark.index] + word + text[value.end_mark.index :]
+    key, value = entries["number"]
+    end = value.end_mark.index
+    if root.flow_style:
+        return f"{text[:end]}, {ENABLED}: {word}{text[end:]}"
+    line = _LINE_END.search(text, end)
+    end = line.start() if line else len(text)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    return f"{text[:end]}{newline}{' ' * key.start_mark.column}{ENABLED}: {word}{text[end:]}"
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -126,8 +126,8 @@ class Role(Strict):
     Attributes:
         of: What the members are.
         where: Conditions on columns of that dataset; of subscribers also `plan.`, `device.`,
-            `home.` (the cell) and `place.` with a column of those, of cells `site.` and `place.`,
-            of elements and sites `site.` and `place.`.
+            `home.` (the cell) and `place.` with a column of those, of cells `site.` and
+            `element.`, of sites `place.`, of elements `site.` and `place.`.
         within: Role to whose members they belong: cells to sites, elements or places, subscribers
             to the cells, sites or places where they live, to devices or to plans.
         near: Distance from another role.

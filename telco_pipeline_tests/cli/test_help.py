@@ -17,6 +17,7 @@ COMMANDS = (
     "realism",
     "bench",
     "export bandicoot",
+    "export training",
     "scenarios list",
     "scenarios show",
     "scenarios validate",

@@ -129,6 +129,33 @@ class TestValidate:
         assert "storm.yaml:4: number: must be a whole number from 1 to 999, not 0" in first
         assert f"storm.yaml:{text[: text.index('tmes')].count(chr(10)) + 1}: " in second
 
+    @pytest.mark.parametrize(
+        ("sql", "words"),
+        [
+            ("SELEC 1", "syntax error"),
+            ("SELECT count(*) FROM cdrs_dat", "cdrs_dat does not exist"),
+            ("SELECT count(*) FROM truth_records", "truth_records does not exist"),
+            ("SELECT max(cel_id) FROM cdrs_data", "cel_id"),
+            ("SELECT 1, 2", "not 2 columns"),
+            ("SELECT 1; SELECT 2", "one query"),
+            ("CREATE TABLE a AS SELECT 1", "one query"),
+        ],
+    )
+    def test_a_query_that_cannot_run_is_refused(
+        self, telco_there: Telco, world: Path, sql: str, words: str
+    ) -> None:
+        telco_there("scenarios", "new", "storm")
+        file = layer_of(world, "storm")
+        told = f'  - {{name: n, sql: "{sql}", seen: {{low: 1}}, unseen: {{high: 0}}}}\n'
+        file.write_text(f"{file.read_text()}signatures:\n{told}")
+
+        line = len(file.read_text().splitlines())
+        assert_refused(
+            telco_there("scenarios", "validate", file),
+            f"storm.yaml:{line}: signatures[0].sql",
+            words,
+        )
+
     def test_two_layers_with_one_number_are_refused(self, telco_there: Telco, world: Path) -> None:
         telco_there("scenarios", "new", "storm")
         layer_of(world, "flood").write_text(layer_of(world, "storm").read_text())

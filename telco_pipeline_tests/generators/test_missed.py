@@ -146,6 +146,22 @@ def test_calls_back_behind_midnight_are_the_next_day_s() -> None:
     assert hours[1].height > 0.3 * hours[0].height > 10
 
 
+def test_the_last_day_of_a_lake_needs_no_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever would be called back behind midnight is looked up when that day is made."""
+    inputs = with_story(it=calling(lasts="40h", per_day=60, call_back=1.0, holds=30))
+    book = type(inputs.book)
+    given = book.customers
+
+    def none_after(self: Any, date: dt.date) -> Any:
+        assert date <= DAY, f"the state of {date} may not have been made"
+        return given(self, date)
+
+    monkeypatch.setattr(book, "customers", none_after)
+    made = make_day(inputs, "cdrs_voice", DAY)
+    late = made.filter(pl.col("event_time") >= dt.datetime(2026, 1, 14, 23, 30, tzinfo=dt.UTC))
+    assert from_ranges(late, "calling_number").height > 0
+
+
 def test_two_layers_call_beside_each_other() -> None:
     alone = {"call_back": 0.0, "per_day": 4}
     one, other = calling(**alone), calling(number=2, ranges=["+40712"], **alone)

@@ -17,7 +17,7 @@ def test_a_new_story_takes_twenty_lines_and_is_seen(tmp_path: Path) -> None:
     found = re.search(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     lines = [line for line in found[1].splitlines() if line.strip()]
-    assert len(lines) <= 25
+    assert len(lines) <= 20
     path = tmp_path / "concert.yaml"
     path.write_text(found[1], encoding="utf-8")
     layer = load_layer(path)

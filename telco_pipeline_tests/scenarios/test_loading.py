@@ -29,7 +29,7 @@ def operator(tmp_path: Path) -> Path:
     file.write_text(WORLD_FILE.read_text())
     (tmp_path / "layers").mkdir()
     for number, name in enumerate(("calm", "flood", "storm"), start=1):
-        text = turned(skeleton(name, "network", number), on=name != "calm", file=name)
+        text = turned(skeleton(name, "network", number), on=name != "calm")
         (tmp_path / "layers" / f"{name}.yaml").write_text(text)
     return file
 
@@ -96,7 +96,7 @@ class TestWorlds:
         self, operator: Path
     ) -> None:
         named = load_operator(operator, ["storm"])
-        text = turned(beside(operator, "storm").read_text(), on=False, file="storm")
+        text = turned(beside(operator, "storm").read_text(), on=False)
         beside(operator, "storm").write_text(text)
         assert load_operator(operator, ["storm"]) == named
         assert load_operator(operator) != named

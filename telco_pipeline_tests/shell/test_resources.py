@@ -49,7 +49,7 @@ def layers(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     world.write_text(DEFAULT_WORLD_FILE.read_text())
     for number, name in enumerate(("storm", "fraud"), start=1):
         text = skeleton(name, "network", number)
-        text = turned(text, on=name == "storm", file=name)
+        text = turned(text, on=name == "storm")
         (world.parent / "layers" / f"{name}.yaml").write_text(text)
     monkeypatch.setenv("TELCO_WORLD", str(world))
     return world

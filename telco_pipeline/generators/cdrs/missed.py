@@ -112,7 +112,10 @@ def missed_calls(
     returns = draws.chance(draws.bits(calls.key, "returned"), rung.back)
     returns &= (calls.outcome == NO_ANSWER) & (when < stop)
     returns &= when <= rung.events.time + LONGEST_TRAIN
-    for one, rows, midnight in by_day(day, when):
+    # No others: those that would return too late may lie in a day that has not been made.
+    likely = np.flatnonzero(returns)
+    for one, some, midnight in by_day(day, when[likely]):
+        rows = likely[some]
         returns[rows] &= can_start(one, calls.ego[rows], when[rows] - midnight)
     rows = np.flatnonzero(returns)
     if not rows.size:
