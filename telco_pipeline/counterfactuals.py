@@ -9,6 +9,7 @@ what is left out both worlds are the same, so these partitions show through and 
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,7 @@ from telco_pipeline.settings import WorldConfig
 from telco_pipeline.settings.values import closest
 from telco_pipeline.signatures import CONTROL
 
+_LONGEST_NAME: Final = 64
 _WEEK: Final = dt.timedelta(days=8)
 _HORIZON: Final = dt.timedelta(days=3660)  # farther than anybody makes days
 
@@ -84,8 +86,17 @@ def counterfactual(config: WorldConfig, names: Sequence[str], until: dt.date) ->
                 f"{f'; {meant}' if meant else ''}"
             )
     other = without(config, *left_out)
-    called = CONTROL if not other.layers else "without-" + "-".join(sorted(left_out))
-    return Counterfactual(called[:64], other, left_out, _first_day(config, left_out, until))
+    called = _name_without(left_out) if other.layers else CONTROL
+    return Counterfactual(called, other, left_out, _first_day(config, left_out, until))
+
+
+def _name_without(left_out: Sequence[str]) -> str:
+    """Return the name of a world; where names add up to too much, a hash stands for the rest."""
+    name = "without-" + "-".join(sorted(left_out))
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+    return f"{name[: _LONGEST_NAME - len(digest) - 1]}-{digest}"
 
 
 def days_apart(lake: Lake, made: Counterfactual) -> list[dt.date]:

@@ -175,5 +175,6 @@ def _never_again(context: dg.InitResourceContext) -> None:
     What resources raise counts as a fault of the process, not of a step, so `allow_retries` does
     not hold for it.
     """
-    if context.instance and context.run_id and context.instance.has_run(context.run_id):
-        context.instance.add_run_tags(context.run_id, {"dagster/max_retries": "0"})
+    run = context.run
+    if context.instance and run and context.instance.has_run(run.run_id):
+        context.instance.add_run_tags(run.run_id, {"dagster/max_retries": "0"})

@@ -179,6 +179,19 @@ def test_a_layer_that_is_not_on_is_refused(names: list[str], told: str) -> None:
         counterfactual(_config(talk=TALK), names, dt.date(2026, 2, 1))
 
 
+def test_worlds_without_many_layers_have_names_of_their_own() -> None:
+    names = [f"a_story_with_a_long_name_{number}" for number in range(5)]
+    layers = {
+        name: TALK.model_copy(update={"number": number}) for number, name in enumerate(names, 1)
+    }
+    made = {
+        counterfactual(_config(**layers), some, dt.date(2026, 2, 1)).name
+        for some in (names[:3], names[:4], [*names[:3], names[4]])
+    }
+    assert len(made) == 3
+    assert all(len(name) <= 64 and name.startswith("without-a_story") for name in made)
+
+
 def test_without_layers_there_is_nothing_to_leave_out() -> None:
     with pytest.raises(TelcoError, match="nothing to leave out"):
         counterfactual(_config(), ["all"], dt.date(2026, 2, 1))

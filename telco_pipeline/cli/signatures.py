@@ -175,8 +175,10 @@ def audit(lake: options.LakeDirectory = None) -> None:
     for leak in wrong:
         print_line(f"LEAK {leak.layer}: {leak}")
     _tell_other_versions(str(root.root))
+    judged = sum(not one.note for one in found)
     print_line(
-        f"{len(wrong)} columns tell by more than {LIMIT:g} and are not named by their layer."
+        f"{len(wrong)} columns tell by more than {LIMIT:g} and are not named by their layer; "
+        f"{judged} of {len(found)} judgements had rows enough."
     )
     if wrong:
         raise typer.Exit(FAILED_CHECK)

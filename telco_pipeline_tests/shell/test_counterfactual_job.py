@@ -98,7 +98,10 @@ def test_it_makes_the_paired_world_and_tells_what_the_layers_did(root: Path) -> 
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"without": ["tolks"]}, "layer 'tolks' is not on in this world: talks, asked, later are"),
+        (
+            {"without": ["tolks"]},
+            "layer 'tolks' is not on in this world: talks, asked, later are; did you mean 'talks'?",
+        ),
         ({"without": ["talks"], "seed": 7}, "so seed cannot be given too"),
         ({"without": ["talks"], "world": "calm", "layers": ["none"]}, "so world, layers cannot"),
     ],
@@ -107,8 +110,12 @@ def test_wrong_run_configuration_is_told(root: Path, told: dict[str, Any], words
     with ephemeral() as instance:
         result = _run(root, instance, **told)
         log = " ".join(str(event.event_specific_data) for event in result.all_events)
+        run = instance.get_run_by_id(result.run_id)
     assert not result.success
     assert words in log
+    # Dagster would run it again: what resources raise counts as a fault of the process.
+    assert run is not None
+    assert run.tags["dagster/max_retries"] == "0"
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,14 @@ def test_the_main_world_is_never_made_without_a_book(tmp_path: Path, recorder: R
     assert recorder.made == []
 
 
+def test_a_run_for_no_day_says_so(tmp_path: Path, recorder: Recorder) -> None:
+    """The launchpad starts a job with partitions without one too."""
+    with ephemeral() as instance:
+        result = run_job(defs_for(tmp_path, world="calm"), "what_if", instance)
+    assert "this run is for no day" in failures(result)["network_state"]
+    assert "cdrs_voice" not in recorder.made
+
+
 def run(tmp_path: Path, **options: object) -> runs.RunSummary:
     with ephemeral() as instance:
         return runs.run_operator(
