@@ -123,7 +123,8 @@ def make(
         )
     for failure in summary.failures:
         raise TelcoError(failure.message)
-    print_findings(summary.findings)
+    if checked:
+        print_findings(summary.findings)
     if not summary.success:
         raise typer.Exit(FAILED_CHECK)
 
