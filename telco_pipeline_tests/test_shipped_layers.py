@@ -22,8 +22,7 @@ DAYS = 21
 def test_no_column_tells_what_a_layer_touched(tmp_path: Path) -> None:
     """Every column of every observable dataset, at the difficulty at which the layers come.
 
-    The same audit passes at 50,000 subscribers and 35 days, where far more is judged
-    (docs/scenarios.md).
+    In a larger world more rows are judged: `telco scenarios audit` on its lake.
     """
     config = load_operator(WORLD_FILE, ["all"], subscribers=SUBSCRIBERS, seed=11)
     days = [config.epoch + dt.timedelta(days=number) for number in range(DAYS)]
