@@ -45,9 +45,8 @@ def rows(inputs: Inputs, name: str, day: dt.date = DAY) -> pl.DataFrame:
 def theirs(inputs: Inputs, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the targets' records in the time, with the layer and without it."""
     who, time = targets(inputs), begin_and_end(inputs)
-    return tuple(  # type: ignore[return-value]
-        within(of(some, who), *time) for some in (rows(inputs, name), plain_day(name, DAY))
-    )
+    with_it, without_it = rows(inputs, name), plain_day(name, DAY)
+    return within(of(with_it, who), *time), within(of(without_it, who), *time)
 
 
 # --- calls and sessions lost ----------------------------------------------------------------------
