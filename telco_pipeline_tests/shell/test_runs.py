@@ -337,6 +337,17 @@ def test_run_operator_makes_what_is_asked_and_what_it_lacks(
     assert run(tmp_path, datasets=["plans"]).success, "no days are needed"
 
 
+def test_another_world_may_go_unchecked(
+    tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check that would fail is not asked then; otherwise it stops the run."""
+    fail_checks(monkeypatch, {("cdrs_voice", "unique"): [DAYS[0]]})
+    assert run(tmp_path / "unchecked", world="calm", checked=False).success
+    checked = run(tmp_path / "checked", world="calm")
+    assert not checked.success
+    assert "cdrs_voice" in [failure.step for failure in checked.failures]
+
+
 def test_run_operator_makes_another_world(tmp_path: Path, recorder: Recorder) -> None:
     summary = run(tmp_path, world="calm")
     assert summary.success
