@@ -65,7 +65,8 @@ def _checks(name: str, layer: Layer, pool: str | None) -> dg.AssetChecksDefiniti
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         try:
-            days = operator.lake.days("cdrs_voice")
+            # Of all days since the epoch, as the state is; records may be made of some alone.
+            days = operator.lake.days("network_state")
             found = list(signatures.judge(operator.config, operator.lake, {name: layer}, days))
         except TelcoError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
