@@ -7,7 +7,7 @@ The main process only plans and commits; parts are made by `workers`.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -146,16 +146,17 @@ def _produce(
     reports: list[PartitionReport] = []
     with ExitStack() as stack:
         opened: dict[dt.date | None, _Open] = {}
+        dealt = {day: dealt_shards(_parts(config, lake, dataset, day), shard_count) for day in days}
+        work = [(day, share) for day, shares in dealt.items() for share in shares]
 
-        def tasks() -> Iterator[Task]:
-            for day in days:
+        def task_of(place: int) -> Task:
+            day, share = work[place]
+            if day not in opened:
                 pending = stack.enter_context(lake.begin(dataset.name, day, origin))
-                dealt = dealt_shards(_parts(config, lake, dataset, day), shard_count)
-                opened[day] = _Open(pending, len(dealt))
-                for share in dealt:
-                    yield Task(dataset.name, day, tuple(share), pending.directory)
+                opened[day] = _Open(pending, len(dealt[day]))
+            return Task(dataset.name, day, tuple(share), opened[day].pending.directory)
 
-        for task, stats, seconds in crew.make(tasks()):
+        for task, stats, seconds in crew.make(len(work), task_of):
             partition = opened[task.day]
             partition.stats.extend(stats)
             partition.seconds += seconds

@@ -13,7 +13,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -39,8 +40,9 @@ from telco_pipeline.world.places import build_places
 from telco_pipeline.world.subscribers import SubscriberInputs, build_subscribers
 from telco_pipeline.world.ties import build_ties
 
-# Tasks that wait for each worker: enough to keep it busy while a partition is committed.
-_AHEAD: Final = 3
+# Tasks that a worker has at a time: one more than it makes, to keep it busy while a partition is
+# committed.
+_AHEAD: Final = 2
 # Seconds of a task after which freed memory is given back: it costs a tenth of one.
 _LONG_WORK: Final = 1.5
 _POLARS_THREADS: Final = "POLARS_MAX_THREADS"
@@ -68,7 +70,7 @@ Made = tuple[Task, list[FileStats], float]
 
 
 class Crew:
-    """Makes tasks: in this process if there is one worker, else in a pool of processes.
+    """Makes tasks: in this process if there is one worker, else in one process for each.
 
     Use it as a context manager. Processes start with the first task and keep the world that they
     loaded until the crew is dismissed.
@@ -78,68 +80,95 @@ class Crew:
         """Hire workers for a world and a lake."""
         self._config, self._lake, self._workers = config, lake, workers
         self._here: Worker | None = None
-        self._pool: ProcessPoolExecutor | None = None
+        # A pool of one process for each, so that who makes what can be chosen.
+        self._pools: list[ProcessPoolExecutor] = []
 
-    def make(self, tasks: Iterable[Task]) -> Iterator[Made]:
-        """Make tasks, in any order, as they are asked for."""
+    def make(self, count: int, task: Callable[[int], Task]) -> Iterator[Made]:
+        """Make tasks, in any order, as they are asked for.
+
+        Each worker makes neighbours: what they share, as the plans of a day, is worked out once.
+
+        Args:
+            count: Number of tasks.
+            task: Returns a task by its place; asked for when a worker can take it.
+        """
         if self._workers == 1:
             if self._here is None:
                 keep_freed_memory()
                 self._here = Worker(self._config, self._lake)
-            yield from map(self._here.make, tasks)
+            yield from map(self._here.make, map(task, range(count)))
         else:
             self._hire()
-            yield from self._in_pool(tasks)
+            yield from self._in_pools(count, task)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._here = None
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        for pool in self._pools:
+            pool.shutdown(cancel_futures=True)
+        self._pools = []
 
     def _hire(self) -> None:
         """Start the processes, unless they are there."""
-        if self._pool is not None:
+        if self._pools:
             return
         # Spawned, not forked: Polars' threads do not survive a fork.
-        self._pool = ProcessPoolExecutor(
-            self._workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(self._config, self._lake.root, self._lake.world),
-        )
+        self._pools = [
+            ProcessPoolExecutor(
+                1,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_start_worker,
+                initargs=(self._config, self._lake.root, self._lake.world),
+            )
+            for _ in range(self._workers)
+        ]
         # A process starts with a task; these all start now, while the environment is set. Not so
         # the pool: making it starts multiprocessing's resource tracker, which lifts the block of
         # SIGINT for everything that starts afterwards.
         with _one_polars_thread(), _no_interrupts():
-            for _ in range(self._workers):
-                self._pool.submit(_nothing)
+            for pool in self._pools:
+                pool.submit(_nothing)
 
-    def _in_pool(self, tasks: Iterable[Task]) -> Iterator[Made]:
-        assert self._pool is not None
-        waiting: set[Future[Made]] = set()
+    def _in_pools(self, count: int, task: Callable[[int], Task]) -> Iterator[Made]:
+        queues = _dealt(count, self._workers)
+        waiting: dict[Future[Made], int] = {}
+        free = [worker for _ in range(_AHEAD) for worker in range(self._workers)]
         try:
-            for task in tasks:
-                waiting.add(self._pool.submit(_make_in_worker, task))
-                if len(waiting) >= self._workers * _AHEAD:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            while free or waiting:
+                for worker in free:
+                    if (place := _next(queues, worker)) is not None:
+                        waiting[self._pools[worker].submit(_make_in_worker, task(place))] = worker
+                free = []
+                done = wait(waiting, return_when=FIRST_COMPLETED).done if waiting else ()
                 for future in done:
+                    free.append(waiting.pop(future))
                     yield future.result()
         except BrokenProcessPool as error:
-            self._pool = None
+            self.__exit__()
             raise TelcoError(
                 "a worker process died (out of memory?): try again with fewer --workers"
             ) from error
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _dealt(count: int, workers: int) -> list[deque[int]]:
+    """Deal the places of tasks out to workers: neighbours to the same one."""
+    return [
+        deque(range(worker * count // workers, (worker + 1) * count // workers))
+        for worker in range(workers)
+    ]
+
+
+def _next(queues: Sequence[deque[int]], worker: int) -> int | None:
+    """Take what a worker makes next: its own, else the last of who has most left."""
+    if queues[worker]:
+        return queues[worker].popleft()
+    longest = max(queues, key=len)
+    return longest.pop() if longest else None
 
 
 @contextmanager

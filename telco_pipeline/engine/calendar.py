@@ -46,6 +46,14 @@ def _holidays_of(country: str) -> holidays.HolidayBase:
     return holidays.country_holidays(country)
 
 
+# Many clocks are made of the same days: of the day, of those beside it, for each kind of activity.
+@lru_cache(maxsize=256)
+def _wide_hours_of(day: dt.date, time_zone: str) -> list[dt.datetime]:
+    zone = ZoneInfo(time_zone)
+    start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+    return [(start + dt.timedelta(hours=hour)).astimezone(zone) for hour in range(-24, 48)]
+
+
 @dataclass(frozen=True)
 class DayClock:
     """Local time during one UTC day.
@@ -63,9 +71,7 @@ class DayClock:
     @cached_property
     def _wide_hours(self) -> list[dt.datetime]:
         """Local time at the start of each UTC hour of the day before, the day, the day after."""
-        zone = ZoneInfo(self.time_zone)
-        start = dt.datetime(self.day.year, self.day.month, self.day.day, tzinfo=dt.UTC)
-        return [(start + dt.timedelta(hours=hour)).astimezone(zone) for hour in range(-24, 48)]
+        return _wide_hours_of(self.day, self.time_zone)
 
     @cached_property
     def _local_hours(self) -> list[dt.datetime]:

@@ -17,6 +17,7 @@ the same on any processor. Work in blocks of 16-64 thousand values, which stay i
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -60,6 +61,8 @@ def mix(values: Bits) -> Bits:
     return values
 
 
+# Names come by the hundred thousand and are a few hundred.
+@lru_cache(maxsize=4096)
 def aspect_code(aspect: str) -> int:
     """Return the 64-bit code of an aspect's name (BLAKE2b, so it is the same everywhere)."""
     return int.from_bytes(hashlib.blake2b(aspect.encode(), digest_size=8).digest(), "little")

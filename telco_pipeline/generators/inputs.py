@@ -38,6 +38,7 @@ from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, DayClock, day_number, day_start
 from telco_pipeline.engine.identifiers import EventIds
 from telco_pipeline.engine.numerals import Numerals
+from telco_pipeline.engine.parts import Part
 from telco_pipeline.engine.tables import PoissonTable, QuantileTable
 from telco_pipeline.generators.book import Book, LakeBook, MemoryBook
 from telco_pipeline.generators.refusals import Refusals
@@ -54,6 +55,14 @@ from telco_pipeline.world.network import Network
 
 Rows = npt.NDArray[np.int64]
 VISITED_CELLS: Final = 512
+# Days that are kept, so that one dataset after the other asks for them: the day, its eve and the
+# day after, and of a small world as many as this memory takes.
+_FEWEST_DAYS: Final = 3
+_DAYS_MEMORY: Final = 128 * 2**20
+_PER_DAY: Final = 700_000  # bytes: of its rhythms,
+_PER_SUBSCRIBER: Final = 500  # of whereabouts, state and calls,
+_PER_CELL: Final = 1100  # of load and quality
+_FAULTS_KEPT: Final = 64
 # Tracking area, eNB and cell number of each cell of a visited network.
 _VISITED: Final = [(1000 + n // 16, 31_000 + 7 * (n // 6), 1 + n % 6) for n in range(VISITED_CELLS)]
 # How much one day of a person is busier than another. With the trains of calls it makes the gaps
@@ -147,6 +156,7 @@ class Inputs:
         self.poisson = PoissonTable()
         self._ground = Ground(config, lambda dataset, name: frames[dataset][name])
         self._days: dict[dt.date, Day] = {}
+        self._faults: dict[dt.date, Faults] = {}
         self._levels: dict[Kind, npt.NDArray[np.float64]] = {}
         self._numbers: Numbers | None = None
         self._identities: Identities | None = None
@@ -223,7 +233,11 @@ class Inputs:
 
     def faults(self, date: dt.date) -> Faults:
         """Return the faults that touch a UTC day."""
-        return faults_on(self.plant, date, self.story)
+        if date not in self._faults:
+            while len(self._faults) >= _FAULTS_KEPT:
+                del self._faults[next(iter(self._faults))]
+            self._faults[date] = faults_on(self.plant, date, self.story)
+        return self._faults[date]
 
     @cached_property
     def home_plmn(self) -> CodedText:
@@ -307,13 +321,26 @@ class Inputs:
             [self.cells.access_info, pl.Series(["IEEE-802.11", *abroad])], rechunk=True
         )
 
+    @cached_property
+    def days_kept(self) -> int:
+        """How many days are kept."""
+        size = (
+            _PER_DAY + _PER_SUBSCRIBER * self.population.size + _PER_CELL * len(self.cells.cell_id)
+        )
+        return max(_DAYS_MEMORY // size, _FEWEST_DAYS)
+
+    @property
+    def small(self) -> bool:
+        """Whether more days are kept than one dataset needs, with what several make the same of."""
+        return self.days_kept > _FEWEST_DAYS
+
     def day(self, date: dt.date) -> "Day":
-        """Return a day; the last three asked for are kept, so that parts share them."""
+        """Return a day; the last ones asked for are kept, for parts and datasets to share."""
         if date in self._days:
             # To the end, so that the one longest not asked for goes first.
             self._days[date] = self._days.pop(date)
         else:
-            while len(self._days) >= 3:
+            while len(self._days) >= self.days_kept:
                 del self._days[next(iter(self._days))]
             # The horizon grows here and never between a look at the identities and their use.
             self.identities_until(date + dt.timedelta(days=REACH))
@@ -331,6 +358,8 @@ class Day:
         self.number = day_number(date)
         self.start = day_start(date)
         self._rhythms: dict[Kind, DayRhythm] = {}
+        self.legs: dict[Part, list[dict[str, npt.NDArray]]] = {}
+        """Legs of calls by part (`cdrs.calls`), of which several datasets are made."""
 
     @cached_property
     def clock(self) -> DayClock:

@@ -34,6 +34,7 @@ from telco_pipeline.scenarios.language import Layer, Near, Role, Tell
 from telco_pipeline.scenarios.timeline import Incident
 from telco_pipeline.scenarios.words import Condition, Duration
 from telco_pipeline.settings import WorldConfig, values
+from telco_pipeline.world import numbering
 from telco_pipeline.world.places import plane
 
 Rows = npt.NDArray[np.int64]
@@ -50,6 +51,10 @@ KEYS: Final = {
     PLANS: "plan_id",
 }
 """Key of each dataset that has members of roles."""
+IMSI_RANGE: Final = "imsi_range"
+"""Leading digits of the IMSI that a machine shares with the others of its customer; null of who is
+no machine. No dataset has it: conditions know it beside the columns of subscribers."""
+_MORE_COLUMNS: Final[dict[str, dict[str, pl.DataType]]] = {SUBSCRIBERS: {IMSI_RANGE: pl.String()}}
 
 # What can stand before a dot in `where`: column that leads there, dataset.
 _WAYS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -93,6 +98,7 @@ class Ground:
     read: Callable[[str, str], pl.Series]
     _columns: dict[tuple[str, str], pl.Series] = field(default_factory=dict)
     _planes: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
+    _rows: dict[tuple[str, str, str], Rows] = field(default_factory=dict)
 
     @classmethod
     def of_lake(cls, config: WorldConfig, lake: Lake) -> "Ground":
@@ -109,15 +115,34 @@ class Ground:
         way, _, last = name.rpartition(".")
         if not way:
             if (dataset, name) not in self._columns:
-                self._columns[dataset, name] = self.read(dataset, name).rechunk()
+                made = name in _MORE_COLUMNS.get(dataset, {})
+                found = self._imsi_range() if made else self.read(dataset, name)
+                self._columns[dataset, name] = found.rechunk()
             return self._columns[dataset, name]
         leads, other = _WAYS[dataset][way]
         rows = self.rows(dataset, leads, other)
         found = self.column(other, last)
         return found.gather(pl.Series(rows).set(pl.Series(rows < 0), None))
 
+    def _imsi_range(self) -> pl.Series:
+        """Return the `IMSI_RANGE` of each subscriber."""
+        config = self.config
+        digits = numbering.range_digits(config.own_operator.plmn, config.all_subscribers)
+        machine = self.column(SUBSCRIBERS, "kind") == "machine"
+        imsi = self.column(SUBSCRIBERS, "imsi")
+        return imsi.str.head(digits).set(~machine, None).alias(IMSI_RANGE)
+
     def rows(self, dataset: str, leads: str, other: str) -> Rows:
         """Return the row in another dataset that each row names; -1 for none."""
+        if (dataset, leads, other) in self._rows:
+            return self._rows[dataset, leads, other]
+        rows = self._looked_up(dataset, leads, other)
+        # Those of subscribers are large, and only casts ask for them.
+        if dataset != SUBSCRIBERS:
+            self._rows[dataset, leads, other] = rows
+        return rows
+
+    def _looked_up(self, dataset: str, leads: str, other: str) -> Rows:
         named, keys = self.column(dataset, leads), self.column(other, KEYS[other])
         index = pl.DataFrame({"key": keys, "row": np.arange(len(keys))})
         found = pl.DataFrame({"key": named}).join(index, "key", "left", maintain_order="left")
@@ -170,6 +195,8 @@ def problems(layer: Layer) -> list[tuple[tuple[str | int, ...], str]]:
         for column, condition in role.where.items():
             if text := _column_problem(role.of, column, condition):
                 found.append((("cast", name, "where", column), text))
+        if role.one is not None and isinstance(known := _schema_of(role.of, role.one), str):
+            found.append((("cast", name, "one"), known))
         if role.within is not None:
             other = layer.cast[role.within].of
             if other != role.of and (role.of, other) not in _BELONGING:
@@ -203,7 +230,7 @@ def _tell_problems(tell: Tell) -> Iterator[tuple[str, str]]:
 
 def columns_of(dataset: str) -> list[str]:
     """Return all that conditions on a dataset's members may name, with and without a dot."""
-    own = list(DATASETS[dataset].polars_schema)
+    own = list(_columns(dataset))
     ways = _WAYS.get(dataset, {})
     return own + [
         f"{way}.{name}"
@@ -212,18 +239,29 @@ def columns_of(dataset: str) -> list[str]:
     ]
 
 
+def _columns(dataset: str) -> dict[str, pl.DataType]:
+    """Return the columns of a dataset that conditions know, with their types."""
+    return dict(DATASETS[dataset].polars_schema) | _MORE_COLUMNS.get(dataset, {})
+
+
 def _column_problem(dataset: str, column: str, condition: Condition) -> str | None:
+    kind = _schema_of(dataset, column)
+    return kind if isinstance(kind, str) else _type_problem(kind, condition)
+
+
+def _schema_of(dataset: str, column: str) -> pl.DataType | str:
+    """Return the type of a column, or why there is no such column and what to do."""
     way, _, last = column.rpartition(".")
     if way:
         ways = _WAYS.get(dataset, {})
         if way not in ways:
             return f"{dataset} lead to {', '.join(ways) or 'nothing'}, not to {way[:40]!r}"
         dataset = ways[way][1]
-    schema = DATASETS[dataset].polars_schema
+    schema = _columns(dataset)
     if last not in schema:
         hint = values.closest(last, schema) or f"its columns are {', '.join(schema)}"
         return f"{dataset} have no column {last[:40]!r}: {hint}"
-    return _type_problem(schema[last], condition)
+    return schema[last]
 
 
 def _type_problem(dtype: pl.DataType, condition: Condition) -> str | None:
@@ -269,6 +307,8 @@ def cast_of(ground: Ground, incident: Incident) -> dict[str, Rows]:
 def fitting(ground: Ground, incident: Incident, name: str, cast: Mapping[str, Rows]) -> Rows:
     """Return who fits a role of an incident, of whom its members are drawn: rows, rising.
 
+    Of a role of which all have `one` value these are the members of all values.
+
     Args:
         ground: The world.
         incident: The incident.
@@ -299,7 +339,7 @@ def _drawn(
 ) -> Rows:
     rows = fitting(ground, incident, name, cast)
     number = _number(role, len(rows))
-    if number >= len(rows):
+    if number >= len(rows) and role.one is None:
         return rows
     stream = draws.stream(
         ground.config.seed,
@@ -308,7 +348,31 @@ def _drawn(
         incident.layer.number if role.fixed else incident.key,
     )
     order = np.argsort(draws.keys(stream, rows), kind="stable")
+    if role.one is not None:
+        order = _of_one(ground.column(role.of, role.one).gather(rows[order]), role, order)
+        number = _number(role, len(order))
     return np.sort(rows[order[:number]])
+
+
+def _of_one(found: pl.Series, role: Role, order: Rows) -> Rows:
+    """Return those who have the same value, in the order in which members are drawn.
+
+    It is the value of the first one whose value is that of `at_least` so many, or of as many as any
+    has: so values are drawn in proportion to those who have them.
+
+    Args:
+        found: Value of each, in that order; who has none is not meant.
+        role: The role.
+        order: What to choose from.
+    """
+    counts = pl.DataFrame({"value": found}).with_columns(
+        count=pl.when(pl.col("value").is_not_null()).then(pl.len().over("value")).otherwise(0)
+    )["count"]
+    most = int(counts.max() or 0)  # pyright: ignore[reportArgumentType]
+    if not most:
+        return order[:0]
+    first = int((counts >= min(max(role.at_least, 1), most)).arg_max() or 0)
+    return order[(found == found[first]).fill_null(False).to_numpy()]
 
 
 def _place(layer: Layer, name: str) -> int:

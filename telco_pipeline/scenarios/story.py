@@ -32,6 +32,7 @@ Floats = npt.NDArray[np.float64]
 _HOURS: Final = 24
 _STAGE_BITS: Final = 5
 _DENSE: Final = 64
+_KEPT: Final = 1 << 19  # targets of touches that are kept, 12 MB of them
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,8 @@ class Story:
         """Whether any stage begins by the state of a subscriber (`Episodes`)."""
         self._casts: dict[int, dict[str, Rows]] = {}
         self._days: dict[dt.date, StoryDay] = {}
+        self._whole: dict[tuple[int, int, int], Touch] = {}
+        self._held = 0
 
     def __bool__(self) -> bool:
         """Return whether any layer is on."""
@@ -384,7 +387,19 @@ class Story:
     def _touch(
         self, incident: Incident, number: int, stage: Stage, place: int, name: str, effect: Effect
     ) -> Touch:
-        """Return an effect on all its targets."""
+        """Return an effect on all its targets; it is kept, as many days ask for it."""
+        key = (incident.key, number, place)
+        if key not in self._whole:
+            made = self._touching(incident, number, stage, place, name, effect)
+            self._held += len(made) + 1
+            self._whole[key] = made
+            while self._held > _KEPT and len(self._whole) > 1:
+                self._held -= len(self._whole.pop(next(iter(self._whole)))) + 1
+        return self._whole[key]
+
+    def _touching(
+        self, incident: Incident, number: int, stage: Stage, place: int, name: str, effect: Effect
+    ) -> Touch:
         cast, roles = self.cast(incident), incident.layer.cast
         rows, role = cast[effect.who], roles[effect.who]
         # A target begins all effects of a stage at once.
@@ -472,10 +487,23 @@ def _within(touch: Touch, date: dt.date) -> Touch:
     return touch if inside.all() else touch.select(inside)
 
 
-@lru_cache(maxsize=16)
 def layers_of(config: WorldConfig) -> Mapping[str, Layer]:
     """Return the layers of a world by name, in the order of their numbers."""
-    made = {name: Layer.model_validate(tree) for name, tree in config.layers.items()}
+    return _made(_Told(config.layers_text, config))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What layers say: equal worlds may have layers that tell different things of themselves."""
+
+    text: str
+    config: WorldConfig = field(compare=False)
+
+
+@lru_cache(maxsize=16)
+def _made(told: _Told) -> Mapping[str, Layer]:
+    trees = told.config.layers
+    made = {name: Layer.model_validate(tree) for name, tree in trees.items()}
     return dict(sorted(made.items(), key=lambda entry: entry[1].number))
 
 

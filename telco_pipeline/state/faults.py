@@ -129,7 +129,7 @@ def faults_on(plant: Plant, date: dt.date, story: Story | None = None) -> Faults
 
 
 # A day is asked for by itself and by all that look back to it. `Faults.of` copies what it takes.
-@lru_cache(maxsize=4 * (LONGEST + 1))
+@lru_cache(maxsize=16 * (LONGEST + 1))
 def _begun(plant: Plant, date: dt.date, story: Story | None) -> tuple[Columns, ...]:
     """Return what begins of itself on a day, as often as the layers let it."""
     hanging, factors = Hanging.of(plant), None

@@ -94,7 +94,9 @@ FORWARDING: Final = 2
 
 
 def call_legs(day: Day, part: Part) -> list[Columns]:
-    """Return the legs of all calls that may have records on the day, in batches.
+    """Return the legs of all calls that may have records on the day, in batches, not to be changed.
+
+    In a small world the day keeps them, as voice, packet voice and IMS each ask for them.
 
     Returns:
         Columns per batch: `entity` (served), `party` (other party in the directory), `time` of
@@ -105,6 +107,17 @@ def call_legs(day: Day, part: Part) -> list[Columns]:
         was (`other_cell`, -1 where he left no record at home; `other_entity`, -1 where he left
         none), `key` (hash of the leg) and `call` (packed number of the call).
     """
+    if part not in day.legs:
+        made = _call_legs(day, part)
+        if not day.inputs.small:
+            return made
+        for values in (values for batch in made for values in batch.values()):
+            values.flags.writeable = False
+        day.legs[part] = made
+    return day.legs[part]
+
+
+def _call_legs(day: Day, part: Part) -> list[Columns]:
     batches = []
     for entities in blocks(part, WIDE_BLOCK):
         if day.date > day.inputs.config.epoch:
