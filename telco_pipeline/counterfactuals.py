@@ -22,7 +22,7 @@ from telco_pipeline.lake import Lake
 from telco_pipeline.scenarios.language import Layer
 from telco_pipeline.scenarios.story import layers_of, without
 from telco_pipeline.scenarios.timeline import incidents
-from telco_pipeline.settings import WorldConfig
+from telco_pipeline.settings import WorldConfig, without_words
 from telco_pipeline.settings.values import closest
 from telco_pipeline.signatures import CONTROL
 
@@ -189,7 +189,7 @@ def first_difference(main: WorldConfig, other: WorldConfig) -> dt.date:
         first
         for one, two in ((main, other), (other, main))
         for name, layer in one.layers.items()
-        if two.layers.get(name) != layer
+        if without_words(two.layers.get(name)) != without_words(layer)
         and (first := _first_day(one, (name,), one.epoch + _HORIZON)) is not None
     ]
     return min(days, default=dt.date.max)

@@ -63,7 +63,7 @@ LAYERS: dict[str, Layer] = {
         people(8) | {"mast": {"of": "cells", "number": 1}},
         deed("sharing", devices=4),
         deed("presence", at="mast"),
-        deed("usage", calls=8, called=0.1, evenly=True),
+        deed("usage", calls=8, called=0.1, codes=5, evenly=True),
         deed("destinations", share=0.9, to="anyone"),
     ),
     "cut": layer(2, _SITES, deed("fault", "there", kind="power"), lasts="6h"),
@@ -100,7 +100,7 @@ LAYERS: dict[str, Layer] = {
     "asleep": layer(
         13,
         {"them": {"of": "cells", "where": {"cell_class": "MACRO"}, "number": 2}},
-        deed("sleep"),
+        deed("sleep", share=0.7),
         lasts="20h",
     ),
     "worn": layer(

@@ -168,6 +168,8 @@ def test_what_is_planned_ahead_reaches_back() -> None:
     assert first_difference(config, config) == dt.date.max
     other = with_layers(load_world(WORLD, subscribers=601), {"place": PLACE})
     assert first_difference(config, other) == config.epoch
+    told = PLACE.model_copy(update={"story": "Something else is told."})
+    assert first_difference(config, _config(place=told)) == dt.date.max
 
 
 @pytest.mark.parametrize(

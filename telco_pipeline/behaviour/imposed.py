@@ -24,7 +24,7 @@ import polars as pl
 
 from telco_pipeline.behaviour.allotment import NewPhones, NewSims
 from telco_pipeline.behaviour.changes import DEVICE_UPGRADE, KIND_STEP, SIM_SWAP, Changes, joins
-from telco_pipeline.behaviour.population import PERSON, VISITOR, Population
+from telco_pipeline.behaviour.population import MACHINE, PERSON, VISITOR, Population
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, SECOND, day_start
 from telco_pipeline.engine.identifiers import Permutation
@@ -32,6 +32,7 @@ from telco_pipeline.scenarios.effects import Sharing
 from telco_pipeline.scenarios.story import Story, Touch
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world import numbering
+from telco_pipeline.world.cards import machine_serials
 
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -204,14 +205,19 @@ class _Swaps:
         capacity = min(per_class, numbering.ICCID_CAPACITY)
         # The upper half of what is left is theirs, as far as nobody has it.
         first = size + max((capacity - size) // 2, len(ordinary.imsi))
-        given = np.arange(min(len(self.entity), max(capacity - first, 0)))
+        in_range = numbering.machine_range_size(own.plmn, size)
+        room = min(capacity - first, in_range - size)
+        given = np.arange(min(len(self.entity), max(room, 0)))
         index = capacity - 1 - given
         serial = Permutation(per_class, config.seed, "msin")(index)
-        # A meter's card is replaced by one of its class.
-        msin_class = population.imsi.numbers[self.entity[given]] // per_class % 100
+        imsi = numbering.imsi(own.plmn, np.full(len(given), numbering.PEOPLE_CLASS), serial)
+        # A meter's card is replaced by one of the same customer's range.
+        machine = np.flatnonzero(population.kind[self.entity[given]] == MACHINE)
+        before = population.imsi.numbers[self.entity[machine]]
+        later = machine_serials(config, in_range - 1 - machine)
+        imsi[machine] = before // in_range * in_range + later
         prefix = np.full(len(given), int(f"89{ranges.country_code}{ranges.iccid_issuer}"))
         card = Permutation(numbering.ICCID_CAPACITY, config.seed, "iccid")(index)
-        imsi = numbering.imsi(own.plmn, msin_class, serial)
         return (
             self.select(given),
             numbering.digits(imsi, 15),

@@ -21,7 +21,7 @@ from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import SECOND, day_start
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.tables import Choice
-from telco_pipeline.scenarios.effects import Roaming
+from telco_pipeline.scenarios.effects import Presence, Roaming
 from telco_pipeline.scenarios.story import Story, Touch
 from telco_pipeline.world.numbering import TRAVEL_COUNTRIES
 
@@ -49,12 +49,16 @@ def presence_cell(touch: Touch) -> Rows:
         touch: The touch.
 
     Returns:
-        A row of a cell per target, one of `touch.cells`; `NOWHERE` if there are none.
+        A row of a cell per target, one of `touch.cells`; `NOWHERE` if there are none, and for whom
+        the effect leaves where he would be.
     """
-    cells = touch.cells
+    cells, effect = touch.cells, touch.effect
+    assert isinstance(effect, Presence)
     if cells is None or not len(cells):
         return np.full(len(touch), NOWHERE, dtype=np.int64)
-    return cells[draws.below(draws.bits(touch.key, "cell"), len(cells))]
+    cell = cells[draws.below(draws.bits(touch.key, "cell"), len(cells))]
+    goes = draws.chance(draws.bits(touch.key, "share"), touch.amount(effect.share))
+    return np.where(goes, cell, NOWHERE)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from telco_pipeline.cli import options
 from telco_pipeline.errors import TelcoError
 
 if TYPE_CHECKING:
+    from telco_pipeline.settings import WorldConfig
     from telco_pipeline.signatures import Judgement
 
 FAILED_CHECK = 1
@@ -21,7 +22,8 @@ def signatures(lake: options.LakeDirectory = None) -> None:
     """Judge the signatures of the layers that are on in a lake, beside its control world.
 
     Exit status 1 when one is not seen, or is seen without any layer too. What needs more
-    subscribers or days says so.
+    subscribers or days says so. The signatures are those that the layers' files say now; a layer
+    that does something else than the one of which the lake was made is judged as that one.
 
     For example:
 
@@ -30,31 +32,35 @@ def signatures(lake: options.LakeDirectory = None) -> None:
       telco scenarios signatures
     """
     root = options.lake_root(lake)
-    found = judged(root)
+    config, changed = _world(root)
+    found = _judged(root, config)
     show(found)
-    _tell_other_versions(root)
+    _tell_other_versions(changed)
     if failing(found):
         raise typer.Exit(FAILED_CHECK)
 
 
-def _tell_other_versions(root: str) -> None:
-    """Say of which layers the files are no longer those of which the lake was made."""
-    from contextlib import suppress
+def _world(root: str) -> "tuple[WorldConfig, list[str]]":
+    """Return the main world of a lake, its layers told as their files do now.
 
+    Returns:
+        The world, and the names of the layers whose files now do something else.
+
+    Raises:
+        TelcoError: There is none.
+    """
     from telco_pipeline.cli.counterfactual import held_config
-    from telco_pipeline.cli.display import print_line
     from telco_pipeline.lake import Lake
-    from telco_pipeline.scenarios.loading import layer_files, load_layer
-    from telco_pipeline.scenarios.story import layers_of
+    from telco_pipeline.scenarios.loading import with_words
     from telco_pipeline.settings import Settings
 
-    layers = layers_of(held_config(Lake(root)))
-    changed = []
-    with suppress(TelcoError):  # whatever is wrong with other files does not matter here
-        for file in layer_files(Settings.from_env().world_file):
-            held = layers.get(file.stem)
-            if held is not None and load_layer(file).layer_hash != held.layer_hash:
-                changed.append(file.stem)
+    return with_words(held_config(Lake(root)), Settings.from_env().world_file)
+
+
+def _tell_other_versions(changed: list[str]) -> None:
+    """Say of which layers the files are no longer those of which the lake was made."""
+    from telco_pipeline.cli.display import print_line
+
     if changed:
         print_line(
             f"Judged as the lake was made. Since then the files of {', '.join(changed)} have "
@@ -68,16 +74,18 @@ def judged(root: str) -> "list[Judgement]":
     Raises:
         TelcoError: There is no world with layers, or a query is wrong.
     """
-    from telco_pipeline.cli.counterfactual import held_config
+    return _judged(root, _world(root)[0])
+
+
+def _judged(root: str, config: "WorldConfig") -> "list[Judgement]":
     from telco_pipeline.lake import Lake
     from telco_pipeline.scenarios.story import layers_of
     from telco_pipeline.signatures import judge
 
-    lake = Lake(root)
-    config = held_config(lake)
     layers = layers_of(config)
     if not layers:
         raise TelcoError(f"the world in {root} has no layer on: there is no signature to look for")
+    lake = Lake(root)
     return list(judge(config, lake, layers, lake.days("network_state")))
 
 
@@ -132,14 +140,13 @@ def audit(lake: options.LakeDirectory = None) -> None:
 
       telco scenarios audit --lake data/lake
     """
-    from telco_pipeline.cli.counterfactual import held_config
     from telco_pipeline.cli.display import Column, count, print_line, print_table, progress
     from telco_pipeline.lake import Lake
     from telco_pipeline.leakage import DIFFICULTY, LIMIT, examine
     from telco_pipeline.scenarios.story import layers_of
 
     root = Lake(options.lake_root(lake))
-    config = held_config(root)
+    config, changed = _world(str(root.root))
     layers = layers_of(config)
     if not layers:
         raise TelcoError(f"the world in {root.root} has no layer on: there is nothing to give away")
@@ -174,7 +181,7 @@ def audit(lake: options.LakeDirectory = None) -> None:
     wrong = [leak for leak in wrong if layers[leak.layer].difficulty >= DIFFICULTY]
     for leak in wrong:
         print_line(f"LEAK {leak.layer}: {leak}")
-    _tell_other_versions(str(root.root))
+    _tell_other_versions(changed)
     judged = sum(not one.note for one in found)
     print_line(
         f"{len(wrong)} columns tell by more than {LIMIT:g} and are not named by their layer; "

@@ -42,6 +42,8 @@ EVENT_KINDS: Final = {
     "care": 9,
     # Data sessions of more than 16 records; `cdrs.data_records` goes on from here.
     "data_more": 10,
+    # What scenario layers let short codes write.
+    "sms_code": 25,
     # Offers that scenario layers send.
     "sms_offer": 26,
     # Lines of error that scenario layers bring.

@@ -166,10 +166,17 @@ class Degrade(Gradual):
 
 
 class Sleep(Effect):
-    """Cells serve nobody and say that all is well: no fault, no alarm. Home: `state.hours`."""
+    """Cells serve nobody and say that all is well: no fault, no alarm. Home: `state.hours`.
+
+    Attributes:
+        share: Part of each 24 hours from the start that they sleep, at one stretch that begins at
+            another time each time; in between they serve as ever.
+    """
 
     takes = (CELLS, SITES, ELEMENTS)
     records = ("pm_counters", *_CDRS)
+
+    share: _Part = ALL
 
 
 class Errors(Gradual):
@@ -218,12 +225,14 @@ class Presence(Effect):
     Attributes:
         at: Role of cells, sites or places; everybody is at one of its cells (of a place: those
             nearest to its middle).
+        share: Part of them who are; the others stay where they would be.
     """
 
     records = ("location_updates", *_CDRS)
     ahead = True
 
     at: _Role
+    share: _Part = ALL
 
 
 class Roaming(Effect):
@@ -275,11 +284,13 @@ class Usage(Gradual):
         calls, messages, sessions: Factors on what they start.
         called: Part that is left of the calls and messages that others begin to them; those come
             about with all that follows in the same train, or not at all. Calls by `incoming`,
-            numbers that `destinations` draws and offers are none of these.
+            numbers that `destinations` draws, offers and `codes` are none of these.
         evenly: Lets what the factors add come evenly at all hours and on all days of the week,
             as from a machine, instead of by the targets' own rhythm.
         bytes: Factor on the bytes that a session would move, if the network carries them.
         talk: Factor on the length of a call that they start.
+        codes: Messages a day more that they get from short codes, such as the codes of banks; each
+            target from one for the whole time. Home: `generators.cdrs.notices`.
     """
 
     records = _CDRS
@@ -290,6 +301,7 @@ class Usage(Gradual):
     bytes: _Factor = SAME
     talk: _Factor = SAME
     called: _Part = SAME
+    codes: _Rate = NONE
     evenly: _Flag = False
 
 
@@ -531,7 +543,8 @@ class Offer(Effect):
 
     Home: `state.offers` and `state.lifecycle`; the offer is a message of the operator's
     (`generators.cdrs.offers`) in the first half of the time. Former customers have no number of
-    ours any more, so that the offer to them leaves no record.
+    ours any more, so that the offer to them leaves no record. Of records, the messages and the
+    returns of those who take it are labelled one by one (`oss.labels`), whoever else is a target.
 
     Attributes:
         what: A plan with more data, or to who has been gone for ten days at least coming back.

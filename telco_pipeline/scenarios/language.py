@@ -29,7 +29,7 @@ from telco_pipeline.scenarios.words import (
     SomeTime,
     Strict,
 )
-from telco_pipeline.settings import checks, values
+from telco_pipeline.settings import checks, values, without_words
 from telco_pipeline.settings.values import RefusedError, Rule
 from telco_pipeline.world.numbering import TRAVEL_COUNTRIES
 
@@ -42,6 +42,7 @@ _WEEK: Final = 7 * DAY
 _COUNTRIES: Final = tuple(code for code, _, _ in TRAVEL_COUNTRIES)
 
 _Identifier = Annotated[str, BeforeValidator(values.IDENTIFIER)]
+_COLUMN: Final = values.pattern("the name of a column", r"[a-z_0-9]+(\.[a-z_0-9]+)?")
 _Count = Annotated[int, BeforeValidator(values.whole(0, 10_000_000))]
 _Share = Annotated[float, BeforeValidator(values.number(0, 1, above=True))]
 
@@ -132,6 +133,9 @@ class Role(Strict):
             to the cells, sites or places where they live, to devices or to plans.
         near: Distance from another role.
         outside: Roles of the same dataset whose members are left out.
+        one: Column in which all members have the same value, such as `imsi_range`, or `device_id`;
+            which one is drawn, the more members have it the sooner, of those that `at_least` so
+            many have.
         number: How many; or
         share: which part of those who fit; all if neither is given.
         at_least, at_most: Limits to the number.
@@ -146,6 +150,7 @@ class Role(Strict):
     outside: Annotated[
         tuple[_Identifier, ...], BeforeValidator(values.listing("a list of up to 20 roles", 0, 20))
     ] = ()
+    one: Annotated[str, BeforeValidator(_COLUMN)] | None = None
     number: _Count | None = None
     share: _Share | None = None
     at_least: _Count = 0
@@ -423,9 +428,12 @@ class Layer(Strict):
     @cached_property
     def layer_hash(self) -> str:
         """16 hex characters that stand for all that the layer says, on or off (BLAKE2b)."""
-        told = {key: value for key, value in self.to_dict().items() if key != "enabled"}
-        text = json.dumps(told, separators=(",", ":"))
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        return _hash(self.to_dict())
+
+    @cached_property
+    def acts_hash(self) -> str:
+        """The same of what makes records and truth: not of its story, signatures and tells."""
+        return _hash(without_words(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that load back to an equal layer."""
@@ -434,6 +442,12 @@ class Layer(Strict):
             if not role["where"]:  # nobody may write that there are no conditions
                 del role["where"]
         return tree
+
+
+def _hash(tree: Mapping[str, Any]) -> str:
+    told = {key: value for key, value in tree.items() if key != "enabled"}
+    text = json.dumps(told, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def values_of(value: Any) -> Any:

@@ -1,10 +1,11 @@
 """Reading layers: the files of `scenarios/layers`, and which of them are on.
 
-Belongs here: `load_operator`, `load_layers`, `chosen`. Does not belong here: YAML
+Belongs here: `load_operator`, `load_layers`, `chosen`, `with_words`. Does not belong here: YAML
 (`settings.world_file`), the shape of a layer (`language`), what comes of it (`story`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -143,6 +144,36 @@ def with_layers(config: WorldConfig, layers: Mapping[str, Layer]) -> WorldConfig
         # It is on: whether it would be so unasked makes no other world.
         tree.pop("enabled", None)
     return config.model_copy(update={"layers": trees})
+
+
+def with_words(config: WorldConfig, world_file: Path) -> tuple[WorldConfig, list[str]]:
+    """Return a world whose layers tell of themselves what their files say now.
+
+    Story, signatures and tells make no records, so those of the files hold for a lake that was made
+    before they were written, as long as the layer does the same.
+
+    Args:
+        config: The world, such as that of a lake.
+        world_file: The world file beside which the layers lie.
+
+    Returns:
+        The world, and the names of the layers whose files now do something else: these are as they
+        were.
+    """
+    layers = {name: Layer.model_validate(tree) for name, tree in config.layers.items()}
+    changed = []
+    with suppress(TelcoError):  # a misnamed file that lies there does not matter here
+        for path in layer_files(world_file):
+            held = layers.get(path.stem)
+            if held is None:
+                continue
+            with suppress(TelcoError):  # nor does one that cannot be read
+                now = load_layer(path)
+                if now.acts_hash == held.acts_hash:
+                    layers[path.stem] = now
+                else:
+                    changed.append(path.stem)
+    return (with_layers(config, layers) if layers else config), changed
 
 
 def load_operator(

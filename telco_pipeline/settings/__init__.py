@@ -22,6 +22,7 @@ from telco_pipeline.settings.model import (
     Rhythm,
     Service,
     WorldConfig,
+    without_words,
 )
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "check_day",
     "load_world",
     "parse_day",
+    "without_words",
 ]

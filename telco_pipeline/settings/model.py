@@ -20,6 +20,9 @@ from telco_pipeline.settings import checks, values
 # The largest counts; those of events per day are narrowed down in `checks`.
 _MAX_PER_DAY: Final = checks.MAX_MEAN_PER_DAY
 
+LAYER_WORDS: Final = ("story", "signatures", "tells")
+"""Keys of a layer that make neither records nor truth: what is told, and what is looked for."""
+
 _Identifier = Annotated[str, BeforeValidator(values.IDENTIFIER)]
 _Name = Annotated[str, BeforeValidator(values.NAME)]
 _Probability = Annotated[float, BeforeValidator(values.number(0, 1))]
@@ -293,13 +296,22 @@ class WorldConfig(_Strict):
 
     @cached_property
     def world_hash(self) -> str:
-        """16 hex characters that stand for every value of the world (BLAKE2b).
+        """16 hex characters that stand for every value of the world that makes rows (BLAKE2b).
 
         Floats count by their value, mappings by their order; how the file is laid out, its
-        comments and the order of its top-level keys do not matter.
+        comments and the order of its top-level keys do not matter, nor does what layers tell of
+        themselves (`LAYER_WORDS`).
         """
-        text = json.dumps(self.to_dict(), default=dt.date.isoformat, separators=(",", ":"))
+        tree = self.to_dict()
+        if "layers" in tree:
+            tree["layers"] = {name: without_words(layer) for name, layer in tree["layers"].items()}
+        text = json.dumps(tree, default=dt.date.isoformat, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def layers_text(self) -> str:
+        """All that the layers say, in one text: worlds of one hash may differ in it."""
+        return json.dumps(self.to_dict().get("layers", {}), default=dt.date.isoformat)
 
     @cached_property
     def prospects(self) -> int:
@@ -371,6 +383,13 @@ class WorldConfig(_Strict):
 
     def __hash__(self) -> int:
         return hash(self.world_hash)
+
+
+def without_words(layer: Any) -> Any:
+    """Return the plain values of a layer without what it tells of itself (`LAYER_WORDS`)."""
+    if not isinstance(layer, Mapping):
+        return layer
+    return {key: value for key, value in layer.items() if key not in LAYER_WORDS}
 
 
 def _plain(value: Any) -> Any:

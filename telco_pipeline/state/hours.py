@@ -6,12 +6,13 @@ load (`load`), what breaks (`faults`).
 
 Scenario layers bring crowds (`demand`) and faults (`faults`); and here, without any fault, they
 make cells serve worse (`degrade`) or nobody at all (`sleep`). A cell that sleeps is out of service
-as by a fault, but none is named, unless one takes it out of service in the same hour. One that has
-lost a part of its coverage (`coverage`) loses that part of its traffic, and what takes over gets it
-as from a cell without service.
+as by a fault, but none is named, unless one takes it out of service in the same hour; it may sleep
+for a stretch of each day only. One that has lost a part of its coverage (`coverage`) loses that
+part of its traffic, and what takes over gets it as from a cell without service.
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -23,10 +24,10 @@ from telco_pipeline.behaviour.population import GERAN
 from telco_pipeline.contracts.codes import CellStatus
 from telco_pipeline.contracts.state import NETWORK_STATE
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import HOUR, MINUTE, day_start
+from telco_pipeline.engine.calendar import DAY, HOUR, MINUTE, day_start
 from telco_pipeline.engine.tables import QuantileTable
-from telco_pipeline.scenarios.effects import Degrade
-from telco_pipeline.scenarios.story import Story
+from telco_pipeline.scenarios.effects import Degrade, Sleep
+from telco_pipeline.scenarios.story import Story, Touch
 from telco_pipeline.state.coverage import coverage_left
 from telco_pipeline.state.demand import Demand
 from telco_pipeline.state.faults import Faults, cells_hit, core_hit
@@ -125,8 +126,9 @@ class _Suffering:
         known = self.first >= 0
         for touch in story.on(date).of("sleep"):
             row, cell = story.cells_under(touch)
-            each, hour, first, until = _hours_of(touch.start[row], touch.end[row], date)
-            self._lay_outages(cell[each], hour, first, until)
+            for start, end in _spells(touch, date):
+                each, hour, first, until = _hours_of(start[row], end[row], date)
+                self._lay_outages(cell[each], hour, first, until)
         self.fault[(self.first >= 0) & ~known] = -1
 
     def _lay_core(self, plant: Plant, faults: Faults, date: dt.date) -> None:
@@ -194,6 +196,37 @@ class _Worse:
             measures[name][some] = 1.0 - (1.0 - measures[name][some]) * (1.0 - added[some])
         measures["latency_added"] = measures["latency_added"] + self.latency
         measures["loss_added"] = np.minimum(measures["loss_added"] + self.loss, 100.0)
+
+
+def _spells(touch: Touch, date: dt.date) -> Iterator[tuple[Rows, Rows]]:
+    """Yield the spells for which each target of a touch of `sleep` sleeps around a day.
+
+    Each 24 hours from its start, and what is left of them at the end, have one spell, as long as
+    the effect's share of them, at a place that a hash says.
+
+    Args:
+        touch: The touch.
+        date: The day.
+
+    Yields:
+        From when and until when, in microseconds since 1970-01-01 UTC, one of each per target;
+        from and until the same moment where there is none.
+    """
+    effect = touch.effect
+    assert isinstance(effect, Sleep)
+    share = touch.amount(effect.share)
+    if share >= 1.0:
+        yield touch.start, touch.end
+        return
+    # The periods go from any time to the same time of the next day: two of them meet the day.
+    current = np.maximum((day_start(date) - touch.start) // DAY, 0)
+    for number in (current, current + 1):
+        start = np.minimum(touch.start + number * DAY, touch.end)
+        length = np.minimum(touch.end - start, DAY)
+        asleep = np.rint(length * share).astype(np.int64)
+        keys = draws.bits(draws.events(touch.key, number), "spell")
+        start = start + np.rint(draws.uniform(keys) * (length - asleep)).astype(np.int64)
+        yield start, start + asleep
 
 
 def _hours_of(begin: Rows, end: Rows, date: dt.date) -> tuple[Rows, Rows, Rows, Rows]:

@@ -42,7 +42,7 @@ class Sims:
         phone: Number of the SIM whose phone it is: of the holder's first one for second SIMs.
         kind: Position in `PERSON_KINDS`.
         country: Position in `VISITOR_COUNTRIES`; of use for visitors only.
-        msin_class: Two digits of the MSIN (not for visitors).
+        account: Number of the customer whose SIMs machines have; of use for machines only.
         dual_sim: Whether the phone takes two SIMs.
         tac_first: First type allocation code of the device model.
         tac_variant: Which of the model's type approvals, from 0.
@@ -53,7 +53,7 @@ class Sims:
     phone: Integers
     kind: Integers
     country: Integers
-    msin_class: Integers
+    account: Integers
     dual_sim: Flags
     tac_first: Integers
     tac_variant: Integers
@@ -108,13 +108,39 @@ def identities(config: WorldConfig, sims: Sims) -> dict[str, pl.Series]:
 
 
 def _imsi(config: WorldConfig, sims: Sims) -> Integers:
-    """Return IMSIs: ours by class, visitors' by country."""
+    """Return IMSIs: ours by class, machines' by customer, visitors' by country."""
     plmn, visitor = config.own_operator.plmn, np.flatnonzero(sims.kind == _VISITOR)
     serial = Permutation(numbering.imsi_capacity(plmn), config.seed, "msin")(sims.entity)
-    imsi = numbering.imsi(plmn, sims.msin_class, serial)
+    imsi = numbering.imsi(plmn, np.full(len(serial), numbering.PEOPLE_CLASS), serial)
+    machine = np.flatnonzero(sims.kind == _MACHINE)
+    imsi[machine] = _machine_imsi(config, sims.entity[machine], sims.account[machine])
     visitors = Permutation(numbering.VISITOR_MSIN_CAPACITY, config.seed, "visitor msin")
     imsi[visitor] = numbering.visitor_imsi(sims.country[visitor], visitors(sims.entity[visitor]))
     return imsi
+
+
+def _machine_imsi(config: WorldConfig, entity: Integers, account: Integers) -> Integers:
+    """Return IMSIs of machines: a customer orders SIMs by the thousand, all of one range.
+
+    Which range is whose is a permutation; where a world has more customers than ranges, some share.
+    """
+    plmn, seed = config.own_operator.plmn, config.seed
+    size = numbering.machine_range_size(plmn, config.all_subscribers)
+    ranges = numbering.machine_ranges(plmn, size)
+    place = Permutation(ranges, seed, "machine range")(account % ranges)
+    return numbering.machine_imsi(plmn, size, place, machine_serials(config, entity))
+
+
+def machine_serials(config: WorldConfig, index: Integers) -> Integers:
+    """Return the places of SIMs within their range of machines, from 0; no two are alike.
+
+    Args:
+        config: The world.
+        index: Number of each SIM in the world; of those that replace others, another one below the
+            size of a range.
+    """
+    size = numbering.machine_range_size(config.own_operator.plmn, config.all_subscribers)
+    return Permutation(size, config.seed, "machine msin")(index)
 
 
 def _msisdn(config: WorldConfig, sims: Sims) -> tuple[Integers, Integers]:

@@ -29,12 +29,14 @@ PEOPLE_CLASS: Final = 10
 """MSIN prefix of people and businesses."""
 
 FIRST_MACHINE_CLASS: Final = 50
-"""MSIN prefix of the first machine persona; the next ones count on, up to 99."""
+"""First MSIN prefix of machines' ranges, which go on to the end of the MSINs."""
 
 NDC_CAPACITY: Final = 1_000_000
 VISITOR_MSIN_CAPACITY: Final = 10**9
 ICCID_CAPACITY: Final = 10**10
 MACHINE_CAPACITY: Final = 10**9
+MACHINE_RANGE: Final = 10**7
+"""IMSIs of one range of machines, as far as no world needs larger ones (`machine_range_size`)."""
 _MAX_E164: Final = 15
 SERIALS_PER_TAC: Final = 1_000_000
 SERIALS_PER_PHONE: Final = 2
@@ -114,11 +116,48 @@ def imsi(plmn: str, msin_class: Integers, serial: Integers) -> Integers:
 
     Args:
         plmn: Our MCC and MNC, 5 or 6 digits.
-        msin_class: Two digits per SIM (`PEOPLE_CLASS`, or one of the machine classes).
+        msin_class: Two digits per SIM, such as `PEOPLE_CLASS`.
         serial: Unique number per SIM, below `imsi_capacity`.
     """
     capacity = imsi_capacity(plmn)
     return (int(plmn) * 100 + msin_class) * capacity + serial
+
+
+def machine_range_size(plmn: str, subscribers: int) -> int:
+    """Return how many IMSIs a range of machines holds: a power of ten, at most a class.
+
+    A SIM's place in its range is a permutation of its number in the world, so a range holds as many
+    as there are SIMs of any kind, and as many again for those that replace them.
+
+    Args:
+        plmn: Our MCC and MNC.
+        subscribers: SIMs that are ever in service.
+    """
+    largest = imsi_capacity(plmn)
+    return min(MACHINE_RANGE, largest) if 2 * subscribers <= MACHINE_RANGE else largest
+
+
+def machine_ranges(plmn: str, size: int) -> int:
+    """Return how many ranges of a size there are for machines."""
+    return (100 - FIRST_MACHINE_CLASS) * imsi_capacity(plmn) // size
+
+
+def machine_imsi(plmn: str, size: int, place: Integers, serial: Integers) -> Integers:
+    """Return IMSIs of machines: MCC, MNC, number of the range, the rest serial; 15 digits.
+
+    Args:
+        plmn: Our MCC and MNC.
+        size: IMSIs of a range (`machine_range_size`).
+        place: Range of each SIM, below `machine_ranges`.
+        serial: Unique number per SIM, below `size`.
+    """
+    first = (int(plmn) * 100 + FIRST_MACHINE_CLASS) * imsi_capacity(plmn)
+    return first + place * size + serial
+
+
+def range_digits(plmn: str, subscribers: int) -> int:
+    """Return how many leading digits the IMSIs of one range of machines share."""
+    return 16 - len(str(machine_range_size(plmn, subscribers)))
 
 
 def msisdn_capacity(ndcs: Sequence[str], reserved: Sequence[int] = ()) -> int:

@@ -76,6 +76,9 @@ _NAMED_APART: Final = np.uint64((1 << 64) // 5)  # of the names' table between b
 _MAX_HOUSE_NUMBER: Final = 200
 _TAC_VARIANTS: Final = Choice.of([0.55, 0.25, 0.13, 0.07])  # type approvals of a model on sale
 _TAC_VARIANTS_COUNT: Final = 4
+_CUSTOMERS_OF_A_MODEL: Final = 4
+# Size of the customers who have the same module in the same use, by rank: as 1/rank (ours).
+_CUSTOMERS: Final = Choice.of([1 / (1 + rank) for rank in range(_CUSTOMERS_OF_A_MODEL)])
 _CONTACT_CENTRE_CALLS: Final = 40  # a business line that places more calls a day is one of these
 
 # Mean use behind the expected spend: minutes of a call, megabytes of a session (28 of them a day
@@ -101,7 +104,7 @@ class PersonaTables:
         student_adult: Chance to be a student from 18 to 26.
         works: Chance to have a work place.
         prepaid: Chance to pay in advance.
-        msin_class: Two digits of the MSIN.
+        machine: Which persona of machines, from 0; of no meaning for others.
         level: Table of the activity level, mean 1; one per distinct sigma.
         level_row: Which of them.
         busy: Whether it calls like a contact centre.
@@ -119,7 +122,7 @@ class PersonaTables:
     student_adult: Floats
     works: Floats
     prepaid: Floats
-    msin_class: Integers
+    machine: Integers
     level: tuple[QuantileTable, ...]
     level_row: Integers
     busy: Flags
@@ -138,9 +141,6 @@ class PersonaTables:
             for persona, age in zip(personas, ages, strict=True)
         ]
         sigmas = sorted({persona.level_sigma for persona in personas})
-        machine_number = np.cumsum(kind == _MACHINE) - 1
-        classes = 100 - numbering.FIRST_MACHINE_CLASS
-        machine_class = numbering.FIRST_MACHINE_CLASS + machine_number % classes
         calls = np.array([persona.calls for persona in personas])
         return cls(
             choice=Choice.of([persona.share for persona in personas]),
@@ -152,7 +152,7 @@ class PersonaTables:
             student_adult=np.array([adult for _, adult in students]),
             works=np.array([persona.works for persona in personas]),
             prepaid=np.array([persona.prepaid for persona in personas]),
-            msin_class=np.where(kind == _MACHINE, machine_class, numbering.PEOPLE_CLASS),
+            machine=np.maximum(np.cumsum(kind == _MACHINE) - 1, 0),
             level=tuple(QuantileTable.log_normal(math.exp(-s * s / 2), s) for s in sigmas),
             level_row=np.array([sigmas.index(persona.level_sigma) for persona in personas]),
             busy=(kind == _BUSINESS) & (calls > _CONTACT_CENTRE_CALLS),
@@ -193,6 +193,7 @@ class SubscriberInputs:
         device_choice: Device model by persona, then model for two SIMs by persona.
         two_sims: Whether a persona has models for two SIMs.
         dual_sim: Whether a device model takes two SIMs.
+        machine_model: Number of a device model among those that machines have, from 1.
         plan_choice: Plan by persona, in rows of two: in arrears, in advance.
         tariff: Fee, then allowance and price of minutes, messages and megabytes, by plan.
         payment: Group of contracts (`tenure`) of a person or firm by plan.
@@ -215,6 +216,7 @@ class SubscriberInputs:
     device_choice: RaggedChoice
     two_sims: Flags
     dual_sim: Flags
+    machine_model: Integers
     plan_choice: RaggedChoice
     tariff: Floats
     payment: Integers
@@ -274,6 +276,7 @@ class SubscriberInputs:
             ),
             two_sims=np.array(two_sims),
             dual_sim=dual_sim,
+            machine_model=np.cumsum(_of_machines(config, models, len(devices)), dtype=np.int64),
             plan_choice=_choice(
                 plan_weights(config, plans, persona, prepaid)
                 for persona in config.personas.values()
@@ -303,6 +306,15 @@ def _choice(rows: Iterable[list[float]]) -> RaggedChoice:
     """Build a choice between the outcomes of positive weight."""
     arrays = [np.array(weights) for weights in rows]
     return RaggedChoice.of((kept := np.flatnonzero(row), row[kept]) for row in arrays)
+
+
+def _of_machines(config: WorldConfig, weights: list[list[float]], models: int) -> Flags:
+    """Return which device models machines have, from the weights of the models by persona."""
+    found = np.zeros(models, dtype=np.bool_)
+    for persona, of_models in zip(config.personas.values(), weights, strict=True):
+        if persona.kind == PERSON_KINDS[_MACHINE]:
+            found |= np.array(of_models) > 0
+    return found
 
 
 def _tariff(plans: pl.DataFrame) -> Floats:
@@ -508,12 +520,23 @@ def _sims(config: WorldConfig, inputs: SubscriberInputs, holders: _Holders) -> c
         phone=holders.entity[holders.first],
         kind=holders.kind,
         country=holders.country,
-        msin_class=inputs.personas.msin_class[holders.persona],
+        account=_accounts(inputs, holders),
         dual_sim=inputs.dual_sim[holders.device],
         tac_first=first[holders.device],
         tac_variant=_TAC_VARIANTS.sample(draws.bits(holders.personal, "tac")).astype(np.int64),
         tac_variants=max(min(_TAC_VARIANTS_COUNT, room), 1),
     )
+
+
+def _accounts(inputs: SubscriberInputs, holders: _Holders) -> Integers:
+    """Return the number of the customer whose machine each SIM is in.
+
+    A customer has machines of one persona with one model of module: fleets are bought as one lot.
+    """
+    models = inputs.machine_model
+    model = inputs.personas.machine[holders.persona] * models[-1] + models[holders.device] - 1
+    which = _CUSTOMERS.sample(draws.bits(holders.keys, "machine customer")).astype(np.int64)
+    return np.maximum(model, 0) * _CUSTOMERS_OF_A_MODEL + which  # of people it has no meaning
 
 
 def _names(inputs: SubscriberInputs, holders: _Holders) -> dict[str, pl.Series]:

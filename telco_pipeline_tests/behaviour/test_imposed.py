@@ -12,13 +12,14 @@ import pytest
 
 from telco_pipeline.behaviour.changes import DEVICE_UPGRADE, SIM_SWAP
 from telco_pipeline.behaviour.identities import Identities
-from telco_pipeline.behaviour.population import PERSON, VISITOR
+from telco_pipeline.behaviour.population import MACHINE, PERSON, VISITOR
 from telco_pipeline.behaviour.terrain import PREFERENCE_OF_RAT
 from telco_pipeline.engine.calendar import DAY as DAY_LENGTH
 from telco_pipeline.engine.calendar import MINUTE, day_start
 from telco_pipeline.generators import Inputs
 from telco_pipeline.scenarios.language import Layer
 from telco_pipeline.scenarios.story import Touch
+from telco_pipeline.world import numbering
 from telco_pipeline_tests.behaviour.layered import DAY, EPOCH, layer, without, world
 from telco_pipeline_tests.generators.kit import make_day
 from telco_pipeline_tests.lake.small_lake import luhn_holds
@@ -141,8 +142,15 @@ def test_phones_from_outside_are_of_the_types_that_people_have() -> None:
     people = np.flatnonzero(population.kind == PERSON)
     codes = population.imei.numbers[people] // 10**7
     assert np.isin(known.imei.numbers[after[rows]] // 10**7, codes).all()
+    ours = np.flatnonzero(population.kind[rows] != MACHINE)
     classes = known.imsi.numbers[after[rows]] // 10**8
-    assert (classes == population.imsi.numbers[rows] // 10**8).all()
+    assert (classes == population.imsi.numbers[rows] // 10**8)[ours].all()
+    # A machine's new card is of the range of its customer.
+    ranges = known.imsi.numbers[after[rows]] // numbering.MACHINE_RANGE
+    machines = np.flatnonzero(population.kind[rows] == MACHINE)
+    assert len(machines) > 10
+    same = ranges == population.imsi.numbers[rows] // numbering.MACHINE_RANGE
+    assert same[machines].all()
     assert len(np.unique(known.device[after[rows]])) > 20
 
 

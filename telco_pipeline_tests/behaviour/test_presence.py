@@ -90,6 +90,27 @@ def test_they_are_at_the_place_all_the_time() -> None:
     assert np.mean(at_spot) > 0.95
 
 
+def test_of_a_share_some_are_there_and_others_where_they_would_be() -> None:
+    deed = [{"presence": {"who": "them", "at": "spot", "share": 0.3}}]
+    inputs = world(a=layer(7, deed, cast=SPOT, people=400))
+    (touch,) = inputs.story.on(DAY).of("presence")
+    (whole,) = _one_place().story.on(DAY).of("presence")
+    # All are targets; those who go, go where they would with all others.
+    assert touch.rows.tolist() == whole.rows.tolist()
+    cell = presence_cell(touch)
+    goes = cell >= 0
+    assert 0.22 < goes.mean() < 0.38
+    assert (cell[goes] == presence_cell(whole)[goes]).all()
+    stays = np.setdiff1d(_everybody(inputs), touch.rows[goes])
+    for day in _DAYS:
+        one, other = inputs.day(day).mobility, without().day(day).mobility
+        for second in range(0, _SECONDS, 3600):
+            assert (_at(one, stays, second) == _at(other, stays, second)).all()
+    site = inputs.terrain.site
+    there = site[_at(inputs.day(DAY).mobility, touch.rows[goes], 40_000)] == site[cell[goes]]
+    assert there.mean() > 0.9
+
+
 def test_at_a_site_they_camp_on_what_their_device_speaks() -> None:
     inputs = _one_place()
     day = inputs.day(DAY)

@@ -70,14 +70,27 @@ def test_a_signature_needs_its_control_world_and_is_seen_with_it(telco: Telco, l
 def test_a_file_that_has_changed_since_is_told(
     telco: Telco, lake: Path, world: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The layer is judged as the lake was made, whatever its file says by now."""
+    """A layer that does something else by now is judged as the lake was made."""
     other = tmp_path / "other" / "world.yaml"
     shutil.copytree(world.parent, other.parent)
-    (other.parent / "layers" / "talks.yaml").write_text(LAYER.replace("low: 5", "low: 5000"))
+    changed = LAYER.replace("low: 5", "low: 5000")
+    (other.parent / "layers" / "talks.yaml").write_text(changed.replace("calls: 60", "calls: 61"))
     monkeypatch.setenv("TELCO_WORLD", str(other))
     told = telco(*ASKED, lake).stdout
     assert "Since then the files of talks have changed" in told
     assert "5,000" not in told
+
+
+def test_a_threshold_that_has_changed_since_holds_for_a_lake_made_before(
+    telco: Telco, lake: Path, world: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / "world.yaml"
+    shutil.copytree(world.parent, other.parent)
+    (other.parent / "layers" / "talks.yaml").write_text(LAYER.replace("low: 5", "low: 5000"))
+    monkeypatch.setenv("TELCO_WORLD", str(other))
+    judged = telco(*ASKED, lake)
+    assert "Since then" not in judged.stdout
+    assert "at least 5,000" in " ".join(judged.stdout.split())
 
 
 def test_an_audit_needs_the_truth(telco: Telco, lake: Path) -> None:

@@ -12,6 +12,7 @@ from telco_pipeline.engine.calendar import DAY as A_DAY
 from telco_pipeline.engine.calendar import HOUR, MINUTE, SECOND
 from telco_pipeline.generators import Inputs
 from telco_pipeline.generators.refusals import Gaps, unattached, until_attached
+from telco_pipeline.scenarios.language import Layer
 from telco_pipeline_tests.generators.kit import make_day
 from telco_pipeline_tests.generators.story_kit import (
     DAY,
@@ -74,6 +75,33 @@ def test_all_come_back_in_the_last_minutes_one_after_the_other() -> None:
     # They register with the IMS, too.
     fresh = within(of(rows(inputs, "cdrs_ims"), who), end - BACK, end + BACK)
     assert fresh.filter(pl.col("sip_response") == 401).height > 0.5 * back.height
+
+
+def test_a_blocked_sim_is_refused_until_a_new_one_is_in() -> None:
+    """The SIM that was blocked never comes back: at the end it is the new one that attaches."""
+    blocked = layer({"reject": {"share": 1, "of": "all", "cause": 8}}, PEOPLE).to_dict()
+    swap = {"swap": {"who": "targets"}}
+    blocked["stages"].append({"name": "card", "after": "589m", "lasts": "11m", "do": [swap]})
+    inputs = with_story(Layer.model_validate(blocked))
+    who = inputs.story.on(DAY).of("reject")[0].rows
+    known = inputs.frames["subscribers"].select("subscriber_id", registered="imsi")[who]
+    (begin, end), ids = _times(inputs), known["subscriber_id"]
+    updates = of(rows(inputs, "location_updates"), ids).join(known, on="subscriber_id")
+    dark = within(updates, begin, end)
+    old = dark.filter(pl.col("imsi") == pl.col("registered"))
+    assert set(old["cause"].unique()) == {8}
+    fresh = dark.filter(pl.col("cause") == 0)
+    assert fresh["subscriber_id"].n_unique() > 0.8 * len(who)
+    assert (fresh["imsi"] != fresh["registered"]).all()
+    assert fresh["event_time"].min() > end - BACK
+    assert not within(of(rows(inputs, "cdrs_voice"), ids), begin, end - BACK).height
+
+
+def _times(inputs: Inputs) -> tuple[dt.datetime, dt.datetime]:
+    touch = inputs.story.on(DAY).of("reject")[0]
+    zero = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    first, last = int(touch.start.min()), int(touch.end.max())
+    return zero + dt.timedelta(microseconds=first), zero + dt.timedelta(microseconds=last)
 
 
 def test_a_device_tries_five_times_and_waits() -> None:

@@ -1,25 +1,32 @@
 """Labels of records: of the touched in their time, and of a call to care with its contact."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from telco_pipeline.contracts import DATASETS
+from telco_pipeline.generators import Inputs
 from telco_pipeline.lake import Lake
 from telco_pipeline.oss import labels
 from telco_pipeline.oss.stories import story_of
 from telco_pipeline.scenarios.language import Layer
 from telco_pipeline.scenarios.loading import with_layers
 from telco_pipeline.settings import WorldConfig
-from telco_pipeline_tests.generators.kit import Operator
+from telco_pipeline.state.offers import offered
+from telco_pipeline_tests.generators import story_kit
+from telco_pipeline_tests.generators.kit import Operator, make_day
+from telco_pipeline_tests.generators.layered import only_in
 from telco_pipeline_tests.lake.kit import origin
 from telco_pipeline_tests.oss.kit import put
 
 DAY = dt.date(2026, 1, 1)
 SUBSCRIBERS = 300
 CARE, CALLS = "customer_service", "cdrs_voice"
+MESSAGES, CHANGES = "cdrs_sms", "identity_changes"
 
 
 def world(operator: Operator) -> WorldConfig:
@@ -106,3 +113,70 @@ def test_its_call_is_touched_too_and_no_other(touched: tuple[pl.DataFrame, list[
     contact = touched[0].filter(dataset=CARE, event_id=1)
     same = ["incident_id", "stage", "role", "event_time"]
     assert found[:1].select(same).equals(contact.select(same))
+
+
+FIRST = story_kit.DAY + dt.timedelta(days=1)
+NEXT = FIRST + dt.timedelta(days=1)
+PEOPLE = {"number": 400, "where": {"kind": "person"}}
+
+
+def lake_of(root: Path, inputs: Inputs) -> Lake:
+    """Return a lake with the static datasets of a world."""
+    lake, size = Lake(root / "lake"), inputs.config.subscribers
+    lake.bind(origin(), inputs.config.to_dict())
+    for name, frame in inputs.frames.items():
+        put(lake, name, None, [frame[:size]] if name == "subscribers" else [frame])
+    put(lake, "prospects", None, [inputs.frames["subscribers"][size:]])
+    return lake
+
+
+def test_messages_with_an_offer_are_touched_and_no_other(tmp_path: Path) -> None:
+    """Exactly those that a world without the campaign does not have, late ones too."""
+    offer = {"what": "upgrade", "lift": 0, "control": 0.25}
+    inputs = story_kit.with_story(story_kit.layer({"offer": offer}, PEOPLE, lasts="4d"))
+    lake, total = lake_of(tmp_path, inputs), 0
+    for day in (FIRST, NEXT):
+        made = make_day(inputs, MESSAGES, day)
+        for name in labels.TRUTH_RECORDS.depends:
+            if name not in ("truth_entities", "collected_files"):
+                put(lake, name, day, [made if name == MESSAGES else rows(name, {"event_time": []})])
+        truth = labels.make(inputs.config, lake, day)
+        offers = only_in(made, story_kit.plain_day(MESSAGES, day))
+        assert offers.height > 80
+        assert truth["event_id"].sort().to_list() == offers["event_id"].sort().to_list()
+        assert set(truth["dataset"]) == {MESSAGES}
+        assert set(truth["effects"]) == {"offer"}
+        assert set(truth["role"]) == {"targets"}
+        total += truth.height
+    assert total < 340  # the control group has none
+    theirs = lake.read(MESSAGES, FIRST, NEXT)
+    theirs = story_kit.of(theirs, story_kit.targets(inputs, FIRST))
+    assert theirs.height > total + 100  # the targets have others, of which none is labelled
+
+
+def test_who_comes_back_for_an_offer_is_touched(tmp_path: Path) -> None:
+    """On the day on which he takes it; not who comes back of himself, nor for what else he does."""
+    offer = {"what": "win_back", "lift": 0.5, "control": 0.3}
+    inputs = story_kit.with_story(story_kit.layer({"offer": offer}, PEOPLE, lasts="4d"))
+    lake = lake_of(tmp_path, inputs)
+    (touch,) = inputs.story.on(NEXT).of("offer")
+    made = offered(touch)
+    number = (NEXT - dt.date(1970, 1, 1)).days
+    today, other = made.entity[made.taken == number], made.entity[made.taken != number]
+    asked_not = np.setdiff1d(touch.rows, made.entity)
+    who = [today[0], today[0], today[1], other[0], asked_not[0]]
+    noon = dt.datetime(NEXT.year, NEXT.month, NEXT.day, 12, tzinfo=dt.UTC)
+    changes = {
+        "event_id": [1, 2, 3, 4, 5],
+        "event_time": [noon] * 5,
+        "subscriber_id": inputs.frames["subscribers"]["subscriber_id"].gather(who).to_list(),
+        "change_type": ["win_back", "sim_swap", "win_back", "win_back", "win_back"],
+    }
+    for name in labels.TRUTH_RECORDS.depends:
+        if name not in ("truth_entities", "collected_files"):
+            given = changes if name == CHANGES else {"event_time": []}
+            put(lake, name, NEXT, [rows(name, given)])
+    truth = labels.make(inputs.config, lake, NEXT)
+    assert truth["event_id"].sort().to_list() == [1, 3]
+    assert set(truth["dataset"]) == {CHANGES}
+    assert set(truth["effects"]) == {"offer"}

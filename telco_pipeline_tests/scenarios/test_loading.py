@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.production import origin_of, produce
 from telco_pipeline.scenarios.editing import skeleton, turned
+from telco_pipeline.scenarios.language import Layer
 from telco_pipeline.scenarios.loading import (
     chosen,
     free_number,
@@ -17,9 +19,12 @@ from telco_pipeline.scenarios.loading import (
     load_layers,
     load_operator,
     with_layers,
+    with_words,
 )
+from telco_pipeline.scenarios.story import layers_of
 from telco_pipeline.settings import WorldConfig
-from telco_pipeline_tests.scenarios.kit import WORLD_FILE, layer, world
+from telco_pipeline.settings.model import LAYER_WORDS
+from telco_pipeline_tests.scenarios.kit import WORLD_FILE, layer, stage, world
 
 
 @pytest.fixture
@@ -204,5 +209,93 @@ def test_free_numbers() -> None:
 def test_hashes_stand_for_what_a_layer_says() -> None:
     assert layer().layer_hash == layer(enabled=False).layer_hash
     assert layer().layer_hash != layer(difficulty=0.6).layer_hash
+    assert layer().layer_hash != layer(story="Something else.").layer_hash
     kept = json.loads(json.dumps(layer().to_dict()))
     assert type(layer()).model_validate(kept).layer_hash == layer().layer_hash
+
+
+SIGNATURE = {"name": "Seen", "sql": "SELECT 1", "seen": {"low": 1}, "unseen": {"high": 0}}
+TELL = {"dataset": "cdrs_sms", "column": "imei", "because": "So it is."}
+WORDS: list[dict[str, Any]] = [
+    {"story": "Something else is told."},
+    {"signatures": [SIGNATURE]},
+    {"signatures": [SIGNATURE | {"seen": {"low": 2}}]},
+    {"tells": [TELL]},
+    {"tells": [TELL | {"because": "It is so."}]},
+]
+ACTS: list[dict[str, Any]] = [
+    {"number": 8},
+    {"title": "Something else"},  # it stands in the truth, as kind, severity and difficulty do
+    {"kind": "fraud"},
+    {"severity": "minor"},
+    {"difficulty": 0.6},
+    {"when": {"first": "4d"}},
+    {"cast": {"people": {"of": "subscribers", "number": 11}}},
+    {"cast": {"people": {"of": "subscribers", "number": 10, "one": "device_id"}}},
+    {"stages": [stage({"usage": {"who": "people", "calls": 3}})]},
+    {"stages": [stage(name="other")]},
+]
+
+
+@pytest.mark.parametrize("keys", WORDS)
+def test_what_a_layer_tells_of_itself_makes_no_other_world(keys: dict[str, Any]) -> None:
+    """A lake stays valid when a threshold, a reason or the story is written anew."""
+    plain, told = (with_layers(world(), {"it": layer(**some)}) for some in ({}, keys))
+    assert told.world_hash == plain.world_hash
+    assert layer(**keys).acts_hash == layer().acts_hash
+    # And yet each world has its own: equal worlds do not share them.
+    assert layers_of(plain)["it"] == layer()
+    assert layers_of(told)["it"] == layer(**keys)
+
+
+@pytest.mark.parametrize("keys", ACTS)
+def test_what_a_layer_does_makes_another_world(keys: dict[str, Any]) -> None:
+    plain, other = (with_layers(world(), {"it": layer(**some)}) for some in ({}, keys))
+    assert other.world_hash != plain.world_hash
+    assert layer(**keys).acts_hash != layer().acts_hash
+
+
+def test_a_lake_takes_what_its_layers_tell_of_themselves_by_now(tmp_path: Path) -> None:
+    """More of its world is made in it, and the lake then knows the new words."""
+    lake = Lake(tmp_path / "lake")
+    plain, told, other = (
+        with_layers(world(subscribers=50), {"it": layer(**keys)})
+        for keys in ({}, {"story": "It is told anew."}, {"difficulty": 0.6})
+    )
+    produce(plain, lake, "plans")
+    produce(told, lake, "devices")
+    held = lake.held_world()
+    assert held is not None
+    assert held.config is not None
+    assert held.config["layers"]["it"]["story"] == "It is told anew."
+    with pytest.raises(TelcoError, match="it has other versions of it"):
+        produce(other, lake, "places")
+
+
+def test_each_key_of_a_layer_is_known_to_make_rows_or_not() -> None:
+    """A new key counts as one that does until `LAYER_WORDS` names it."""
+    shown = {"version", "enabled", *LAYER_WORDS, *(key for keys in ACTS for key in keys)}
+    assert shown == set(Layer.model_fields)
+
+
+def test_a_lakes_layers_are_told_as_their_files_do_now(operator: Path) -> None:
+    config = load_operator(operator)
+    held = layers_of(config)
+    assert with_words(config, operator) == (config, [])
+    file = beside(operator, "storm")
+    text = file.read_text()
+    file.write_text(text.replace(held["storm"].story, "Wind."))
+    told, changed = with_words(config, operator)
+    assert changed == []
+    assert layers_of(told)["storm"].story == "Wind."
+    assert layers_of(told)["flood"] == held["flood"]
+    assert told.world_hash == config.world_hash
+    # What does something else is no longer the layer that the lake was made of.
+    file.write_text(file.read_text().replace("number: 3", "number: 30"))
+    told, changed = with_words(config, operator)
+    assert changed == ["storm"]
+    assert layers_of(told)["storm"] == held["storm"]
+    # Nor does a file that cannot be read, or is not there, take anything away.
+    file.write_text("nonsense")
+    beside(operator, "flood").unlink()
+    assert layers_of(with_words(config, operator)[0]) == held

@@ -288,6 +288,9 @@ class TestProblems:
             ({"of": "devices", "where": {"volte": "yes"}}, "where.volte", "true or false"),
             ({"of": "sites", "within": "people"}, "within", "sites belong to places"),
             ({"of": "plans", "within": "people"}, "within", "belong to nothing"),
+            ({"of": "cells", "one": "imsi_range"}, "one", "cells have no column 'imsi_range'"),
+            ({"of": "subscribers", "one": "device.modle"}, "one", "did you mean 'model'"),
+            ({"of": "subscribers", "one": "owner.name"}, "one", "lead to plan, device, home"),
             ({"of": "plans", "near": {"role": "people", "km": 1}}, "near", "plans are nowhere"),
         ],
     )
@@ -325,6 +328,70 @@ class TestProblems:
         for dataset in selection.KEYS:
             for name in selection.columns_of(dataset):
                 assert len(ground().column(dataset, name)) == ground().size(dataset)
+
+
+class TestOne:
+    """Roles of which all members have one value of a column."""
+
+    def ranges(self, rows: np.ndarray) -> list[str]:
+        return column("subscribers", "imsi_range").gather(rows).to_list()
+
+    def test_all_of_one_range(self) -> None:
+        rows = members(of="subscribers", where={"persona": "iot_meter"}, one="imsi_range")
+        (name,) = set(self.ranges(rows))
+        every = column("subscribers", "imsi_range").head(THERE)
+        assert rows.tolist() == (every == name).arg_true().to_list()
+        assert name.startswith(world().own_operator.plmn)
+
+    def test_machines_alone_have_a_range(self) -> None:
+        kinds = column("subscribers", "kind")
+        assert (column("subscribers", "imsi_range").is_not_null() == (kinds == "machine")).all()
+        assert len(members(of="subscribers", where={"kind": "person"}, one="imsi_range")) == 0
+        assert len(members(of="subscribers", where={"persona": "none"}, one="imsi_range")) == 0
+
+    def test_a_share_of_those_with_the_value(self) -> None:
+        meters = {"of": "subscribers", "where": {"persona": "iot_meter"}, "one": "device.model"}
+        whole, part = members(**meters), members(**meters, share=0.25)
+        assert len(part) == round(0.25 * len(whole))
+        assert np.isin(part, whole).all()
+        assert len(set(column("subscribers", "device.model").gather(whole))) == 1
+
+    def test_each_incident_draws_one_the_larger_the_sooner(self) -> None:
+        role = {"of": "subscribers", "where": {"persona": "iot_meter"}, "one": "imsi_range"}
+        found = [
+            self.ranges(cast({"them": role}, number, when={"first": "3d", "every": "5d"})["them"])
+            for number in range(60)
+        ]
+        sizes = {names[0]: len(names) for names in found}
+        drawn = [names[0] for names in found]
+        assert len(sizes) > 5
+        largest = sorted(sizes, key=sizes.__getitem__)[-3:]
+        assert sum(drawn.count(name) for name in largest) > 60 * 3 / len(sizes)
+
+    def test_one_that_enough_have(self) -> None:
+        role = {"of": "subscribers", "where": {"kind": "machine"}, "one": "imsi_range"}
+        when = {"first": "3d", "every": "5d"}
+        for number in range(20):
+            there = cast({"them": {"of": "subscribers"}}, number, when=when)["them"]
+            every = column("subscribers", "imsi_range").gather(there).drop_nulls()
+            most = every.value_counts()["count"].max()
+            some = cast({"them": role | {"at_least": 12}}, number, when=when)["them"]
+            assert len(some) >= 12
+            # Where none has so many, it is one of those that have most.
+            some = cast({"them": role | {"at_least": 9999}}, number, when=when)["them"]
+            assert len(some) == most
+
+    def test_it_does_not_change_whom_others_draw(self) -> None:
+        free = {"of": "subscribers", "where": {"kind": "person"}, "number": 9}
+        fleet = {"of": "subscribers", "where": {"kind": "machine"}}
+        one = cast({"fleet": fleet | {"one": "imsi_range"}, "them": free})["them"]
+        assert one.tolist() == cast({"fleet": fleet, "them": free})["them"].tolist()
+
+    def test_a_range_is_a_condition_too(self) -> None:
+        rows = members(of="subscribers", where={"kind": "machine"}, one="imsi_range")
+        (name,) = set(self.ranges(rows))
+        same = members(of="subscribers", where={"imsi_range": name})
+        assert same.tolist() == rows.tolist()
 
 
 class TestNearestCells:

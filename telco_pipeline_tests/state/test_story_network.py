@@ -548,6 +548,47 @@ def test_a_sleeping_cell_serves_nobody_and_tells_nobody() -> None:
     assert state(inputs, NEXT).equals(state(plain(), NEXT))
 
 
+def test_a_cell_that_sleeps_a_part_of_the_time_wakes_up_each_day() -> None:
+    cast = {"them": {"of": "cells", "number": 30}}
+    deeds = [{"sleep": {"who": "them", "share": share}} for share in (1, 0.5)]
+    whole, half = (world(layer(cast, one, lasts="54h")) for one in deeds)
+    rows = touch_of(half, "sleep").rows
+    assert rows.tolist() == touch_of(whole, "sleep").rows.tolist()
+    down, longest = np.zeros((len(rows), 4 * HOURS * 60), dtype=np.bool_), []
+    for number in range(4):
+        date = FIRST + dt.timedelta(days=number)
+        frame = state(half, date).filter(pl.col("unavailable_from").is_not_null())
+        longest.append(NetworkDay.of(state(whole, date), half.plant.takers).has_outage)
+        position = dict(zip(half.frames["cells"]["cell_id"], range(10**6), strict=False))
+        told = frame.select("cell_id", "event_time", "unavailable_from", "unavailable_until")
+        for cell, time, first, until in told.iter_rows():
+            place = int(np.searchsorted(rows, position[cell]))
+            assert rows[place] == position[cell]
+            hour = (number * HOURS + time.hour) * 60
+            down[place, hour + first : hour + until] = True
+    assert all(one[rows].all() for one in longest[:3])
+    begins = 17 * 60
+    assert not down[:, :begins].any()
+    assert not down[:, begins + 54 * 60 :].any()
+    # The half of each 24 hours, and of the six hours that are left, at one stretch (up to a
+    # minute: what is felt is felt from the next one on).
+    for start, length in ((0, 24), (24, 24), (48, 6)):
+        period = down[:, begins + start * 60 : begins + (start + length) * 60]
+        assert (np.abs(period.sum(axis=1) - length * 30) <= 1).all()
+        assert (np.abs(np.diff(period.astype(int), axis=1)).sum(axis=1) <= 2).all()
+        begun = np.argmax(period, axis=1)
+        assert begun.max() - begun.min() > length * 15, "each at a time of its own"
+    days = [down[0, begins + start * 60 :][: 24 * 60] for start in (0, 24)]
+    assert np.argmax(days[0]) != np.argmax(days[1]), "and at another one the next day"
+
+
+def test_a_cell_with_no_share_of_sleep_stays_awake() -> None:
+    cast = {"them": {"of": "cells", "number": 3}}
+    inputs = world(layer(cast, {"sleep": {"who": "them", "share": 0}}, lasts="54h"))
+    assert len(touch_of(inputs, "sleep").rows) == 3
+    assert state(inputs).equals(state(plain()))
+
+
 def test_a_fault_that_takes_a_sleeping_cell_down_is_named() -> None:
     cells = {"of": "cells", "number": 1, "fixed": True}
     cast = {"all": cells, "them": {"of": "cells", "within": "all"}}
@@ -639,6 +680,15 @@ def test_more_use_at_all_hours_alike_is_load_at_all_hours_alike() -> None:
     more = (offered(inputs, NEXT) - usual).sum(axis=0)
     assert more.min() > 0.95 * more.max()
     assert usual.sum(axis=0).min() < 0.5 * usual.sum(axis=0).max()
+
+
+def test_a_part_of_a_crowd_brings_its_part_of_the_load() -> None:
+    venue = {"venue": {"of": "cells", "number": 1}, **people(200)}
+    deeds = [{"presence": {"who": "them", "at": "venue", "share": share}} for share in (1, 0.4)]
+    whole, part = (world(layer(venue, one)) for one in deeds)
+    (cell,) = touch_of(part, "presence").cells
+    change = [(offered(one) - offered(plain()))[cell, 17:21].sum() for one in (whole, part)]
+    assert 0.2 < change[1] / change[0] < 0.6
 
 
 def test_the_later_place_holds() -> None:

@@ -87,3 +87,30 @@ def test_text_forms() -> None:
     assert numbering.digits(np.array([7, 123]), 5).to_list() == ["00007", "00123"]
     assert numbering.digits(np.array([], np.int64), 5).to_list() == []
     assert numbering.international(np.array([32461000001])).to_list() == ["+32461000001"]
+
+
+@pytest.mark.parametrize(
+    ("plmn", "subscribers", "size", "ranges"),
+    [
+        ("20661", 5_000, 10**7, 500),
+        ("20661", 5_000_000, 10**7, 500),
+        ("20661", 5_000_001, 10**8, 50),
+        ("316900", 5_000, 10**7, 50),
+        ("316900", 9_000_000, 10**7, 50),
+    ],
+)
+def test_ranges_of_machines_hold_all_sims_and_lie_behind_the_people(
+    plmn: str, subscribers: int, size: int, ranges: int
+) -> None:
+    assert numbering.machine_range_size(plmn, subscribers) == size
+    assert numbering.machine_ranges(plmn, size) == ranges
+    assert size >= subscribers
+    ends = np.array([[0, ranges - 1], [0, size - 1]])
+    first, last = map(str, numbering.machine_imsi(plmn, size, *ends).tolist())
+    assert first == f"{plmn}50".ljust(15, "0")
+    assert last == plmn.ljust(15, "9")
+    digits = numbering.range_digits(plmn, subscribers)
+    places = np.arange(ranges)
+    for serial in (0, size - 1):
+        found = numbering.machine_imsi(plmn, size, places, np.full(ranges, serial))
+        assert len({str(one)[:digits] for one in found.tolist()}) == ranges

@@ -13,6 +13,7 @@ from telco_pipeline.contracts.world import SUBSCRIBERS
 from telco_pipeline.engine.parts import Part, parts
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.settings import Persona, WorldConfig, load_world
+from telco_pipeline.world import numbering
 from telco_pipeline.world.catalogue import build_devices, build_plans
 from telco_pipeline.world.network import build_network
 from telco_pipeline.world.numbering import VISITOR_COUNTRIES
@@ -100,9 +101,33 @@ def test_identities_are_valid(registry: pl.DataFrame, config: WorldConfig) -> No
     assert not (registry["msisdn"] == config.numbering.voicemail_number).any()
     machines = ours.filter(pl.col("kind") == "machine")
     assert machines["msisdn"].str.contains(r"^\+3277\d{10}$").all()
-    for order, name in enumerate(personas(config, "machine")):
-        own = machines.filter(pl.col("persona") == name)
-        assert own["imsi"].str.starts_with(f"20661{50 + order}").all()
+    assert machines["imsi"].str.contains(r"^20661[5-9]\d{9}$").all()
+
+
+def test_machines_of_one_customer_have_imsis_of_one_range(
+    registry: pl.DataFrame, config: WorldConfig
+) -> None:
+    """A fleet is of one persona with one model of module; its range holds nobody else."""
+    digits = numbering.range_digits(config.own_operator.plmn, config.all_subscribers)
+    machines = registry.filter(pl.col("kind") == "machine").with_columns(
+        range=pl.col("imsi").str.head(digits)
+    )
+    fleets = machines.group_by("range").agg(
+        pl.col("persona", "device_id").n_unique(), size=pl.len(), serial=pl.col("imsi").n_unique()
+    )
+    assert (fleets["persona"] == 1).all()
+    assert (fleets["device_id"] == 1).all()
+    assert (fleets["serial"] == fleets["size"]).all()
+    for name in personas(config, "machine"):
+        own = machines.filter(pl.col("persona") == name)["range"].value_counts()
+        # Few large customers, many small ones; none has most of the machines.
+        assert len(own) > 10
+        assert own["count"].max() > 3 * own["count"].median()
+        assert own["count"].max() < 0.5 * own["count"].sum()
+    # Ranges lie anywhere in the machines' part of the MSINs, whoever's they are.
+    heads = fleets["range"].str.slice(5, 1).unique()
+    assert sorted(heads) == list("56789")
+    assert (machines["imsi"].str.slice(digits, 1).n_unique()) == 10
 
 
 def test_visitors_come_from_one_country_each(registry: pl.DataFrame) -> None:

@@ -17,7 +17,11 @@ from telco_pipeline.engine.identifiers import pack
 from telco_pipeline.engine.parts import Part
 from telco_pipeline.generators.base import EVENT_KINDS, RECORDS_PER_EVENT, Day, Rows
 from telco_pipeline.scenarios.effects import Offer
+from telco_pipeline.scenarios.story import Touch
 from telco_pipeline.state.offers import UPGRADE, offered, sent_at
+
+RECIPIENT: Final = 1
+"""What the record at the recipient of a message adds to the message's number."""
 
 # Class of the directory's parties that send: short codes, and the one behind them.
 _CODES: Final = slice(4, 6)
@@ -42,6 +46,18 @@ class Written:
     time: Rows
 
 
+def message_numbers(touch: Touch, entity: Rows, day: int) -> Rows:
+    """Return the packed numbers of the messages that a campaign writes on a day.
+
+    Args:
+        touch: The campaign.
+        entity: To whom.
+        day: Number of the day.
+    """
+    index = touch.incident.layer.number * RECORDS_PER_EVENT
+    return pack(EVENT_KINDS["sms_offer"], day, entity, np.full(len(entity), index))
+
+
 def written(day: Day, part: Part) -> Written:
     """Return the messages of a day to the subscribers of a part.
 
@@ -61,11 +77,10 @@ def written(day: Day, part: Part) -> Written:
         first, end = inputs.directory.first[_CODES]
         campaign = np.array([touch.incident.stream(inputs.config, "campaign")], dtype=np.uint64)
         code = first + int(draws.below(draws.bits(campaign, "sender"), end - first)[0])
-        index = touch.incident.layer.number * RECORDS_PER_EVENT
         size = len(offers.entity)
         parts.append(
             Written(
-                pack(EVENT_KINDS["sms_offer"], day.number, offers.entity, np.full(size, index)),
+                message_numbers(touch, offers.entity, day.number),
                 draws.bits(offers.key, "message"),
                 np.full(size, code),
                 offers.entity,

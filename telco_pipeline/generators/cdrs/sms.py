@@ -54,7 +54,8 @@ from telco_pipeline.generators.base import (
     within_day,
 )
 from telco_pipeline.generators.cdrs.elsewhere import Aims, aims
-from telco_pipeline.generators.cdrs.offers import written
+from telco_pipeline.generators.cdrs.notices import notices
+from telco_pipeline.generators.cdrs.offers import RECIPIENT, written
 from telco_pipeline.generators.cdrs.voice import other_network
 from telco_pipeline.generators.refusals import turned_away, unattached, until_attached
 from telco_pipeline.generators.serving import (
@@ -152,6 +153,11 @@ def make(inputs: Inputs, date: dt.date, part: Part) -> Rowset:
         days = [(day, 0)] + ([(day.before, -DAY)] if date > inputs.config.epoch else [])
         for sent, shift in days:
             batches += [within_day(one) for one in _records(sent, _offers(sent, part), shift)]
+    if inputs.story.has("usage"):
+        days = [(day, 0)] + ([(day.before, -DAY)] if date > inputs.config.epoch else [])
+        for sent, shift in days:
+            for told in _notices(sent, part):
+                batches += [within_day(one) for one in _records(sent, told, shift)]
     if not any(len(batch["time"]) for batch in batches):
         return Rowset.empty(records.CDRS_SMS)
     return Rowset.of(records.CDRS_SMS, _columns(inputs, day, merge(batches)))
@@ -228,6 +234,15 @@ def _offers(day: Day, part: Part) -> Messages:
     found = written(day, part)
     delivered = found.time + _delay(found.key)
     return Messages(found.number, found.key, found.sender, found.recipient, found.time, delivered)
+
+
+def _notices(day: Day, part: Part) -> Iterator[Messages]:
+    """Yield what layers let short codes write, which nobody answers."""
+    for events, sender in notices(day, part):
+        key = events.bits("message")
+        delivered = events.time + _delay(key)
+        packed, recipient = events.packed(), events.entity
+        yield Messages(packed, key, sender, recipient, events.time, delivered)
 
 
 def _turned_aside(messages: Messages, train: Rows, aim: Aims) -> Messages:
@@ -422,7 +437,7 @@ def _side(
         "result": result,
         "key": draws.bits(messages.key[rows], side),
         "message": messages.number[rows],
-        "record": messages.number[rows] + int(terminating),
+        "record": messages.number[rows] + RECIPIENT * int(terminating),
         **{name: values[rows] for name, values in content.items()},
     }
 
