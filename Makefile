@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DAGSTER_DIR := data/dagster_home
-EXTRAS := ui,bench,kafka,dev
+EXTRAS := ui,bench,dev
 
 PORT ?= 3000
 KAFKA_PORT ?= 9092

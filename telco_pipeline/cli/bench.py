@@ -1,11 +1,12 @@
-"""`telco bench`: speed and memory beside the peers.
+"""`telco bench`: speed and memory beside the peers; `telco bench stream`: the way to Kafka.
 
 Belongs here: the options and the table. Does not belong here: measuring (`benchmarks/`, which
 lies in the repository beside the package).
 """
 
+import datetime as dt
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,9 @@ from telco_pipeline.cli import options
 from telco_pipeline.errors import TelcoError
 
 if TYPE_CHECKING:
+    from benchmarks import stream as streaming
     from benchmarks.suite import Report
+    from telco_pipeline.streaming.layout import Topic
 
 # Ten times the rows from the one size to the other, which shows whether memory grows with them.
 FULL_SIZES = (30_000, 300_000)
@@ -26,9 +29,17 @@ QUICK_SIZES = (65_536,)
 QUICK_ROUNDS = 2
 QUICK_SUBJECTS = ("cdrs_voice", "all cdrs")
 LOOP_ROWS = 20_000
+STREAM_RECORDS = 500_000
+STREAM_ROUNDS = 3
+PACED_RATE = 10_000.0
+PACED_SECONDS = 60.0
+
+app = typer.Typer()
 
 
+@app.callback(invoke_without_command=True)
 def bench(
+    context: typer.Context,
     quick: Annotated[
         bool,
         typer.Option(
@@ -73,6 +84,8 @@ def bench(
 
       telco bench --subscribers 50000 --rounds 1 --only cdrs_voice --json bench.json
     """
+    if context.invoked_subcommand is not None:
+        return
     from telco_pipeline.cli.display import progress
     from telco_pipeline.settings import Settings
 
@@ -80,10 +93,7 @@ def bench(
     try:
         from benchmarks import suite
     except ImportError as error:
-        raise TelcoError(
-            f"telco bench needs the repository and its packages ({error.name} is missing): "
-            "run `make setup` in a checkout and call it there"
-        ) from error
+        raise _needs_the_repository(error) from error
     target = _json_target(json_file)
     plan = suite.Plan(
         sizes=_sizes(subscribers, quick),
@@ -98,6 +108,101 @@ def bench(
     if target:
         target.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
         typer.echo(f"Written to {target}")
+
+
+@app.command()
+def stream(
+    lake: options.LakeDirectory = None,
+    day: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Day of the lake; default: its first.")
+    ] = None,
+    records: Annotated[
+        int, typer.Option(metavar="N", help="Records of each run, at most.")
+    ] = STREAM_RECORDS,
+    rounds: Annotated[
+        int, typer.Option(metavar="N", help="Runs of each contender.")
+    ] = STREAM_ROUNDS,
+    rate: Annotated[
+        float, typer.Option(metavar="N", help="Records a second of the paced run.")
+    ] = PACED_RATE,
+    seconds: Annotated[
+        float, typer.Option(metavar="N", help="How long the paced run lasts; 0 for none.")
+    ] = PACED_SECONDS,
+    bootstrap_servers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="A broker; default: Apache Kafka is started for it."
+        ),
+    ] = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too.")
+    ] = None,
+) -> None:
+    """Measure records/s and memory from a day of the lake to Kafka, and lateness at a pace.
+
+    In the same run, in turn: ready-made bytes with produce_batch, and the whole stream with
+    and without headers. The bar is 300,000 records/s, or 0.7 of what ready-made bytes reach if that
+    is less.
+
+    For example:
+
+      telco bench stream --lake data/small --rounds 2 --seconds 30
+    """
+    from telco_pipeline.cli.display import progress
+
+    for name, number in (("--records", records), ("--rounds", rounds)):
+        options.at_least_one(name, number)
+    for name, value in (("--rate", rate), ("--seconds", seconds)):
+        if not 0 <= value < 1e7 or (name == "--rate" and not value):
+            raise TelcoError(f"{name} {value:g}: must be a number above 0")
+    target = _json_target(json_file)
+    try:
+        from benchmarks import stream as streaming
+    except ImportError as error:
+        raise _needs_the_repository(error) from error
+    from telco_pipeline.streaming.settings_file import load_settings
+
+    root = options.lake_root(lake)
+    settings = load_settings()
+    plan = streaming.Plan(
+        root,
+        _day(root, day, settings.topics),
+        settings,
+        records,
+        rounds,
+        rate,
+        seconds,
+        bootstrap_servers,
+    )
+    with progress("runs", "Measuring", streaming.steps(plan)) as meter:
+        report = streaming.run(plan, meter.step)
+    _show_stream(report)
+    if target:
+        target.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
+        typer.echo(f"Written to {target}")
+
+
+def _day(root: str, text: str | None, topics: "Sequence[Topic]") -> dt.date:
+    """Return the day that is asked for, or the first that the lake has of the topics' datasets."""
+    from telco_pipeline.lake import Lake
+
+    if text is not None:
+        try:
+            return dt.date.fromisoformat(text)
+        except ValueError:
+            raise TelcoError(f"--day {text[:40]!r}: write a date, such as 2026-01-01") from None
+    held = Lake(root)
+    days = [day for topic in topics for name in topic.datasets for day in held.days(name)]
+    if not days:
+        raise TelcoError(f"{root} holds no records: make some with telco generate, or name --lake")
+    return min(days)
+
+
+def _needs_the_repository(error: ImportError) -> TelcoError:
+    return TelcoError(
+        f"telco bench needs the repository and its packages ({error.name} is missing): "
+        "run `make setup` in a checkout and call it there"
+    )
 
 
 def _sizes(text: str | None, quick: bool) -> tuple[int, ...]:
@@ -200,3 +305,44 @@ def _show(report: "Report") -> None:
         "and the network of the whole operator are part of it, so it grows a little with them."
     )
     print_line("Row loops are measured on few rows; their rate does not depend on the number.")
+
+
+def _show_stream(report: "streaming.Report") -> None:
+    from benchmarks.stream import BAR_RATE, BAR_SHARE, READY
+    from telco_pipeline.cli.display import Column, count, print_line, print_table
+
+    shares = dict(report.shares())
+    print_table(
+        "A day to Kafka (medians)",
+        [
+            Column("who"),
+            Column("records", True),
+            Column("records/s", True),
+            Column("MB/s", True),
+            Column("of ready-made", True),
+            Column("peak MB", True),
+        ],
+        [
+            [
+                result.name,
+                count(result.records),
+                count(result.rate),
+                f"{result.bytes / result.records * result.rate / 1e6:.0f}",
+                f"{shares[result.name]:.2f}" if result.name in shares else "-",
+                count(result.peak / 1e6),
+            ]
+            for result in report.results.values()
+        ],
+    )
+    bar = min(BAR_RATE, BAR_SHARE * report.results[READY].rate)
+    print_line(f"The bar: {count(bar)} records/s.")
+    if report.paced is not None:
+        paced = report.paced
+        print_line(
+            f"Paced at {paced['asked']:,.0f} records/s: {paced['achieved']:,.1f} achieved "
+            f"({paced['achieved'] / paced['asked']:.2%}); lateness to the broker's acknowledgement "
+            f"of a record p50 {paced['ack_median'] * 1e3:.0f} ms, p99 {paced['ack_p99'] * 1e3:.0f} "
+            f"ms, most {paced['ack_worst'] * 1e3:.0f} ms; to that of its transaction p50 "
+            f"{paced['commit_median'] * 1e3:.0f} ms, p99 {paced['commit_p99'] * 1e3:.0f} ms, most "
+            f"{paced['commit_worst'] * 1e3:.0f} ms; peak {paced['peak'] / 1e6:,.0f} MB."
+        )

@@ -1,7 +1,7 @@
 """`telco export`: the records in the formats of other people's tools.
 
 Belongs here: what is typed, and what is shown of what was exported. Does not belong here: the files
-(`exports`), tables for learning (`training`).
+(`exports`), tables for learning (`training`), what streaming makes of users (`streaming.people`).
 """
 
 import datetime as dt
@@ -137,6 +137,53 @@ def bandicoot(
 
         done = export(store, Path(out), wanted, replace=replace, progress=tell)
     _show(done, Path(out), wanted.abroad)
+
+
+@app.command()
+def users(
+    out: Annotated[
+        str,
+        typer.Option("--out", metavar="FILE", help="File to be.", rich_help_panel=options.WHERE),
+    ] = "users.json",
+    num_users: Annotated[
+        int | None,
+        typer.Option(
+            "--num-users",
+            metavar="N",
+            help="As many people, the same ones every time; default: the whole registry.",
+            rich_help_panel=options.WHERE,
+        ),
+    ] = None,
+    lake: options.LakeDirectory = None,
+    world: options.World = "main",
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Replace an earlier file.", rich_help_panel=options.HOW),
+    ] = False,
+) -> None:
+    """Write a profile of each user as JSON: phone number, IMSI, IMEI and plan.
+
+    `telco stream --users-file` then sends what is of these users alone, with the identities that
+    the file gives them; edit it as you like (docs/streaming.md).
+
+    For example:
+
+      telco export users --lake data/small --num-users 100 --out users.json
+    """
+    options.at_least_one("--num-users", num_users)
+    if not out.strip():
+        raise TelcoError("--out is empty; name a file, such as users.json")
+    root = options.lake_root(lake)
+
+    from telco_pipeline.cli.display import count, print_line
+    from telco_pipeline.lake import Lake
+    from telco_pipeline.streaming import people
+
+    store = Lake(root, world)
+    if not store.root.is_dir():
+        raise TelcoError(f"no lake at {store.root}: make one with telco generate, or name --lake")
+    written = people.write(store, Path(out), num_users, replace=replace)
+    print_line(f"{count(written)} users in {Path(out).absolute()}")
 
 
 def _keys(text: str | None) -> list[int] | None:

@@ -18,7 +18,9 @@ from typer.core import TyperGroup
 from telco_pipeline import __version__
 from telco_pipeline.cli import (
     bench,
+    broker,
     check,
+    consume,
     counterfactual,
     demo,
     export,
@@ -27,6 +29,7 @@ from telco_pipeline.cli import (
     realism,
     scenarios,
     signatures,
+    stream,
     training,
 )
 from telco_pipeline.errors import TelcoError
@@ -141,12 +144,15 @@ app.command()(check.check)
 app.command()(demo.demo)
 app.command()(counterfactual.counterfactual)
 app.command()(realism.realism)
-app.command()(bench.bench)
+app.add_typer(bench.app, name="bench")
+app.command()(broker.broker)
+app.command()(consume.consume)
 export.app.command()(training.training)
 app.add_typer(export.app, name="export")
 scenarios.app.command()(signatures.signatures)
 scenarios.app.command()(signatures.audit)
 app.add_typer(scenarios.app, name="scenarios")
+app.add_typer(stream.app, name="stream")
 
 
 @app.callback(invoke_without_command=True)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks import peers, suite
+from benchmarks import peers, stream, suite
 from benchmarks.measure import Measured, run_measured
 from benchmarks.profile import DatasetProfile, counted_columns, profile_of
 from telco_pipeline.cli import bench
@@ -17,7 +17,10 @@ from telco_pipeline.engine.calendar import day_start
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.settings import DEFAULT_WORLD_FILE
+from telco_pipeline.streaming.layout import StreamSettings
 from telco_pipeline_tests.cli.conftest import Telco, assert_refused, run_process
+from telco_pipeline_tests.kafka import ApacheKafka
+from telco_pipeline_tests.streaming import small_day
 
 DAY = dt.date(2026, 1, 1)
 ROWS = 5_000
@@ -189,6 +192,67 @@ def test_a_failed_run_is_told_with_its_last_words() -> None:
 )
 def test_wrong_options_are_refused(telco: Telco, arguments: list[str], words: list[str]) -> None:
     assert_refused(telco("bench", *arguments), *words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--records", "0"], ["--records"]),
+        (["--rounds", "0"], ["--rounds"]),
+        (["--rate", "0"], ["--rate 0", "above 0"]),
+        (["--seconds", "-1"], ["--seconds -1"]),
+        (["--day", "someday"], ["someday", "2026-01-01"]),
+        (["--json", "nowhere/bench.json"], ["nowhere/bench.json"]),
+        ([], ["holds no records", "--lake"]),
+    ],
+)
+def test_wrong_options_of_stream_are_refused(
+    telco: Telco, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    assert_refused(telco("bench", "stream", "--lake", str(tmp_path), *arguments), *words)
+
+
+def test_shares_are_of_the_same_round() -> None:
+    def result(name: str, *rates: float) -> stream.Result:
+        return stream.Result(name, 10, 100, list(rates), [1] * len(rates))
+
+    report = stream.Report(
+        {
+            stream.READY: result(stream.READY, 100.0, 10.0, 200.0),
+            stream.PLAIN: result(stream.PLAIN, 80.0, 9.0, 100.0),
+        },
+        None,
+        {},
+    )
+    assert report.shares() == [(stream.PLAIN, 0.8)]
+    assert report.results[stream.READY].rate == 100.0
+    assert report.as_json()["shares"] == {stream.PLAIN: 0.8}
+
+
+def test_ready_made_bytes_and_the_stream_reach_the_broker(
+    apache_kafka: ApacheKafka, tmp_path: Path
+) -> None:
+    plan = stream.Plan(
+        str(small_day.small_lake(tmp_path).root),
+        small_day.DAY,
+        StreamSettings("by_kind", {"cdrs": small_day.CDRS}, ("cdrs",), *2 * (small_day.TRUTH,)),
+        records=300,
+        rounds=1,
+        rate=200.0,
+        seconds=1.0,
+        bootstrap=apache_kafka.bootstrap_servers,
+    )
+    said: list[str] = []
+    report = stream.run(plan, said.append)
+    assert len(said) == stream.steps(plan) == 4
+    ready, plain, full = report.results.values()
+    assert plain.records == full.records == 300
+    assert ready.records >= 300
+    assert all(result.rate > 0 and result.peak > 0 for result in (ready, plain, full))
+    assert report.paced is not None
+    assert report.paced["records"] == 200
+    assert 0 < report.paced["achieved"] <= 201
+    assert 0 < report.paced["ack_p99"] <= report.paced["ack_worst"]
 
 
 @pytest.mark.long

@@ -15,6 +15,13 @@ COMMANDS = (
     "demo",
     "realism",
     "bench",
+    "broker",
+    "consume",
+    "stream",
+    "stream stop",
+    "stream pause",
+    "stream resume",
+    "stream status",
     "export bandicoot",
     "export training",
     "scenarios list",
@@ -26,7 +33,7 @@ COMMANDS = (
     "scenarios schema",
     "scenarios preview",
 )
-SLOW_TO_LOAD = ("dagster", "polars", "numpy", "dataframely", "duckdb")
+SLOW_TO_LOAD = ("dagster", "polars", "numpy", "dataframely", "duckdb", "confluent_kafka")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

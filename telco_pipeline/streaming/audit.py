@@ -1,0 +1,206 @@
+"""Audit: whether a topic holds exactly the records of a day that the lake holds.
+
+Belongs here: counting both sides, allowing for what was disturbed on purpose. Does not belong here:
+reading topics (`consumer`), how the outcome is shown (`checks`, `cli`).
+
+Both sides are compared as a number of records and a sum over hashes of their ids, so that one lost
+and one doubled do not hide each other. Ids of the lake's side are worked out from its rows.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+
+from telco_pipeline.streaming import encoding, progress
+from telco_pipeline.streaming.connection import Connection
+from telco_pipeline.streaming.consumer import (
+    MODULUS,
+    DayCount,
+    Reading,
+    count_by_day,
+    existing,
+    fingerprint,
+)
+from telco_pipeline.streaming.layout import Topic
+from telco_pipeline.streaming.progress import Book, Progress
+from telco_pipeline.streaming.sources import files_of
+from telco_pipeline.streaming.stream import Stream
+
+ROWS: Final = 262_144
+_DUPLICATED: Final = "duplicated"
+_MALFORMED: Final = "malformed"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A day in a topic beside the same day in the lake.
+
+    Attributes:
+        topic: Name of the topic.
+        day: The day.
+        lake: Rows that are to be there.
+        found: Records that are there.
+        disturbed: How many of them are disturbed on purpose, by kind; those `duplicated` are there
+            beside the lake's.
+        problem: What is wrong, with what to do; empty if nothing is.
+        gone: Whether the broker has removed records since, so that nothing can be said.
+    """
+
+    topic: str
+    day: dt.date
+    lake: int
+    found: int
+    disturbed: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
+    gone: bool = False
+
+
+@dataclass
+class _Told:
+    """What the topic of truth says of a day in a topic."""
+
+    count: int = 0
+    sums: dict[str, int] = field(default_factory=dict)
+
+
+def compare(stream: Stream, days: Sequence[dt.date]) -> list[Comparison]:
+    """Compare days in the topics of a stream with the lake.
+
+    Memory does not grow with the number of records.
+
+    Raises:
+        TelcoError: The broker cannot be reached, or the lake lacks a dataset.
+    """
+    book = progress.read(stream.connection, stream.settings.progress.name)
+    found = []
+    for day in days:
+        sent = book.of(stream.world, day)
+        found += [
+            _compared(stream, topic, day, sent.get(topic.name), book) for topic in stream.topics
+        ]
+    return found
+
+
+def _compared(
+    stream: Stream, topic: Topic, day: dt.date, sent: Progress | None, book: Book
+) -> Comparison:
+    rows, ids = of_lake(stream, topic, day, since=None if sent is None else sent.since)
+    if sent is None or not sent.done:
+        upto = f"only {sent.records:,} records are" if sent and sent.records else "nothing is"
+        return Comparison(
+            topic.name, day, rows, 0 if sent is None else sent.records,
+            problem=f"{day} was not sent to the end ({upto}): push it again, it goes on there",
+        )  # fmt: skip
+    if _is_gone(stream.connection, topic, sent):
+        return Comparison(topic.name, day, rows, 0, sent.disturbed, gone=True)
+    counted = count_by_day(
+        stream.connection,
+        [topic],
+        day,
+        world=stream.world,
+        first={topic.name: sent.begun},
+    )[topic.name]
+    told = _truth(stream, topic, day, sent, book)
+    return Comparison(
+        topic.name,
+        day,
+        rows,
+        counted.records,
+        sent.disturbed,
+        _problem(rows, ids, counted, sent, told),
+    )
+
+
+def _problem(rows: int, ids: int, counted: DayCount, sent: Progress, told: _Told) -> str:
+    """Return how a topic differs from the lake; empty if it does not."""
+    twice = sent.disturbed.get(_DUPLICATED, 0)
+    if sum(sent.disturbed.values()) != told.count:
+        return (
+            f"{sum(sent.disturbed.values()):,} records were disturbed, the truth tells of "
+            f"{told.count:,}: send the day again with --again"
+        )
+    if counted.records != rows + twice:
+        what = "missing" if counted.records < rows + twice else "too many"
+        return (
+            f"{abs(rows + twice - counted.records):,} records are {what}: the lake has {rows:,}"
+            + (f", {twice:,} are doubled on purpose" if twice else "")
+            + f", the topic holds {counted.records:,}; somebody else writes to it or deletes from "
+            "it, or the lake was made anew: send the day again with --again"
+        )
+    wanted = ids + told.sums.get(_DUPLICATED, 0)
+    if counted.unknown:
+        # Records without headers whose JSON is damaged: nobody can tell which they are.
+        wanted -= told.sums.get(_MALFORMED, 0)
+        if counted.unknown != sent.disturbed.get(_MALFORMED, 0):
+            return f"{counted.unknown:,} records cannot be read: somebody else writes to the topic"
+    if counted.fingerprint != wanted % MODULUS:
+        return (
+            "as many records as in the lake, but not the same: some are missing and as many are "
+            "doubled, or the lake was made anew; send the day again with --again"
+        )
+    return ""
+
+
+def of_lake(
+    stream: Stream, topic: Topic, day: dt.date, *, since: int | None = None
+) -> tuple[int, int]:
+    """Return how many rows of a day go into a topic, and the sum over their ids.
+
+    Args:
+        stream: What goes where.
+        topic: The topic.
+        day: The day.
+        since: Leave out what happened before, microseconds since 1970.
+    """
+    count, total = 0, 0
+    for dataset in topic.datasets:
+        for file in files_of(stream.lake, dataset, day):
+            for first in range(0, file.rows, ROWS):
+                rows, times = file.read(first, min(ROWS, file.rows - first))
+                if since is not None:
+                    rows = rows.filter(pl.Series(times >= since))
+                count += rows.height
+                ids = encoding.texts_to_bytes(encoding.ids(dataset, rows))
+                total = (total + fingerprint(ids)) % MODULUS
+    return count, total
+
+
+def _is_gone(connection: Connection, topic: Topic, sent: Progress) -> bool:
+    """Whether the broker no longer has the first record that was sent."""
+    if topic.cleanup == "compact" or not existing(connection, [topic.name]):
+        return True
+    with Reading(connection, [topic.name]) as reading:
+        lows = {number: offset for (_, number), offset in reading.starts.items()}
+    return any(lows.get(number, 0) > offset for number, offset in sent.begun.items())
+
+
+def _truth(stream: Stream, topic: Topic, day: dt.date, sent: Progress, book: Book) -> _Told:
+    """Return what the topic of truth says of the records of a day in a topic."""
+    told = _Told()
+    if not any(sent.disturbed.values()):
+        return told
+    name = stream.settings.disturbances.name
+    own = book.of(stream.world, day).get(name)
+    # Its own beginning may lie behind ours, when another topic of the day was sent first.
+    first = {name: {}} if own is None else {name: own.begun}
+    source = f"/telco/{stream.world}".encode()
+    with Reading(stream.connection, [name], first=first) as reading:
+        while not reading.at_end:
+            for message in reading.batch(0.2):
+                headers = dict(message.headers() or ())
+                if headers.get("ce_source", source) != source:
+                    continue
+                plain = json.loads(message.value() or b"{}")
+                when = dt.datetime.fromisoformat(plain["event_time"])
+                if plain["topic"] != topic.name or when.date() != day:
+                    continue
+                told.count += 1
+                kind = plain["kind"]
+                told.sums[kind] = (
+                    told.sums.get(kind, 0) + fingerprint([plain["id"].encode()])
+                ) % MODULUS
+    return told

@@ -1,0 +1,917 @@
+"""Publisher: sends the entries of a day in transactions, each of which also says how far it came.
+
+Belongs here: producing, committing, what to do when the broker does not answer. Does not belong
+here: the entries (`feed`), when they are due (`pacing`), who may stop it (`control`).
+
+Whatever breaks, there is one way on: a new producer of the same transactional id. The broker ends
+what the old one left open, and only then tells progress, so that both agree on what was sent. The
+same happens when a publisher is killed and another is started.
+"""
+
+import contextlib
+import datetime as dt
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from telco_pipeline.errors import TelcoError
+from telco_pipeline.streaming import progress
+from telco_pipeline.streaming.connection import Asking, Connection, ask, explain, is_embedded
+from telco_pipeline.streaming.control import Control
+from telco_pipeline.streaming.entries import Batch, Feed, Position
+from telco_pipeline.streaming.layout import StreamSettings
+from telco_pipeline.streaming.pacing import Lateness, Pace, Seconds
+from telco_pipeline.streaming.progress import Claim, Ends, Progress
+
+PATIENCE: Final = 60.0
+"""Seconds without a commit after which a broker that does not answer is given up."""
+FAST_RECORDS: Final = 50_000
+"""Records in a transaction without a clock; larger ones are no faster, see docs/streaming.md."""
+SENDING: Final[Mapping[str, Any]] = {
+    "acks": "all",
+    # Java's: a subscriber lies in the same partition whoever writes.
+    "partitioner": "murmur2_random",
+    "linger.ms": 20,
+    "batch.size": 1_000_000,
+    "queue.buffering.max.messages": 200_000,
+    "queue.buffering.max.kbytes": 131_072,
+}
+"""How librdkafka sends; the benchmark gives its rival the same."""
+_CHUNK: Final = 2_000
+"""Records between two looks at clock, control and broker."""
+_STUCK: Final = 6.0
+"""Seconds after which a broker that takes nothing is asked why."""
+_START_SECONDS: Final = 10.0
+_SLICE: Final = 1.0
+_NAP: Final = 0.05
+_SAMPLES_A_SECOND: Final = 1_000
+_RECORD_OVERHEAD: Final = 120
+"""Bytes of a record batch beside key, value and headers of its record, at most."""
+_USUAL_LIMIT: Final = 1_048_588
+_USUAL_BATCH: Final = 1_000_000
+_FENCED: Final = (
+    KafkaError._FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+)
+_HOPELESS: Final = (
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError._AUTHENTICATION,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.INVALID_RECORD,
+    KafkaError.INVALID_TRANSACTION_TIMEOUT,
+    KafkaError.KAFKA_STORAGE_ERROR,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
+    KafkaError._INVALID_ARG,
+)
+"""What no second try mends."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a delivery sent into one topic.
+
+    Attributes:
+        records: Entries committed by this run.
+        size: Bytes of their values.
+        disturbed: How many of them are disturbed, by kind.
+        total: Entries committed since the day's first one, by whichever run.
+        begun: Offsets of the topic's partitions before the day's first entry.
+        first: Offsets before this run's first entry.
+        last: Offsets after this run's last entry; markers and what others sent lie between too.
+        done: Whether all entries of the day are sent.
+    """
+
+    records: int
+    size: int
+    disturbed: Mapping[str, int]
+    total: int
+    begun: Ends
+    first: Ends
+    last: Ends
+    done: bool
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a run of the publisher did.
+
+    Attributes:
+        day: The day.
+        topics: What went into each topic.
+        seconds: How long it took.
+        transactions: Committed ones.
+        restarts: How often a new producer went on after the broker or the network had failed.
+        asked: Records a second by the clock; None without one.
+        achieved: Records a second: those committed, over the time to the last commit.
+        acknowledged: Lateness, from due to the broker's acknowledgement of the record.
+        committed: Lateness, from due to the broker's acknowledgement of its transaction.
+        stopped: Whether it was asked to stop, or had sent the number that was asked for.
+    """
+
+    day: dt.date
+    topics: Mapping[str, Sent]
+    seconds: float
+    transactions: int
+    restarts: int
+    asked: float | None
+    achieved: float
+    acknowledged: Lateness
+    committed: Lateness
+    stopped: bool
+
+    @property
+    def records(self) -> int:
+        """Entries committed by this run, over all topics."""
+        return sum(sent.records for sent in self.topics.values())
+
+    @property
+    def size(self) -> int:
+        """Bytes of their values."""
+        return sum(sent.size for sent in self.topics.values())
+
+    @property
+    def done(self) -> bool:
+        """Whether all entries of the day are sent, in all topics."""
+        return all(sent.done for sent in self.topics.values())
+
+
+OnProgress = Callable[[int, int], None]
+"""Called after each commit with the records and bytes committed by this run."""
+
+
+def deliver(
+    feed: Feed,
+    connection: Connection,
+    pace: Pace,
+    *,
+    world: str,
+    day: dt.date,
+    settings: StreamSettings,
+    control: Control | None = None,
+    on_progress: OnProgress | None = None,
+    again: bool = False,
+    max_count: int | None = None,
+    patience: float = PATIENCE,
+    transaction_records: int = FAST_RECORDS,
+    client: Mapping[str, Any] | None = None,
+) -> Delivery:
+    """Send what of a day is not sent yet, each entry once.
+
+    Args:
+        feed: The entries. Its topics are there (`topics.ensure`).
+        connection: The broker.
+        pace: When entries are due.
+        world: Hash of the world.
+        day: The day.
+        settings: Names of the progress topic and of the publisher, seconds between commits.
+        control: Who may stop or pause it; entered by the caller.
+        on_progress: Told of each commit.
+        again: Forget that the day was sent into these topics, and send all of it.
+        max_count: End after so many entries, if there are more.
+        patience: Seconds without a commit after which a broker that does not answer is given up.
+        transaction_records: Entries in a transaction, at most.
+        client: More settings of librdkafka, by their own names.
+
+    Returns:
+        What was sent, also if it was stopped.
+
+    Raises:
+        TelcoError: The broker refuses, does not answer any more, another publisher took this day
+            over, or the day was sent from other rows or with other settings.
+    """
+    run = _Run(
+        feed,
+        connection,
+        pace,
+        world,
+        day,
+        settings,
+        control or Control(),
+        on_progress,
+        again,
+        max_count,
+        patience,
+        transaction_records,
+        dict(client or {}),
+    )
+    return run.run()
+
+
+class _BrokenError(Exception):
+    """A producer is of no use any more; a new one may be."""
+
+    def __init__(self, error: KafkaError) -> None:
+        super().__init__(error.str())
+        self.error = error
+
+
+@dataclass
+class _Tally:
+    """What the open transaction adds to one topic's progress."""
+
+    position: Position | None = None
+    records: int = 0
+    size: int = 0
+    disturbed: npt.NDArray[np.int64] | None = None
+
+
+@dataclass
+class _Run:
+    """One call of `deliver`."""
+
+    feed: Feed
+    connection: Connection
+    pace: Pace
+    world: str
+    day: dt.date
+    settings: StreamSettings
+    control: Control
+    on_progress: OnProgress | None
+    again: bool
+    max_count: int | None
+    patience: float
+    transaction_records: int
+    client: dict[str, Any]
+
+    claim: Claim = field(default_factory=Claim.mine)
+    producer: Producer | None = None
+    complaints: list[KafkaError] = field(default_factory=list)
+    failures: list[KafkaError] = field(default_factory=list)
+    limits: dict[str, int] = field(default_factory=dict)
+    book: dict[str, Progress] = field(default_factory=dict)
+    at_start: dict[str, Progress] = field(default_factory=dict)
+    first: dict[str, Ends] = field(default_factory=dict)
+
+    open_since: float | None = None
+    open_records: int = 0
+    open_due: list[Seconds] = field(default_factory=list)
+    tallies: dict[int, _Tally] = field(default_factory=dict)
+    sample: int = 1
+
+    sent: int = 0
+    size: int = 0
+    transactions: int = 0
+    restarts: int = 0
+    first_due: float | None = None
+    last_due: float = 0.0
+    last_ack: float = 0.0
+    begun: float = field(default_factory=time.monotonic)
+    alive: float = field(default_factory=time.monotonic)
+    committed_at: float = 0.0
+    acknowledged: Lateness = field(default_factory=Lateness)
+    committed: Lateness = field(default_factory=Lateness)
+    stopped: bool = False
+
+    # --- from the start to the end ---------------------------------------------------------
+
+    def run(self) -> Delivery:
+        names = [topic.name for topic in self.feed.topics]
+        self.control.update(
+            force=True, status="starting", day=self.day.isoformat(), topics=tuple(names)
+        )
+        progress.ensure(self.connection, self.settings.progress)
+        self.first = progress.end_offsets(self.connection, *names)
+        told = _configured(self.connection, names)
+        _check_kept(told, self.day)
+        self.limits = {
+            name: int(told.get(name, {}).get("max.message.bytes", _USUAL_LIMIT)) for name in names
+        }
+        cause: KafkaError | None = None
+        while True:
+            try:
+                self._open(cause)
+                self._send()
+                break
+            except _BrokenError as broken:
+                cause = self._mendable(broken.error)
+                self.restarts += 1
+            except KafkaException as error:
+                cause = self._mendable(error.args[0])
+                self.restarts += 1
+            finally:
+                self._drop()
+        last = progress.end_offsets(self.connection, *names)
+        return self._result(last)
+
+    def _result(self, last: Mapping[str, Ends]) -> Delivery:
+        topics: dict[str, Sent] = {}
+        for name, now in self.book.items():
+            before = self.at_start[name]
+            topics[name] = Sent(
+                now.records - before.records,
+                now.size - before.size,
+                {
+                    kind: count - before.disturbed.get(kind, 0)
+                    for kind, count in now.disturbed.items()
+                },
+                now.records,
+                dict(now.begun),
+                self.first[name],
+                last[name],
+                now.done,
+            )
+        return Delivery(
+            self.day,
+            topics,
+            time.monotonic() - self.begun,
+            self.transactions,
+            self.restarts,
+            self._asked(),
+            self._achieved(),
+            self.acknowledged,
+            self.committed,
+            self.stopped,
+        )
+
+    def _asked(self) -> float | None:
+        """Return the records a second that were due, over the time in which they were."""
+        if self.pace.is_fast or self.first_due is None:
+            return None
+        if self.pace.kind == "rate":
+            return self.pace.value
+        span = self.last_due - self.first_due
+        return (self.sent - 1) / span if span > 0 and self.sent > 1 else None
+
+    def _achieved(self) -> float:
+        span = (
+            self.committed_at - self.begun
+            if self.first_due is None
+            else self.last_ack - self.first_due
+        )
+        return self.sent / span if span > 0 else 0.0
+
+    # --- producers come and go -------------------------------------------------------------
+
+    def _open(self, cause: KafkaError | None) -> None:
+        """Make a producer that is the only one of this day, and see how far the day came."""
+        if cause is not None:
+            self._still_mine(cause)
+        self.complaints, self.failures = [], []
+        smallest = min(self.limits.values(), default=_USUAL_LIMIT)
+        own: dict[str, Any] = {
+            "transactional.id": f"{self.settings.prefix}-{self.world[:8]}-{self.day.isoformat()}",
+            "transaction.timeout.ms": int(progress.TRANSACTION_SECONDS * 1000),
+            **SENDING,
+            "linger.ms": SENDING["linger.ms"] if self.pace.is_fast else 10,
+            "batch.size": min(SENDING["batch.size"], smallest),
+            "message.max.bytes": min(max(_USUAL_BATCH, *self.limits.values()), 10**9),
+            "topic.metadata.propagation.max.ms": 5_000,
+            "socket.timeout.ms": 10_000,
+            "reconnect.backoff.max.ms": 1_000,
+            "retry.backoff.max.ms": 500,
+            "error_cb": self.complaints.append,
+        }
+        try:
+            self.producer = Producer(self.connection.client() | own | self.client)
+        except KafkaException as error:
+            raise explain(error, self.connection, "making a producer") from error
+        self._wait_for(self.producer.init_transactions, "beginning")
+        found = progress.read(
+            self.connection,
+            self.settings.progress.name,
+            stopping=lambda: self.control.is_stopping and not self.at_start,
+        ).of(self.world, self.day)
+        if self.at_start:
+            self.book = {name: found[name] for name in self.book}
+        else:
+            self._first_time(found)
+        self.open_since, self.open_records = None, 0
+        self.open_due, self.tallies = [], {}
+        self.sent = sum(
+            self.book[name].records - before.records for name, before in self.at_start.items()
+        )
+        self.alive = time.monotonic()
+
+    def _first_time(self, found: Mapping[str, Progress]) -> None:
+        """Check what was sent before, and write down that this process goes on with it."""
+        since = self.pace.start()
+        for name in self.first:
+            content = self.feed.content[name]
+            before = found.get(name)
+            # Truth about records of several topics has no position of its own, nor a beginning.
+            shared = before is not None and before.records > 0 and before.position is None
+            if before is None or (self.again and not shared):
+                before = Progress(
+                    self.world, self.day, name, content, since=since, begun=self.first[name]
+                )
+            elif before.content != content:
+                raise TelcoError(
+                    f"{self.day} was sent to {name} up to record {before.records:,} from other "
+                    "rows or with other settings (encoding, users, disturbances): set them back to "
+                    "go on, or send the whole day again with --again"
+                )
+            self.book[name] = before
+        assert self.producer is not None
+        self.producer.begin_transaction()
+        key = progress.day_key(self.world, self.day).encode()
+        self._keep(key, self.claim.value())
+        for name, one in self.book.items():
+            if name not in found or self.again:
+                self._keep(one.key, one.value())
+        self._wait_for(self.producer.commit_transaction, "beginning")
+        self.at_start = dict(self.book)
+
+    def _still_mine(self, cause: KafkaError) -> None:
+        """Refuse to go on if another publisher has taken the day over.
+
+        The broker fences a producer if another one of its name has begun, or if a transaction was
+        open for too long. What was not open for that long was fenced by another.
+        """
+        fenced = cause.code() in _FENCED
+        open_for = 0.0 if self.open_since is None else time.monotonic() - self.open_since
+        taken = fenced and open_for < progress.TRANSACTION_SECONDS - 2.0
+        holder = self._other_claim(wait=3.0 if fenced else 0.0)
+        if holder is None and not taken:
+            return
+        who = f" (process {holder.pid} on {holder.host})" if holder else ""
+        raise TelcoError(
+            f"another publisher of {self.day} has taken over{who}: what this one had not "
+            "committed, that one sends; stop it first if this one is to go on"
+        )
+
+    def _other_claim(self, wait: float) -> Claim | None:
+        """Return who else claims the day; waits some seconds for that, as it may just do so."""
+        end = time.monotonic() + wait
+        while True:
+            try:
+                book = progress.read(self.connection, self.settings.progress.name, wait=0)
+            except TelcoError as error:
+                # No answer: what broke the producer is still so.
+                self._check_patience(error)
+                return None
+            holder = book.claims.get(progress.day_key(self.world, self.day))
+            if holder is not None and holder.publisher != self.claim.publisher and self.at_start:
+                return holder
+            if time.monotonic() >= end:
+                return None
+            time.sleep(0.2)
+
+    def _check_patience(self, why: TelcoError) -> None:
+        if time.monotonic() - self.alive > self._longest:
+            raise why
+
+    @property
+    def _longest(self) -> float:
+        """Seconds without a commit after which we give up; before the first one somebody waits."""
+        return self.patience if self.transactions else min(self.patience, _START_SECONDS)
+
+    def _mendable(self, error: KafkaError) -> KafkaError:
+        """Return an error after which a new producer may go on; raise it if none can."""
+        if self.producer is not None:
+            try:
+                self.producer.poll(0)
+            except KafkaException as fatal:
+                self.complaints.append(fatal.args[0])
+        for one in (*self.failures, error):
+            if one.code() in _HOPELESS:
+                raise self._explained(one)
+        worst = error
+        for one in self.complaints:
+            if one.code() not in (KafkaError._ALL_BROKERS_DOWN, *_FENCED):
+                worst = one
+            if one.code() in _HOPELESS:
+                raise self._explained(one)
+        waited = time.monotonic() - self.alive
+        if self.control.is_stopping or waited > self._longest:
+            raise self._explained(worst, f" ({waited:.0f} s without a commit)")
+        # What a call raises may just say that something fatal was said before.
+        fenced = [one for one in (*self.complaints, *self.failures) if one.code() in _FENCED]
+        return (fenced or [error])[0]
+
+    def _explained(self, error: KafkaError, more: str = "") -> TelcoError:
+        names = ", ".join(self.first)
+        told = explain(error, self.connection, f"sending {self.day} to {names}")
+        return TelcoError(
+            f"{told}{more}; {self.sent - self.open_records:,} records of this run are committed, "
+            "the next run goes on after them"
+        )
+
+    def _drop(self) -> None:
+        """Let go of the producer, and of what it has not sent."""
+        producer, self.producer = self.producer, None
+        if producer is None:
+            return
+        with contextlib.suppress(KafkaException):
+            producer.purge()
+        if self.open_since is not None:
+            # Else the broker would end it only after its timeout, and hide what others commit.
+            with contextlib.suppress(KafkaException):
+                producer.abort_transaction(2.0)
+        with contextlib.suppress(KafkaException):  # that it was fenced, once more
+            producer.poll(0)
+
+    def _wait_for(self, action: Callable[[float], None], doing: str) -> None:
+        """Do what a broker may take some time for; ask why if it takes long."""
+        begun = time.monotonic()
+        asked = False
+        while True:
+            try:
+                action(_SLICE)
+                return
+            except KafkaException as error:
+                cause: KafkaError = error.args[0]
+                if not cause.retriable():
+                    raise _BrokenError(cause) from error
+            assert self.producer is not None
+            self.producer.poll(0)
+            waited = time.monotonic() - begun
+            if waited > _STUCK and not asked:
+                asked = True
+                self._ask_why(doing)
+            for one in self.complaints:
+                if one.code() in _HOPELESS:
+                    raise self._explained(one)
+            # An open transaction is lost by then, and a new producer sees more.
+            if waited > min(progress.TRANSACTION_SECONDS, self._longest):
+                raise _BrokenError(self.complaints[-1] if self.complaints else cause)
+
+    def _ask_why(self, doing: str) -> None:
+        """Raise what keeps the broker from taking records, if it can be told."""
+        why = _obstacle(self.connection, [*self.first, self.settings.progress.name])
+        if why:
+            raise TelcoError(
+                f"{doing} {self.day} at {self.connection.address}: {why}; "
+                f"{self.sent - self.open_records:,} records of this run are committed, the next "
+                "run goes on after them"
+            )
+
+    # --- sending ---------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        """Send all that is left, until the end or until told to stop."""
+        after = {name: one.after for name, one in self.book.items()}
+        if all(one.done for one in self.book.values()):
+            return
+        self.control.update(force=True, status="running")
+        batches = self.feed.batches({name: at for name, at in after.items() if at is not None})
+        with contextlib.closing(_generator(batches)) as entries:
+            for batch in entries:
+                if not self._send_batch(batch):
+                    self.stopped = True
+                    break
+        self._commit(done=not self.stopped)
+
+    def _send_batch(self, batch: Batch) -> bool:
+        """Send a batch; return whether there is to be more."""
+        self._check_sizes(batch)
+        names = [topic.name for topic in self.feed.topics]
+        topics = [names[number] for number in batch.topic.tolist()]
+        stamps = (batch.event_time // 1000).tolist()
+        headers = batch.headers or []
+        due = None if self.pace.is_fast else self.pace.due(batch.release, self.sent)
+        at, end = 0, len(batch)
+        if self.max_count is not None:
+            end = min(end, self.max_count - self.sent)
+        while at < end:
+            if self.control.is_stopping:
+                return False
+            if self.control.is_paused:
+                due = self._paused(due)
+                continue
+            until = min(end, at + _CHUNK, at + self.transaction_records - self.open_records)
+            if due is not None:
+                until = at + int(np.searchsorted(due[at:until], self.pace.clock(), "right"))
+            if until > at:
+                if self.open_since is None:
+                    self._begin()
+                part = slice(at, until)
+                self._produce(
+                    topics[part],
+                    batch.value[part],
+                    batch.key[part],
+                    stamps[part],
+                    headers[part],
+                    None if due is None else due[part],
+                )
+                self._count(batch, part)
+                if due is not None:
+                    self._timed(due[part])
+                at = until
+            assert self.producer is not None
+            self.producer.poll(0)
+            self._commit_if_due()
+            if due is not None and at < end:
+                self._nap(float(due[at]))
+        return self.max_count is None or self.sent < self.max_count
+
+    def _nap(self, due: float) -> None:
+        """Wait for the next entry, the next commit, or for what control may say."""
+        wait = due - self.pace.clock()
+        if self.open_since is not None:
+            wait = min(wait, self.open_since + self.settings.interval - time.monotonic())
+        if wait > 0:
+            # Some wait in any case: entries one by one would cost more than they need.
+            self.pace.sleep(min(max(wait, 0.005), _NAP))
+        self.control.update()
+
+    def _paused(self, due: Seconds | None) -> Seconds | None:
+        """Hold until told to go on; return when what is left is due then."""
+        self._commit()
+        self.pace.pause()
+        self.control.update(force=True, status="paused")
+        assert self.producer is not None
+        while self.control.is_paused and not self.control.is_stopping:
+            self.producer.poll(0)
+            self.pace.sleep(_NAP)
+            self.control.update()
+            self.alive = time.monotonic()
+        shift = self.pace.resume()
+        self.control.update(force=True, status="running")
+        return None if due is None else due + shift
+
+    def _begin(self) -> None:
+        assert self.producer is not None
+        self.producer.begin_transaction()
+        self.open_since = time.monotonic()
+
+    def _produce(
+        self,
+        topics: Sequence[str],
+        values: Sequence[bytes],
+        keys: Sequence[bytes | None],
+        stamps: Sequence[int],
+        headers: Sequence[Any],
+        due: Seconds | None,
+    ) -> None:
+        """Hand entries to librdkafka; waits where its queue is full."""
+        assert self.producer is not None
+        produce = self.producer.produce
+        given: list[Any] = [topics, values, keys, _ANY, _NOBODY, _NOBODY, stamps]
+        if headers:
+            given.append(headers)
+        columns: Iterator[tuple[Any, ...]] = zip(*given, strict=False)
+        if due is not None:
+            columns = self._watched(columns, due)
+        for record in columns:
+            try:
+                produce(*record)
+            except BufferError:
+                self._produce_later(record)
+
+    def _watched(
+        self, columns: Iterator[tuple[Any, ...]], due: Seconds
+    ) -> Iterator[tuple[Any, ...]]:
+        """Let some of the records tell when the broker acknowledged them."""
+        for number, record in enumerate(columns):
+            if number % self.sample == 0:
+                yield (*record[:4], _Watch(self, float(due[number])), *record[5:])
+            else:
+                yield record
+
+    def _produce_later(self, record: tuple[Any, ...]) -> None:
+        assert self.producer is not None
+        begun, asked = time.monotonic(), False
+        while True:
+            self.producer.poll(_NAP)
+            try:
+                self.producer.produce(*record)
+                return
+            except BufferError:
+                waited = time.monotonic() - begun
+            if waited > _STUCK and not asked:
+                asked = True
+                self._ask_why("sending")
+            if waited > progress.TRANSACTION_SECONDS:
+                raise _BrokenError(KafkaError(KafkaError._MSG_TIMED_OUT))
+
+    def _count(self, batch: Batch, part: slice) -> None:
+        """Add entries to the open transaction's part of progress."""
+        topic = batch.topic[part]
+        values = batch.value[part]
+        sizes = np.fromiter(map(len, values), np.int64, len(values))
+        kinds = len(self.feed.disturbances)
+        for number in np.unique(topic).tolist():
+            mine = topic == number
+            tally = self.tallies.setdefault(number, _Tally())
+            tally.records += int(mine.sum())
+            tally.size += int(sizes[mine].sum())
+            kind = np.bincount(batch.disturbance[part][mine], minlength=kinds)
+            tally.disturbed = kind if tally.disturbed is None else tally.disturbed + kind
+        owner = topic if batch.owner is None else batch.owner[part]
+        for number in np.unique(owner).tolist():
+            last = int(np.flatnonzero(owner == number)[-1])
+            tally = self.tallies.setdefault(number, _Tally())
+            tally.position = batch.position(part.start + last)
+        self.open_records += len(values)
+        self.sent += len(values)
+
+    def _timed(self, due: Seconds) -> None:
+        if self.first_due is None:
+            self.first_due = float(due[0])
+        self.last_due = max(self.last_due, float(due[-1]))
+        self.open_due.append(due)
+
+    def _commit_if_due(self) -> None:
+        if self.open_since is None:
+            return
+        full = self.open_records >= self.transaction_records
+        waited = time.monotonic() - self.open_since
+        # Without a clock a transaction ends by its size, but never so late that the broker does it.
+        longest = self.settings.interval if not self.pace.is_fast else 5.0
+        if full or waited >= longest:
+            self._commit()
+
+    def _commit(self, *, done: bool = False) -> None:
+        """Commit what is open, with progress of all topics that moved, or of all at the end."""
+        fresh = dict(self.book)
+        for number, tally in self.tallies.items():
+            name = self.feed.topics[number].name
+            before = fresh[name]
+            counts = np.zeros(0) if tally.disturbed is None else tally.disturbed
+            disturbed = dict(before.disturbed)
+            for kind, count in zip(self.feed.disturbances, counts.tolist(), strict=False):
+                if kind and count:
+                    disturbed[kind] = disturbed.get(kind, 0) + int(count)
+            fresh[name] = replace(
+                before,
+                position=tally.position or before.position,
+                records=before.records + tally.records,
+                size=before.size + tally.size,
+                disturbed=disturbed,
+            )
+        if done:
+            fresh = {name: replace(one, done=True) for name, one in fresh.items()}
+        moved = [one for name, one in fresh.items() if one is not self.book[name]]
+        if not moved:
+            return
+        assert self.producer is not None
+        if self.open_since is None:
+            self._begin()
+        for one in moved:
+            self._keep(one.key, one.value())
+        self._wait_for(self.producer.commit_transaction, "sending")
+        self._committed(fresh)
+
+    def _committed(self, book: dict[str, Progress]) -> None:
+        now = self.pace.clock()
+        self.book = book
+        self.alive = self.committed_at = time.monotonic()
+        self.last_ack = now
+        self.transactions += 1
+        self.size = sum(one.size - self.at_start[name].size for name, one in book.items())
+        for due in self.open_due:
+            self.committed.add(now - due)
+        self.open_since, self.open_records = None, 0
+        self.open_due, self.tallies = [], {}
+        rate = self._achieved()
+        self.sample = max(1, round(rate / _SAMPLES_A_SECOND))
+        self.control.update(
+            records=self.sent,
+            bytes=self.size,
+            asked=self._asked(),
+            achieved=round(rate, 1),
+            lateness=None if self.pace.is_fast else round(self.committed.p99, 3),
+        )
+        if self.on_progress is not None:
+            self.on_progress(self.sent, self.size)
+
+    def _keep(self, key: bytes, value: bytes) -> None:
+        assert self.producer is not None
+        record = (self.settings.progress.name, value, key)
+        try:
+            self.producer.produce(*record)
+        except BufferError:
+            self._produce_later(record)
+
+    # --- too large -------------------------------------------------------------------------
+
+    def _check_sizes(self, batch: Batch) -> None:
+        """Refuse a record that its topic would refuse, before it is sent."""
+        smallest = min(self.limits.values(), default=_USUAL_LIMIT)
+        # Headers and key are small beside a limit; only what comes near it is looked at.
+        near = max(map(len, batch.value), default=0)
+        if near <= smallest - min(4_096, smallest // 2):
+            return
+        for number, value in enumerate(batch.value):
+            name = self.feed.topics[int(batch.topic[number])].name
+            headers = batch.headers[number] if batch.headers else []
+            size = len(value) + len(batch.key[number] or b"") + _RECORD_OVERHEAD
+            size += sum(len(key) + len(text) + 4 for key, text in headers)
+            if size > self.limits.get(name, _USUAL_LIMIT):
+                self._too_large(batch, number, name, size)
+
+    def _too_large(self, batch: Batch, number: int, name: str, size: int) -> NoReturn:
+        raise TelcoError(
+            f"{name}: {_describe(batch, number)} takes {size:,} bytes, but the topic allows "
+            f"{self.limits[name]:,}: raise its max.message.bytes (message.max.bytes of the broker) "
+            f"or leave its dataset out; nothing of it was sent"
+        )
+
+
+_ANY: Final = itertools.repeat(-1)
+_NOBODY: Final = itertools.repeat(None)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Takes in when the broker acknowledged a record."""
+
+    run: _Run
+    due: float
+
+    def __call__(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self.run.failures.append(error)
+        else:
+            self.run.acknowledged.add(np.array([self.run.pace.clock() - self.due]))
+
+
+def _generator(batches: Iterator[Batch]) -> Any:
+    """Return batches as something that can be closed, whatever the feed gives."""
+    if hasattr(batches, "close"):
+        return batches
+    return (batch for batch in batches)
+
+
+def _describe(batch: Batch, number: int) -> str:
+    """Return dataset and event id of an entry, or where it stands if it tells neither."""
+    headers = dict(batch.headers[number]) if batch.headers else {}
+    dataset = headers.get("ce_type", b"").decode().removeprefix("telco.")
+    event = headers.get("ce_id", b"").decode()
+    with contextlib.suppress(ValueError):
+        plain = json.loads(batch.value[number])
+        if isinstance(plain, dict):
+            dataset = dataset or str(plain.get("dataset", ""))
+            event = event or str(plain.get("event_id", ""))
+    if not dataset:
+        return f"the record at {batch.position(number)}"
+    return f"record {event} of {dataset}"
+
+
+def _configured(connection: Connection, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return the settings of topics, without those that the broker does not tell."""
+    from confluent_kafka.admin import ConfigResource  # pyright: ignore[reportPrivateImportUsage]
+
+    asking = Asking(connection)
+    if is_embedded(ask(asking)):
+        return {}
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    for resource, future in asking.admin.describe_configs(resources, request_timeout=5).items():
+        # Not everybody may read settings.
+        with contextlib.suppress(KafkaException):
+            found[resource.name] = {key: one.value for key, one in future.result(6).items()}
+    return found
+
+
+def _check_kept(told: Mapping[str, Mapping[str, str]], day: dt.date) -> None:
+    """Refuse topics that would forget the day as soon as it is sent.
+
+    A record is as old as its timestamp, which is that of its event.
+    """
+    end = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC) + dt.timedelta(days=1)
+    age = (dt.datetime.now(dt.UTC) - end) / dt.timedelta(milliseconds=1)
+    for name, settings in told.items():
+        kept = int(settings.get("retention.ms", -1))
+        by_event = settings.get("message.timestamp.type") != "LogAppendTime"
+        deletes = "delete" in settings.get("cleanup.policy", "")
+        if deletes and by_event and 0 <= kept < age:
+            raise TelcoError(
+                f"the topic {name} keeps records for {kept / 86_400_000:.3g} days and {day} is "
+                f"{age / 86_400_000:.0f} days old: the broker would delete it at once; set its "
+                "retention.ms to -1 (retention: forever in scenarios/streaming.yaml, before it is "
+                "created)"
+            )
+
+
+def _obstacle(connection: Connection, names: Sequence[str]) -> str:
+    """Return why a broker that answers takes no records; nothing if it does not answer."""
+    try:
+        asking = Asking(connection)
+        ask(asking, within=3.0)
+        known = asking.admin.list_topics(timeout=3.0).topics
+        told = _configured(connection, names)
+    except (KafkaException, TelcoError):
+        return ""
+    for name in names:
+        if name not in known:
+            return f"the topic {name} is gone: start again, which creates it"
+        for number, part in known[name].partitions.items():
+            if part.leader < 0:
+                return (
+                    f"partition {number} of {name} has no leader: see to the brokers and to their "
+                    "disks (full, read-only or broken)"
+                )
+            wanted = int(told.get(name, {}).get("min.insync.replicas", 1))
+            if len(part.isrs) < wanted:
+                return (
+                    f"only {len(part.isrs)} of {wanted} replicas that {name} asks for "
+                    "(min.insync.replicas) take records: start the missing brokers, or lower it"
+                )
+    return ""
