@@ -14,24 +14,32 @@ from telco_pipeline import partitions
 from telco_pipeline.assets import (
     build_asset,
     build_counterfactual,
+    build_deliveries,
     build_layers,
+    build_live,
     build_report,
     policy,
 )
 from telco_pipeline.checks import (
     build_causality_checks,
     build_checks,
+    build_delivery_checks,
     build_leakage_checks,
     build_realism_checks,
     build_signature_checks,
 )
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.jobs import build_jobs
+from telco_pipeline.kafka_resource import kafka
 from telco_pipeline.resources import operator
 from telco_pipeline.scenarios.loading import load_operator
 from telco_pipeline.scenarios.story import layers_of
 from telco_pipeline.schedules import build_schedules
+from telco_pipeline.sensors import VARIABLE as SENSORS_VARIABLE
+from telco_pipeline.sensors import build_sensors, switched_on
 from telco_pipeline.settings import Settings, WorldConfig
+from telco_pipeline.streaming.layout import StreamSettings
+from telco_pipeline.streaming.settings_file import load_settings
 
 SCHEDULES_VARIABLE = "TELCO_SCHEDULES"
 
@@ -44,6 +52,7 @@ def build_defs(
     daily: dg.DailyPartitionsDefinition | None = None,
     pool: str | None = policy.POOL,
     checks: bool = True,
+    streaming: StreamSettings | None = None,
 ) -> dg.Definitions:
     """Build everything that Dagster knows of the operator.
 
@@ -54,22 +63,31 @@ def build_defs(
         daily: The days that exist, if they are not those from the epoch to the running day.
         pool: Concurrency pool of all steps; None for none.
         checks: Whether the asset checks are there too.
+        streaming: Which topics there are; those of scenarios/streaming.yaml by default.
     """
     settings = settings or Settings.from_env()
     config = config or load_operator(settings.world_file)
     daily = daily or partitions.daily_partitions(config.epoch)
     on = os.environ.get(SCHEDULES_VARIABLE, "").lower() == "on"
-    resources: dict[str, object] = {"operator": operator}
+    sensors_on = switched_on(os.environ.get(SENSORS_VARIABLE, ""))
+    streaming = streaming or load_settings()
+    resources: dict[str, object] = {"operator": operator, "kafka": kafka}
     layers = layers_of(config)
     assets = [build_asset(dataset, config, daily, pool) for dataset in DATASETS.values()]
     guards = [build_checks(dataset, pool) for dataset in DATASETS.values()]
     across = [build_causality_checks(pool), build_realism_checks(pool)]
     across += [*build_signature_checks(layers, pool), *build_leakage_checks(layers, pool)]
     return dg.Definitions(
-        assets=[*assets, *build_layers(layers, pool), build_report(pool)],
-        asset_checks=[*guards, *across] if checks else [],
-        jobs=[*build_jobs(), build_counterfactual(pool)],
+        assets=[
+            *assets,
+            *build_layers(layers, pool),
+            build_report(pool),
+            build_deliveries(daily, streaming),
+        ],
+        asset_checks=[*guards, *across, build_delivery_checks(streaming)] if checks else [],
+        jobs=[*build_jobs(streaming.on), build_counterfactual(pool), build_live()],
         schedules=build_schedules(daily, config.epoch, on=on),
+        sensors=build_sensors(daily, streaming, on=sensors_on),
         resources=resources | dict(overrides or {}),
         # Production spreads a step's work over processes itself; a process for each step would
         # only add its start to every one of them.

@@ -4,9 +4,12 @@ Belongs here: which assets run together. Does not belong here: when (`schedules`
 and where to (`resources`).
 """
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from telco_pipeline import reporting
+from telco_pipeline.assets import deliveries
 from telco_pipeline.assets import layers as layer_assets
 from telco_pipeline.assets.factory import OTHER_WORLD_TAG
 from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
@@ -18,20 +21,27 @@ MAKE_RECORDS = "make_records"
 WHAT_IF = "what_if"
 REALISM = "realism"
 SCENARIOS = "scenarios"
+PUSH = "push"
 
 TEAM_TAG = {"team": "operations"}
 
 
-def build_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """Build all jobs."""
+def build_jobs(topics: Iterable[str]) -> list[UnresolvedAssetJobDefinition]:
+    """Build all jobs.
+
+    Args:
+        topics: Words of the topics that are sent.
+    """
     report = dg.AssetSelection.assets(reporting.ASSET)
     layers = dg.AssetSelection.groups(layer_assets.GROUP)
+    streamed = dg.AssetSelection.groups(deliveries.GROUP)
     return [
         dg.define_asset_job(
             OPERATE,
             # The report reads many days again, which a run of one day must not wait for; so do
             # signatures, which also need the control world.
-            selection=(dg.AssetSelection.all() - report - layers) | layers.without_checks(),
+            selection=(dg.AssetSelection.all() - report - layers - streamed)
+            | layers.without_checks(),
             description="The main job: the world and every record of a day or a range of days, "
             "each dataset checked before anything is made from it. Safe to repeat: equal rows come "
             "out.",
@@ -55,6 +65,7 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
             selection=dg.AssetSelection.all()
             - report
             - layers
+            - streamed
             - dg.AssetSelection.all_asset_checks(),
             description="Another world beside the main one: choose a partition (one day), and "
             "`world` (and seed, subscribers or layers: [all], [none] or names) in the run "
@@ -78,6 +89,14 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
             selection=report,
             description="The realism report on the newest days in the lake (28, or as in the run "
             "configuration), with a check for each row: a row out of band is a warning.",
+            tags=TEAM_TAG,
+        ),
+        dg.define_asset_job(
+            PUSH,
+            selection=dg.AssetSelection.assets(*(deliveries.key_of(word) for word in topics)),
+            description="Sends a day or a range of days to Kafka, to the topics that "
+            "scenarios/streaming.yaml switches on, and counts there what arrived. Safe to repeat: "
+            "what was sent is not sent again. The sensor `push_days` runs it.",
             tags=TEAM_TAG,
         ),
     ]

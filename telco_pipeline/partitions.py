@@ -11,17 +11,18 @@ import dagster as dg
 
 
 def daily_partitions(epoch: dt.date, until: dt.date | None = None) -> dg.DailyPartitionsDefinition:
-    """Return the operator's days: from the epoch up to the day that is running.
+    """Return the operator's days: from the epoch up to the day that comes next.
 
     Args:
         epoch: First day that exists.
         until: A last day to reach even if the clock has not come there yet; a world may be made
             ahead of its time from the command line.
     """
-    # `end_offset=1` makes the running day a partition: live use needs its records while it runs.
-    ahead = 1
+    # The running day is a partition, since live streaming needs its records while it runs, and so
+    # is the next one, since it needs those at midnight.
+    ahead = 2
     if until is not None:
-        ahead += max(0, (until - dt.datetime.now(dt.UTC).date()).days)
+        ahead = max(ahead, 1 + (until - dt.datetime.now(dt.UTC).date()).days)
     return dg.DailyPartitionsDefinition(
         start_date=epoch.isoformat(), timezone="UTC", end_offset=ahead
     )

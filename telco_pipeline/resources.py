@@ -165,11 +165,11 @@ def operator(context: dg.InitResourceContext) -> Operation:
     try:
         return OperatorConfig(**context.resource_config).operation()
     except TelcoError as error:
-        _never_again(context)
+        never_again(context)
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-def _never_again(context: dg.InitResourceContext) -> None:
+def never_again(context: dg.InitResourceContext) -> None:
     """Keep Dagster from running a run again that would fail the same way.
 
     What resources raise counts as a fault of the process, not of a step, so `allow_retries` does

@@ -20,6 +20,7 @@ from telco_pipeline.jobs import BUILD_WORLD, MAKE_RECORDS
 
 DAILY = "daily"
 RUNNING_DAY = "running_day"
+COMING_DAY = "coming_day"
 FILL_GAPS = "fill_gaps"
 GAP_HORIZON_DAYS = 30
 NO_WORLD = f"there is no world yet to make records in: run the job `{BUILD_WORLD}` once"
@@ -65,14 +66,34 @@ def build_schedules(
         cron_schedule="5 0 * * *",
         execution_timezone="UTC",
         default_status=status,
-        description="Every night at 00:05 UTC: the day that begins, so that it can be streamed "
-        f"while it runs. {HISTORY_FIRST}",
+        description="Every night at 00:05 UTC: the day that begins, where it was not made in the "
+        f"evening before. {HISTORY_FIRST}",
     )
     def every_midnight(
         context: dg.ScheduleEvaluationContext,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         tick = context.scheduled_execution_time
-        yield from request_day(context.instance, daily, epoch, _day_of(tick), tick)
+        day = _day_of(tick)
+        if not missing_days(context.instance, daily, [day]):
+            yield dg.SkipReason(f"{day} is made, or being made")
+            return
+        yield from request_day(context.instance, daily, epoch, day, tick)
+
+    @dg.schedule(
+        name=COMING_DAY,
+        job_name=MAKE_RECORDS,
+        cron_schedule="30 20 * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description="Every evening at 20:30 UTC: the next day, so that a live stream goes on over "
+        f"midnight. {HISTORY_FIRST}",
+    )
+    def every_evening(
+        context: dg.ScheduleEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        tick = context.scheduled_execution_time
+        tomorrow = _day_of(tick) + dt.timedelta(days=1)
+        yield from request_day(context.instance, daily, epoch, tomorrow, tick)
 
     @dg.schedule(
         name=FILL_GAPS,
@@ -89,7 +110,7 @@ def build_schedules(
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         yield from fill_gaps(context.instance, daily, epoch, context.scheduled_execution_time)
 
-    return [every_night, every_midnight, every_six_hours]
+    return [every_night, every_midnight, every_evening, every_six_hours]
 
 
 def request_day(

@@ -1,6 +1,7 @@
-"""Assets: one for each dataset, made from its contract, each scenario layer, the realism report.
+"""Assets: one for each dataset, each scenario layer and each topic, and the realism report.
 
-Beside them stands the job of paired worlds, whose days are no partitions of the main one.
+Beside them stand the jobs of paired worlds, whose days are no partitions of the main one, and of
+the live stream.
 
 Belongs here: what Dagster is told of a dataset, and the step that has it made. Does not belong
 here: what is in it (`world`, `generators`), how it is written (`production`), what must be true
@@ -8,8 +9,17 @@ of it (`checks`).
 """
 
 from telco_pipeline.assets.counterfactual import build_counterfactual
+from telco_pipeline.assets.deliveries import build_deliveries
 from telco_pipeline.assets.factory import build_asset
 from telco_pipeline.assets.layers import build_layers
+from telco_pipeline.assets.live import build_live
 from telco_pipeline.assets.realism import build_report
 
-__all__ = ["build_asset", "build_counterfactual", "build_layers", "build_report"]
+__all__ = [
+    "build_asset",
+    "build_counterfactual",
+    "build_deliveries",
+    "build_layers",
+    "build_live",
+    "build_report",
+]

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from telco_pipeline.assets.deliveries import GROUP as STREAMED
 from telco_pipeline.assets.factory import build_asset
 from telco_pipeline.assets.layers import key_of
 from telco_pipeline.checks.signatures import check_name
@@ -22,7 +23,11 @@ from telco_pipeline_tests.shell.kit import tiny_world
 WORLD = Path(__file__).parents[2] / "scenarios" / "world.yaml"
 README = Path(__file__).parents[2] / "README.md"
 REPORT = "realism_report"
-"""The one asset that is no dataset."""
+"""The one asset that is neither a dataset nor a topic."""
+TOPICS = {
+    "cdrs", "network_logs", "customer_service", "location_updates", "alarms", "counters", "users",
+    "truth",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,11 @@ def layered() -> dg.Definitions:
 
 
 def specs_of_datasets(defs: dg.Definitions) -> list[dg.AssetSpec]:
-    return [s for s in defs.resolve_all_asset_specs() if s.key != dg.AssetKey(REPORT)]
+    return [
+        spec
+        for spec in defs.resolve_all_asset_specs()
+        if spec.key != dg.AssetKey(REPORT) and spec.group_name != STREAMED
+    ]
 
 
 def lacking(spec: dg.AssetSpec) -> list[str]:
@@ -56,7 +65,10 @@ def lacking(spec: dg.AssetSpec) -> list[str]:
         "layout tag": "layout" in spec.tags,
         "column schema": bool(columns),
         "column descriptions": all(column.description for column in columns),
-        "freshness": spec.partitions_def is None or spec.freshness_policy is not None,
+        # Nobody must stream: a topic without a day is not overdue.
+        "freshness": spec.partitions_def is None
+        or spec.freshness_policy is not None
+        or spec.group_name == STREAMED,
     }
     return [what for what, there in told.items() if not there]
 
@@ -102,21 +114,24 @@ def test_names_that_others_rely_on(defs: dg.Definitions) -> None:
         "location_updates", "network_logs", "customer_service", "social_ties", "identity_changes",
         "prospects", "network_faults", "network_state", "subscriber_state", "alarms",
         "element_metrics", "pm_counters", "collected_files", "truth_incidents", "truth_entities",
-        "truth_records", REPORT,
+        "truth_records", REPORT, *(f"kafka/{topic}" for topic in TOPICS),
     }  # fmt: skip
     jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     assert jobs == {
         "operate", "build_world", "make_records", "what_if", "counterfactual", "realism",
-        "scenarios",
+        "scenarios", "push", "live_stream",
     }  # fmt: skip
     repository = defs.get_repository_def()
     schedules = {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs}
     assert schedules == {
         "daily": "30 1 * * *",
         "running_day": "5 0 * * *",
+        "coming_day": "30 20 * * *",
         "fill_gaps": "45 */6 * * *",
     }
-    assert repository.sensor_defs == []
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "push_days", "live", "push_failed",
+    }  # fmt: skip
 
 
 def test_groups(defs: dg.Definitions) -> None:
@@ -129,8 +144,9 @@ def test_groups(defs: dg.Definitions) -> None:
     assert groups["subscribers"] == {"subscribers", "social_ties", "identity_changes"}
     assert set(groups) == {
         "places", "network", "catalogue", "subscribers", "cdrs", "mobility", "state", "oss", "care",
-        "truth", "analytics",
+        "truth", "analytics", "streaming",
     }  # fmt: skip
+    assert groups["streaming"] == {f"kafka/{topic}" for topic in TOPICS}
 
 
 def test_everything_is_described_and_off(defs: dg.Definitions) -> None:
@@ -139,6 +155,8 @@ def test_everything_is_described_and_off(defs: dg.Definitions) -> None:
     assert {s.default_status for s in repository.schedule_defs} == {
         dg.DefaultScheduleStatus.STOPPED
     }
+    assert all(sensor.description for sensor in repository.sensor_defs)
+    assert {s.default_status for s in repository.sensor_defs} == {dg.DefaultSensorStatus.STOPPED}
     jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
     assert all(job.description for job in jobs)
 
@@ -151,7 +169,7 @@ def test_schedules_are_switched_on_by_the_environment(monkeypatch: pytest.Monkey
 
 def test_a_range_is_one_run(defs: dg.Definitions) -> None:
     # Mixed backfill policies would make the whole job one run for each day.
-    for name in ("operate", "make_records", "what_if"):
+    for name in ("operate", "make_records", "what_if", "push"):
         job = defs.resolve_job_def(name)
         assert job.backfill_policy == dg.BackfillPolicy.single_run()
         assert job.partitions_def is not None
@@ -164,9 +182,11 @@ def test_every_check_blocks_and_says_what_it_promises(defs: dg.Definitions) -> N
         for spec in checks.check_specs:
             name = spec.asset_key.to_user_string()
             guarded.add(name)
-            assert spec.blocking == (name != REPORT), "how real records look is a warning only"
+            # How real records look is a warning only, and nothing is made from a topic.
+            assert spec.blocking == (name in DATASETS)
             assert spec.description
-    assert guarded == {*DATASETS, REPORT}
+    streamed = {f"kafka/{topic}" for topic in TOPICS - {"users"}}
+    assert guarded == {*DATASETS, REPORT, *streamed}, "a compacted topic holds no whole day"
 
 
 def test_every_layer_file_is_an_asset_with_its_checks(layered: dg.Definitions) -> None:

@@ -15,7 +15,8 @@ LAYERS: list[set[str]] = [
     {"cli", "benchmarking"},
     {"definitions", "runs"},
     {
-        *("assets", "checks", "jobs", "schedules", "partitions", "resources", "lineage"),
+        *("assets", "checks", "jobs", "schedules", "sensors", "partitions", "lineage"),
+        *("resources", "kafka_resource"),
         *("pictures", "panels", "timelines"),
     },
     {"dagster_private"},
@@ -24,6 +25,7 @@ LAYERS: list[set[str]] = [
         *("production", "integrity", "whole_lake", "workers", "reporting"),
         *("consistency", "plausibility", "reconciliation", "causality", "asof"),
         *("signatures", "counterfactuals", "reach", "paired", "leakage", "training"),
+        "streaming",
     },
     {"generators", "oss", "analytics", "exports"},
     {"state"},
@@ -36,7 +38,7 @@ LAYERS: list[set[str]] = [
 ]
 SHELL = {
     *("definitions", "runs", "assets", "checks", "jobs", "schedules", "partitions", "resources"),
-    "dagster_private",
+    *("dagster_private", "sensors", "kafka_resource"),
 }
 
 

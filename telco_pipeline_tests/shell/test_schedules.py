@@ -72,7 +72,7 @@ def reason(asked: Sequence[dg.RunRequest | dg.SkipReason]) -> str:
 
 def test_schedules_wait_for_a_world(defs: dg.Definitions) -> None:
     with dg.instance_for_test() as instance:
-        for name in ("daily", "running_day", "fill_gaps"):
+        for name in ("daily", "running_day", "coming_day", "fill_gaps"):
             data = tick(defs, name, instance)
             assert not data.run_requests
             assert "build_world" in (data.skip_message or "")
@@ -87,6 +87,12 @@ def test_schedules_ask_for_their_days(defs: dg.Definitions, recorder: Recorder) 
         )
         (night,) = tick(defs, "daily", instance).run_requests or []
         (midnight,) = tick(defs, "running_day", instance).run_requests or []
+        run_job(defs, "make_records", instance, ("2026-01-11", "2026-01-11"))
+        again = tick(defs, "running_day", instance)
+        (evening,) = tick(defs, "coming_day", instance).run_requests or []
+    assert not again.run_requests
+    assert "is made" in (again.skip_message or "")
+    assert evening.partition_key == "2026-01-12"
     assert (night.partition_key, night.run_key) == ("2026-01-10", "2026-01-10")
     assert midnight.partition_key == "2026-01-11"
     assert spans(filled) == [("2026-01-01", "2026-01-10")]
@@ -274,10 +280,12 @@ def test_a_span_that_failed_is_asked_for_again(defs: dg.Definitions, recorder: R
     assert first.run_key != second.run_key
 
 
-def test_the_running_day_is_a_partition() -> None:
-    today = dt.datetime.now(dt.UTC).date()
+def test_the_running_day_and_the_next_are_partitions() -> None:
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
     keys = partitions.daily_partitions(EPOCH).get_partition_keys()
-    assert (keys[0], keys[-1]) == ("2026-01-01", today.isoformat())
+    assert (keys[0], keys[-1]) == ("2026-01-01", tomorrow.isoformat())
+    later = tomorrow + dt.timedelta(days=40)
+    assert partitions.daily_partitions(EPOCH, later).get_last_partition_key() == later.isoformat()
 
 
 def test_spans() -> None:

@@ -1,0 +1,187 @@
+"""Deliveries in Dagster: days go to a real broker, and the check counts what arrived."""
+
+import dataclasses
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from confluent_kafka import Producer
+
+from telco_pipeline.assets.deliveries import key_of
+from telco_pipeline.definitions import build_defs
+from telco_pipeline.kafka_resource import Kafka
+from telco_pipeline.lake import Lake
+from telco_pipeline.streaming.connection import Connection
+from telco_pipeline.streaming.layout import DISTURBANCES, StreamSettings, Topic, progress_topic
+from telco_pipeline_tests.kafka import ApacheKafka, unique
+from telco_pipeline_tests.shell.kit import ephemeral, failures, operation, run_job, tiny_world
+from telco_pipeline_tests.streaming.small_day import small_lake
+
+DAY = "2026-01-01"
+SPAN = (DAY, DAY)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return small_lake(tmp_path_factory.mktemp("lake"))
+
+
+@pytest.fixture
+def settings() -> StreamSettings:
+    known = {
+        "cdrs": Topic(unique("cdrs"), ("cdrs_voice", "cdrs_sms"), 3, retention=-1),
+        "network_logs": Topic(unique("logs"), ("network_logs",), 2, retention=-1),
+        "users": Topic(unique("users"), ("subscribers",), 2, cleanup="compact"),
+    }
+    return StreamSettings(
+        layout="by_kind",
+        known=known,
+        on=("cdrs", "network_logs"),
+        progress=progress_topic(unique("progress")),
+        disturbances=Topic(unique("disturbances"), (), retention=-1),
+        prefix=unique("telco"),
+    )
+
+
+def defs_of(lake: Lake, kafka: ApacheKafka, settings: StreamSettings) -> dg.Definitions:
+    broker = Kafka(Connection({"bootstrap.servers": kafka.bootstrap_servers}), settings)
+    return build_defs(
+        config=tiny_world(),
+        overrides={"operator": operation(Path(lake.root)), "kafka": broker},
+        streaming=settings,
+    )
+
+
+def push(defs: dg.Definitions, **options: Any) -> tuple[dg.ExecuteInProcessResult, dict[str, Any]]:
+    """Push the day; return the run and, by topic, what its materialisation and its check tell."""
+    with ephemeral() as instance:
+        result = run_job(defs, "push", instance, SPAN, **options)
+        shown: dict[str, Any] = {}
+        for event in result.get_asset_materialization_events():
+            made = event.step_materialization_data.materialization
+            assert made.partition == DAY
+            shown[made.asset_key.path[-1]] = {k: v.value for k, v in made.metadata.items()}
+        for check in result.get_asset_check_evaluations():
+            shown[f"{check.asset_key.path[-1]}?"] = check
+    return result, shown
+
+
+def rows(lake: Lake, topic: Topic) -> int:
+    return sum(lake.rows(name, dt.date(2026, 1, 1)) for name in topic.datasets)
+
+
+def test_a_day_is_sent_once_and_counted(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    defs = defs_of(lake, apache_kafka, settings)
+    result, shown = push(defs)
+    assert result.success, failures(result)
+    for word in settings.on:
+        told, check = shown[word], shown[f"{word}?"]
+        wanted = rows(lake, settings.known[word])
+        assert told["dagster/row_count"] == told["records_of_this_run"] == wanted
+        assert told["bytes"] > 100 * wanted
+        offsets = [record.data for record in told["offsets"].records]
+        assert len(offsets) == settings.known[word].partitions
+        assert sum(one["end"] - one["first"] for one in offsets) >= wanted
+        assert check.passed, check.description
+        metadata = {name: value.value for name, value in check.metadata.items()}
+        assert metadata["in_the_lake"] == metadata["in_the_topic"] == wanted
+
+    again, shown = push(defs)
+    assert again.success, failures(again)
+    for word in settings.on:
+        assert shown[word]["records_of_this_run"] == 0
+        assert shown[word]["dagster/row_count"] == rows(lake, settings.known[word])
+        assert shown[f"{word}?"].passed
+
+
+def test_the_check_sees_a_record_too_many(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    defs = defs_of(lake, apache_kafka, settings)
+    push(defs)
+    stranger = Producer(apache_kafka.client())
+    moment = int(dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC).timestamp() * 1000)
+    stranger.produce(
+        settings.known["cdrs"].name,
+        b'{"dataset":"cdrs_sms","event_id":5}',
+        b"5",
+        timestamp=moment,
+        headers=[("ce_type", b"telco.cdrs_sms"), ("ce_id", b"5")],
+    )
+    stranger.flush(10)
+    _, shown = push(defs)
+    check = shown["cdrs?"]
+    assert not check.passed
+    assert check.severity is dg.AssetCheckSeverity.ERROR
+    assert "1 records are too many" in check.description
+    assert shown["network_logs?"].passed
+
+
+def test_disturbed_records_are_allowed_for_exactly(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    rates = dict(zip(DISTURBANCES, (0.1, 0.1, 0.2, 0.1), strict=True))
+    disturbed = dataclasses.replace(settings, disturb=rates)
+    result, shown = push(defs_of(lake, apache_kafka, disturbed))
+    assert result.success, failures(result)
+    check = shown["cdrs?"]
+    metadata = {name: value.value for name, value in check.metadata.items()}
+    assert check.passed, check.description
+    assert metadata["disturbed_duplicated"] > 20
+    assert metadata["in_the_topic"] == metadata["in_the_lake"] + metadata["disturbed_duplicated"]
+
+
+def test_a_day_that_was_not_sent_to_the_end_fails_the_check(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    """Part of a day was sent by somebody who stopped."""
+    broker = Kafka(Connection({"bootstrap.servers": apache_kafka.bootstrap_servers}), settings)
+    stream = broker.stream(operation(Path(lake.root)))
+    stream.prepared()
+    done = stream.push(dt.date(2026, 1, 1), broker.pace(), max_count=50)
+    assert done.records == 50
+    with ephemeral() as instance:
+        defs = defs_of(lake, apache_kafka, settings)
+        result = run_job(
+            defs,
+            "push",
+            instance,
+            SPAN,
+            asset_selection=[],
+            op_selection=["delivery_checks"],
+        )
+        (check,) = [
+            one for one in result.get_asset_check_evaluations() if one.asset_key == key_of("cdrs")
+        ]
+    assert not check.passed
+    assert "was not sent to the end" in (check.description or "")
+
+
+def test_another_world_is_refused(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    broker = Kafka(Connection({"bootstrap.servers": apache_kafka.bootstrap_servers}), settings)
+    defs = build_defs(
+        config=tiny_world(),
+        overrides={"operator": operation(Path(lake.root), world="calm"), "kafka": broker},
+        streaming=settings,
+    )
+    result, _ = push(defs)
+    assert "telco stream --world" in failures(result)["deliveries"]
+
+
+def test_a_broker_that_is_not_there_is_one_clear_line(lake: Lake, settings: StreamSettings) -> None:
+    nobody = Kafka(Connection({"bootstrap.servers": "127.0.0.1:9"}), settings)
+    defs = build_defs(
+        config=tiny_world(),
+        overrides={"operator": operation(Path(lake.root)), "kafka": nobody},
+        streaming=settings,
+    )
+    result, _ = push(defs)
+    said = failures(result)["deliveries"]
+    assert "127.0.0.1:9" in said
+    assert "\n" not in said.strip()
