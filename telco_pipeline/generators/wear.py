@@ -12,7 +12,6 @@ is up when its cells are back in service.
 
 import datetime as dt
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Self
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from telco_pipeline.contracts.codes import ElementType, FaultKind
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, HOUR, MINUTE, SECOND, day_number, day_start
+from telco_pipeline.engine.remembering import remembered
 from telco_pipeline.generators.inputs import Day, Inputs, Rows
 from telco_pipeline.generators.traffic import SLOT, SLOTS
 from telco_pipeline.scenarios.story import Touch
@@ -126,7 +126,7 @@ class Stops:
         return cls(element, begin, end - boots, end, faults.number[row], restart)
 
 
-@lru_cache(maxsize=128)
+@remembered(128)
 def _starts_of(inputs: Inputs, date: dt.date) -> tuple[Rows, Rows]:
     """Return which elements start anew after faults that begin on a day, and when."""
     stops = Stops.of(inputs.plant, faults_beginning(inputs.plant, date, inputs.story))

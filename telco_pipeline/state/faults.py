@@ -10,7 +10,6 @@ found through their incidents, however long they last.
 
 import datetime as dt
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from telco_pipeline.contracts.codes import FaultKind
 from telco_pipeline.engine.calendar import DAY, day_start, days
 from telco_pipeline.engine.identifiers import EventIds
+from telco_pipeline.engine.remembering import remembered
 from telco_pipeline.scenarios.story import Story
 from telco_pipeline.state.factors import Factors
 from telco_pipeline.state.hanging import DATA, SIGNALLING, VOICE, Hanging
@@ -129,7 +129,7 @@ def faults_on(plant: Plant, date: dt.date, story: Story | None = None) -> Faults
 
 
 # A day is asked for by itself and by all that look back to it. `Faults.of` copies what it takes.
-@lru_cache(maxsize=16 * (LONGEST + 1))
+@remembered(16 * (LONGEST + 1))
 def _begun(plant: Plant, date: dt.date, story: Story | None) -> tuple[Columns, ...]:
     """Return what begins of itself on a day, as often as the layers let it."""
     hanging, factors = Hanging.of(plant), None

@@ -19,7 +19,6 @@ follows from faults follows from it.
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -29,6 +28,7 @@ from telco_pipeline.contracts.codes import ElementType, FaultKind
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import DAY, day_number, day_start
 from telco_pipeline.engine.identifiers import pack
+from telco_pipeline.engine.remembering import remembered
 from telco_pipeline.engine.tables import Choice
 from telco_pipeline.scenarios.effects import CELLS, ELEMENTS, Fault
 from telco_pipeline.scenarios.story import Story, Touch
@@ -105,7 +105,7 @@ def open_days(plant: Plant, story: Story, date: dt.date) -> list[dt.date]:
     return [first + dt.timedelta(days=number) for number in sorted(begun)]
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def brought(plant: Plant, story: Story, date: dt.date) -> tuple[Columns, ...]:
     """Return the faults of layers that begin on a UTC day, a batch for each effect.
 
