@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DAGSTER_DIR := data/dagster_home
-EXTRAS := ui,bench,dev
+EXTRAS := ui,bench,avro,dev
 
 PORT ?= 3000
 KAFKA_PORT ?= 9092
@@ -74,8 +74,9 @@ demo: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Run the operator: 5,000 subscriber
 	@DAGSTER_HOME="$(CURDIR)/$(DAGSTER_DIR)" $(BIN)/telco demo
 
 .PHONY: ui
-ui: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Open Dagster on http://127.0.0.1:3000 (PORT=... for another port)
-	@DAGSTER_HOME="$(CURDIR)/$(DAGSTER_DIR)" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+ui: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Open Dagster on http://127.0.0.1:3000 (PORT=...) with a small Kafka broker
+	@if [ -z "$$KAFKA_BOOTSTRAP_SERVERS" ]; then set -- $(BIN)/telco broker --; fi; \
+	DAGSTER_HOME="$(CURDIR)/$(DAGSTER_DIR)" exec "$$@" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 .PHONY: kafka
 kafka: $(STAMP) ## Run Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven; KAFKA_PORT=...)

@@ -7,6 +7,9 @@ Contenders take turns within a round, so that whatever else the machine does hit
 *ready* hands the same keys and values, made before, to `produce_batch`, which knows no timestamps,
 headers or callbacks; it is idempotent and asks for all acknowledgements, but uses no transactions.
 The others read, sort, encode and send the lake's day in transactions with progress.
+
+CPU seconds are told beside the rate: other work on the machine takes time from everybody, but adds
+little to them.
 """
 
 import datetime as dt
@@ -23,7 +26,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.measure import machine, run_measured
+import psutil
+
+from benchmarks.measure import LAST_WORDS, machine
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming import topics
 from telco_pipeline.streaming.connection import Asking, Connection, ask
@@ -72,6 +77,8 @@ class Result:
         records: Records of a run.
         bytes: Bytes of their values.
         rates: Records a second of each run.
+        cpus: Microseconds of CPU that its process took for a record, in each run.
+        broker_cpus: Those of the broker; empty for one that is not ours.
         peaks: Peak memory of each run's process, bytes.
     """
 
@@ -79,12 +86,24 @@ class Result:
     records: int = 0
     bytes: int = 0
     rates: list[float] = field(default_factory=list)
+    cpus: list[float] = field(default_factory=list)
+    broker_cpus: list[float] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
         """Median of the records a second."""
         return median(self.rates)
+
+    @property
+    def cpu(self) -> float:
+        """Median of the microseconds of CPU for a record."""
+        return median(self.cpus)
+
+    @property
+    def broker_cpu(self) -> float | None:
+        """Median of the broker's microseconds of CPU for a record; None if nobody knows."""
+        return median(self.broker_cpus) if self.broker_cpus else None
 
     @property
     def peak(self) -> float:
@@ -139,35 +158,53 @@ def run(plan: Plan, say: Say) -> Report:
     results = {name: Result(name) for name in (READY, PLAIN, FULL)}
     contenders = ((READY, "ready", False), (PLAIN, "stream", False), (FULL, "stream", True))
     paced = None
-    with _broker(plan.bootstrap) as address:
+    with _broker(plan.bootstrap) as broker:
         for number in range(plan.rounds):
             for name, kind, headers in contenders:
                 say(f"round {number + 1}: {name}")
-                found, peak = _measure(plan, address, kind, headers=headers)
+                before = broker.cpu_seconds()
+                found = _measure(plan, broker, kind, headers=headers)
                 result = results[name]
                 result.records, result.bytes = found["records"], found["bytes"]
                 result.rates.append(found["records"] / found["seconds"])
-                result.peaks.append(peak)
+                result.cpus.append(found["cpu"] / found["records"] * 1e6)
+                result.peaks.append(found["peak"])
+                if before is not None:
+                    spent = found["broker_cpu"] - before
+                    result.broker_cpus.append(spent / found["records"] * 1e6)
         if plan.seconds > 0:
             say(f"paced: {plan.rate:,.0f} records a second")
             count = int(plan.rate * plan.seconds)
-            paced, peak = _measure(
-                plan, address, "stream", headers=True, rate=plan.rate, records=count
-            )
-            paced |= {"asked": plan.rate, "peak": peak}
+            paced = _measure(plan, broker, "stream", headers=True, rate=plan.rate, records=count)
+            paced["asked"] = plan.rate
     return Report(results, paced, machine())
 
 
+@dataclass(frozen=True)
+class _Broker:
+    """Where to send, and the process that takes it if it is ours."""
+
+    address: str
+    process: psutil.Process | None = None
+
+    def cpu_seconds(self) -> float | None:
+        """Return the CPU seconds that the broker took so far."""
+        if self.process is None:
+            return None
+        times = self.process.cpu_times()
+        return times.user + times.system
+
+
 def _measure(
-    plan: Plan, address: str, kind: str, *, headers: bool, **extra: Any
-) -> tuple[dict[str, Any], int]:
-    """Run a contender into topics of its own; return what it printed, and its peak memory."""
+    plan: Plan, broker: _Broker, kind: str, *, headers: bool, **extra: Any
+) -> dict[str, Any]:
+    """Run a contender into topics of its own; return what it printed, and the broker's CPU."""
     own = f"bench-{uuid.uuid4().hex[:8]}"
     made = [
         Topic(f"{own}-{topic.name}", topic.datasets, topic.partitions, retention=FOR_EVER)
         for topic in plan.settings.topics
     ]
-    connection = Connection.from_environment(bootstrap_servers=address)
+    connection = Connection.from_environment(bootstrap_servers=broker.address)
     topics.ensure(connection, made)
     task = {
         "lake": plan.lake,
@@ -179,11 +216,17 @@ def _measure(
         **extra,
     }
     command = [sys.executable, "-m", "benchmarks.stream_child", kind, json.dumps(task)]
+    environment = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker.address}
     try:
-        measured = run_measured(command, {"KAFKA_BOOTSTRAP_SERVERS": address})
+        # Not `run_measured`: who walks through all pages of a process keeps it from going on.
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        spent = broker.cpu_seconds()
     finally:
         _delete(connection, [topic.name for topic in made] + [f"{own}-progress"])
-    return measured.reports[0], measured.peak_bytes
+    if done.returncode != 0:
+        last = " ".join(done.stderr.split())[-LAST_WORDS:]
+        raise TelcoError(f"benchmark {kind} ended with status {done.returncode}: {last}")
+    return json.loads(done.stdout.splitlines()[-1]) | {"broker_cpu": spent}
 
 
 def _delete(connection: Connection, names: list[str]) -> None:
@@ -196,10 +239,10 @@ def _delete(connection: Connection, names: list[str]) -> None:
 
 
 @contextmanager
-def _broker(bootstrap: str | None) -> Iterator[str]:
-    """Give the address of a broker; one of its own is deleted afterwards."""
+def _broker(bootstrap: str | None) -> Iterator[_Broker]:
+    """Give a broker; one of its own is deleted afterwards."""
     if bootstrap:
-        yield bootstrap
+        yield _Broker(bootstrap)
         return
     with tempfile.TemporaryDirectory(prefix="telco-bench-kafka-") as folder:
         data = Path(folder, "kafka")
@@ -219,7 +262,8 @@ def _broker(bootstrap: str | None) -> Iterator[str]:
                 )
             try:
                 about: Mapping[str, Any] = json.loads(line)
-                yield about["clients"]["plain"]["bootstrap.servers"]
+                address = about["clients"]["plain"]["bootstrap.servers"]
+                yield _Broker(address, psutil.Process(about["pid"]))
             finally:
                 process.terminate()
                 process.wait(90)

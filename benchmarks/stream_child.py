@@ -2,12 +2,14 @@
 
 Belongs here: what a contender does. Does not belong here: rounds, medians, the broker (`stream`).
 
-It prints one JSON line: records, bytes and seconds, and what else it measured. What lies before the
-clock starts (imports, the values that `ready` keeps in memory) is not in the seconds.
+It prints one JSON line: records, bytes, seconds, CPU seconds of all its threads (`cpu`), the most
+memory it had (`peak`, bytes), and what else it measured. What lies before the clock starts
+(imports, the values that `ready` keeps in memory) is neither in the seconds nor in the CPU's.
 """
 
 import datetime as dt
 import json
+import resource
 import sys
 import time
 from typing import Any
@@ -31,6 +33,22 @@ def feed_of(task: dict[str, Any]) -> DayFeed:
     return DayFeed(lake, day, topics, headers=task["headers"])
 
 
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> dict[str, float]:
+        """Return seconds and CPU seconds since then, and the peak memory of the process."""
+        spent = {
+            "seconds": time.perf_counter() - self._wall,
+            "cpu": time.process_time() - self._cpu,
+        }
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return spent | {"peak": most * (1 if sys.platform == "darwin" else 1024)}
+
+
 def ready(task: dict[str, Any]) -> dict[str, Any]:
     """Send ready-made bytes with `produce_batch`: no clock, no headers, no transaction."""
     from confluent_kafka import Producer
@@ -48,9 +66,9 @@ def ready(task: dict[str, Any]) -> dict[str, Any]:
         if records >= task["records"]:
             break
     connection = Connection.from_environment()
-    producer = Producer(connection.client() | publisher.SENDING | {"enable.idempotence": True})
+    producer = Producer({**connection.client(), **publisher.SENDING, "enable.idempotence": True})
     producer.list_topics(timeout=10)
-    begun = time.perf_counter()
+    watch = Stopwatch()
     for name, found in parts:
         for first in range(0, len(found), MESSAGES):
             left = found[first : first + MESSAGES]
@@ -59,9 +77,9 @@ def ready(task: dict[str, Any]) -> dict[str, Any]:
                 producer.poll(0.01)
             producer.poll(0)
     left_over = producer.flush(60)
-    seconds = time.perf_counter() - begun
+    spent = watch.read()
     assert not left_over, f"{left_over} records were not acknowledged"
-    return {"records": records, "bytes": size, "seconds": seconds}
+    return {"records": records, "bytes": size, **spent}
 
 
 def stream(task: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +88,7 @@ def stream(task: dict[str, Any]) -> dict[str, Any]:
     topic = progress_topic(task["progress"])
     settings = StreamSettings("by_kind", {}, (), topic, topic)
     feed, connection = feed_of(task), Connection.from_environment()
-    begun = time.perf_counter()
+    watch = Stopwatch()
     delivery = deliver(
         feed,
         connection,
@@ -82,7 +100,7 @@ def stream(task: dict[str, Any]) -> dict[str, Any]:
         transaction_records=task.get("transaction", publisher.FAST_RECORDS),
         client=task.get("client"),
     )
-    seconds = time.perf_counter() - begun
+    spent = watch.read()
     late = {
         f"{name}_{word}": value
         for name, lateness in (("ack", delivery.acknowledged), ("commit", delivery.committed))
@@ -95,7 +113,7 @@ def stream(task: dict[str, Any]) -> dict[str, Any]:
     return {
         "records": delivery.records,
         "bytes": delivery.size,
-        "seconds": seconds,
+        **spent,
         "achieved": delivery.achieved,
         **late,
     }

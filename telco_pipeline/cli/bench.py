@@ -320,6 +320,8 @@ def _show_stream(report: "streaming.Report") -> None:
             Column("records/s", True),
             Column("MB/s", True),
             Column("of ready-made", True),
+            Column("CPU µs/record", True),
+            Column("the broker's", True),
             Column("peak MB", True),
         ],
         [
@@ -329,6 +331,8 @@ def _show_stream(report: "streaming.Report") -> None:
                 count(result.rate),
                 f"{result.bytes / result.records * result.rate / 1e6:.0f}",
                 f"{shares[result.name]:.2f}" if result.name in shares else "-",
+                f"{result.cpu:.1f}",
+                "-" if result.broker_cpu is None else f"{result.broker_cpu:.1f}",
                 count(result.peak / 1e6),
             ]
             for result in report.results.values()

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from telco_pipeline.streaming.connection import Connection
-    from telco_pipeline.streaming.consumer import Reading
+    from telco_pipeline.streaming.consumer import Decode, Reading
+    from telco_pipeline.streaming.layout import StreamSettings
 
 WHAT = "What"
 WINDOW = 5.0
@@ -84,6 +85,15 @@ def consume(
     tail: Annotated[
         int, typer.Option(metavar="N", help="Records to show, the last ones.", rich_help_panel=WHAT)
     ] = 5,
+    schema_registry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="The schema registry, to show records in Avro; default: as in the streaming "
+            "settings.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     until_end: Annotated[
         bool,
         typer.Option(
@@ -131,9 +141,12 @@ def consume(
         raise TelcoError(f"--for must be a number of seconds above 0, not {seconds:g}")
 
     from telco_pipeline.streaming.consumer import Reading
+    from telco_pipeline.streaming.settings_file import load_settings
 
-    names = _names(connection, topics, layout)
-    seen = Seen(names, deque(maxlen=tail))
+    settings = load_settings(layout=layout)
+    names = _names(connection, topics, settings)
+    registry = schema_registry or settings.schema_registry
+    seen = Seen(names, deque(maxlen=tail), _decoder(registry))
     start = "beginning" if from_beginning else "latest"
     with Reading(connection, names, start) as reading:
         # Ctrl-C is how one leaves, not a failure.
@@ -149,12 +162,31 @@ def consume(
         _print(seen)
 
 
-def _names(connection: "Connection", asked: str | None, layout: str | None) -> list[str]:
+def _decoder(registry: str | None) -> "Decode | None":
+    """Return what reads values in Avro; None without a registry.
+
+    Schemas, and what reading them takes, are fetched when the first such record is shown.
+    """
+    if registry is None:
+        return None
+    from telco_pipeline.streaming.registry import Registry
+
+    source, made = Registry.of(registry), []
+
+    def decode(value: bytes) -> str:
+        if not made:
+            from telco_pipeline.streaming.avro import AvroDecoder
+
+            made.append(AvroDecoder(source))
+        return made[0].text(value)
+
+    return decode
+
+
+def _names(connection: "Connection", asked: str | None, settings: "StreamSettings") -> list[str]:
     """Return the names of the topics that are to be read, all of which are there."""
     from telco_pipeline.streaming.consumer import existing
-    from telco_pipeline.streaming.settings_file import load_settings
 
-    settings = load_settings(layout=layout)
     by_word = {word: topic.name for word, topic in settings.known.items()}
     if asked is None:
         found = existing(connection, list(by_word.values()))
@@ -194,12 +226,14 @@ class Seen:
     Attributes:
         names: The topics.
         tail: The last records.
+        decode: Reads values in Avro.
         topics: Counts by topic.
         lag: Offsets behind the end, by topic.
     """
 
     names: Sequence[str]
     tail: "deque[Message]"
+    decode: "Decode | None" = None
     topics: dict[str, Tally] = field(default_factory=dict)
     lag: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
@@ -227,6 +261,13 @@ class Seen:
             tally.last = max(tally.last, message.timestamp()[1])
         self.tail.extend(messages)
 
+    def told(self) -> Iterator[str]:
+        """Yield the last records, each in one line."""
+        from telco_pipeline.streaming.consumer import readable
+
+        for message in self.tail:
+            yield readable(message, self.decode)
+
     def rates(self) -> dict[str, float]:
         """Return records a second by topic over the last seconds."""
         now = time.monotonic()
@@ -253,8 +294,6 @@ class Seen:
 
     def plain(self) -> dict[str, Any]:
         """Return it for JSON."""
-        from telco_pipeline.streaming.consumer import readable
-
         seconds = self.seconds
         return {
             "records": self.records,
@@ -269,7 +308,7 @@ class Seen:
                 }
                 for name, one in self.topics.items()
             },
-            "tail": [readable(message) for message in self.tail],
+            "tail": list(self.told()),
         }
 
 
@@ -344,16 +383,12 @@ class _Table:
         self._live.update(self._drawn(seen), refresh=True)
 
     def _drawn(self, seen: Seen) -> RenderableType:
-        from telco_pipeline.streaming.consumer import readable
-
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for column in _COLUMNS:
             table.add_column(column.title, justify="right" if column.number else "left")
         for row in seen.rows(seen.rates()):
             table.add_row(*row)
-        lines = [
-            Text(readable(message), no_wrap=True, overflow="ellipsis") for message in seen.tail
-        ]
+        lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in seen.told()]
         return Group(table, *lines)
 
 
@@ -370,11 +405,9 @@ def _shown(start: str) -> "Iterator[Show]":
 
 
 def _print(seen: Seen) -> None:
-    from telco_pipeline.streaming.consumer import readable
-
     mean = {name: one.records / seen.seconds for name, one in seen.topics.items()}
     print_table("Topics", _COLUMNS, list(seen.rows(mean)))
-    for message in seen.tail:
-        print_line(readable(message))
+    for line in seen.told():
+        print_line(line)
     total = sum(one.bytes for one in seen.topics.values())
     print_line(f"{count(seen.records)} records, {megabytes(total)} MB in {duration(seen.seconds)}.")

@@ -59,8 +59,10 @@ class OneLineErrors(TyperGroup):
         """Run a command line and leave the process with its exit status."""
         given = list(sys.argv[1:] if args is None else args)
         # Accepted before and after the command, because it is wanted when something just failed.
-        debug = DEBUG in given
-        arguments = [argument for argument in given if argument != DEBUG]
+        # What comes after `--` is another command's.
+        end = given.index("--") if "--" in given else len(given)
+        debug = DEBUG in given[:end]
+        arguments = [argument for argument in given[:end] if argument != DEBUG] + given[end:]
         name = prog_name or "telco"
         # Typer's own standalone mode would print errors in its way.
         call = partial(super().main, arguments, name, complete_var, False, windows_expand_args)

@@ -75,7 +75,7 @@ def run(asked: options.Request) -> "RunSummary":
             replace=asked.replace,
             on_progress=meter.partition,
         )
-    _refuse_failures(summary)
+    refuse_failures(summary)
     return summary
 
 
@@ -108,7 +108,8 @@ def _is_current(lake: "Lake", asked: options.Request, name: str) -> bool:
     )
 
 
-def _refuse_failures(summary: "RunSummary") -> None:
+def refuse_failures(summary: "RunSummary") -> None:
+    """Raise what ended a run, other than by a failed check; see `run`."""
     for failure in summary.failures:
         if INTERRUPTED in failure.message:
             raise KeyboardInterrupt

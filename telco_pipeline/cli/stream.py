@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -32,6 +32,7 @@ from telco_pipeline.cli.display import (
 from telco_pipeline.errors import TelcoError
 
 if TYPE_CHECKING:
+    from telco_pipeline.cli.ahead import Maker
     from telco_pipeline.streaming.connection import Connection
     from telco_pipeline.streaming.control import Control
     from telco_pipeline.streaming.layout import StreamSettings
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 STOPPED = 130
 """Exit status of a stream that ended before its end, because somebody asked for that."""
 WHAT = "What"
+MAIN = "main"
 CLOCK = "The clock"
 FORM = "Form, and what is disturbed on purpose"
 _DAY = dt.timedelta(days=1)
@@ -122,7 +124,7 @@ def _stream(
         ),
     ] = False,
     lake: options.LakeDirectory = None,
-    world: options.World = "main",
+    world: options.World = MAIN,
     speed: Annotated[
         str | None,
         typer.Option(
@@ -143,6 +145,16 @@ def _stream(
             rich_help_panel=CLOCK,
         ),
     ] = False,
+    make: Annotated[
+        bool,
+        typer.Option(
+            "--make/--no-make",
+            help="With --live: make what the lake lacks of today before it begins, and tomorrow "
+            "in the evening; or wait until somebody else does.",
+            rich_help_panel=CLOCK,
+        ),
+    ] = True,
+    workers: options.Workers = None,
     interval: Annotated[
         float | None,
         typer.Option(
@@ -196,6 +208,7 @@ def _stream(
 ) -> None:
     options.at_least_one("--max-count", max_count)
     options.at_least_one("--num-users", num_users)
+    options.at_least_one("--workers", workers)
     first, last = _moment("--from", begin), _moment("--to", until)
     settings = _settings(
         layout,
@@ -226,12 +239,13 @@ def _stream(
     stream = Stream(store, chosen, settings, connection, people, again)
     days = [] if live else _days(stream, first, last)
     stream.prepared()
-    control = Control(stream.folder, name)
+    control = Control(stream.folder, name, _amiss)
     told = Told()
     started = time.monotonic()
     with control, control.signals(), _shown(stream) as show:
         if live:
-            done = _live(stream, first, control, show, max_count)
+            maker = _maker(stream, workers, control) if make else None
+            done = _live(stream, first, control, show, max_count, maker)
         else:
             done = _replay(stream, days, clock, (first, last), control, show, max_count)
         for delivery in done:
@@ -258,7 +272,9 @@ def _root(context: typer.Context, **values: Any) -> None:
 
       telco stream --layout by_type --speed 60 --max-count 100000
 
-      telco stream --live --late 0.01 --duplicated 0.001
+      telco stream --live
+
+      telco stream --live --from 2026-01-31T00:00 --late 0.01 --duplicated 0.001
 
       telco stream stop
     """
@@ -429,18 +445,38 @@ def _live(
     control: "Control",
     show: "Show",
     max_count: int | None,
+    maker: "Maker | None",
 ) -> "Iterator[Delivery]":
     from telco_pipeline.streaming import stream as streams
 
-    yield from streams.live(
-        stream,
-        since=None if first is None else first.at,
-        control=control,
-        on_day=show.day,
-        on_progress=show.progress,
-        max_count=max_count,
-        waiting=show.waiting,
-    )
+    def make(day: dt.date) -> None:
+        if maker is not None:
+            control.update(force=True, status="running", message=f"makes {day}")
+            with show.aside():
+                maker.make(day)
+            control.update(force=True, message="")
+
+    with maker or nullcontext():
+        yield from streams.live(
+            stream,
+            since=None if first is None else first.at,
+            control=control,
+            make=None if maker is None else make,
+            on_day=show.day,
+            on_progress=show.progress,
+            max_count=max_count,
+            waiting=show.waiting,
+        )
+
+
+def _maker(stream: "Stream", workers: int | None, control: "Control") -> "Maker | None":
+    """Return who makes days; None for worlds beside the main one, which other commands make."""
+    from telco_pipeline.cli.ahead import Maker
+    from telco_pipeline.settings import Settings
+
+    if stream.lake.world != MAIN:
+        return None
+    return Maker(stream, workers or Settings.from_env().workers, lambda: control.is_stopping)
 
 
 # --- what is shown -------------------------------------------------------------------------
@@ -471,6 +507,17 @@ class Show:
         elif time.monotonic() >= self._next:
             self._next = time.monotonic() + SECONDS_BETWEEN_LINES
             stderr().print(text, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let something else show how far it is."""
+        if self._terminal is not None:
+            self._terminal.stop()
+        try:
+            yield
+        finally:
+            if self._terminal is not None:
+                self._terminal.start()
 
     @contextmanager
     def waiting(self, day: dt.date) -> Iterator[None]:
@@ -614,6 +661,10 @@ def _day_line(one: "Delivery") -> str:
     return "; ".join(parts)
 
 
+def _amiss(text: str) -> None:
+    stderr().print(text, markup=False, soft_wrap=True)
+
+
 def _stopped() -> NoReturn:
     typer.echo(
         "telco: stopped; all that is said to be sent is committed, the same command goes on after "
@@ -692,6 +743,7 @@ def status(lake: options.LakeDirectory = None) -> None:
     if not found:
         print_line("No stream has run from this lake.")
         return
+    now = dt.datetime.now(dt.UTC)
     columns = [
         Column("name"),
         Column("status"),
@@ -710,9 +762,17 @@ def status(lake: options.LakeDirectory = None) -> None:
             count(one.state.records),
             count(one.state.achieved),
             "-" if one.state.lateness is None else f"{one.state.lateness * 1000:,.0f} ms",
-            one.state.updated,
+            _ago(one.state.updated, now),
             one.state.message,
         ]
         for one in found
     ]
     print_table("Streams", columns, rows)
+
+
+def _ago(told: str, now: dt.datetime) -> str:
+    """Return how long ago a state was written."""
+    try:
+        return f"{duration(max((now - dt.datetime.fromisoformat(told)).total_seconds(), 0))} ago"
+    except (ValueError, TypeError):
+        return told

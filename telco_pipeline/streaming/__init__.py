@@ -7,7 +7,21 @@ record (`generators`), what is typed and shown (`cli`), sensors and assets.
 A *delivery* is one day into one topic. It is a sequence of entries that follows from lake and
 settings alone, so that whoever goes on with it continues after the last entry that was committed:
 
-    feed.py       that sequence: rows of several files merged by time, encoded, disturbed if asked
-    publisher.py  sends it in transactions, each of which also holds how far it came (`progress`)
-    pacing.py     when an entry is due
+    stream.py         goes from day to day and puts all of this together
+    feed.py           the sequence of a day: rows of several files merged by time
+      sources.py      ... the files
+      encoding.py     ... as JSON; avro.py, with registry.py: as Avro
+      disturb.py      ... disturbed on purpose
+      people.py       ... of some people only, as a file has them
+    entries.py        what an entry is, and what a feed promises
+    publisher.py      sends the sequence in transactions (obstacles.py: why it cannot be;
+                      tally.py: what one adds; delivery.py: what came of it)
+    progress.py       how far it came, committed in the same transaction
+    pacing.py         when an entry is due, and how late it was
+    control.py        what a running stream tells, and is told: pause, resume, stop
+    layout.py         topics and settings; settings_file.py reads scenarios/streaming.yaml
+    connection.py     the way to a broker, and its errors in words
+    topics.py         makes and checks topics
+    consumer.py       reads and counts them; audit.py compares them with the lake
+    broker.py         the embedded broker
 """

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -26,7 +26,7 @@ from confluent_kafka.admin import OffsetSpec  # pyright: ignore[reportPrivateImp
 
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming.connection import Asking, Connection, ask, explain
-from telco_pipeline.streaming.layout import Topic
+from telco_pipeline.streaming.layout import AVRO_MAGIC, Topic
 from telco_pipeline.streaming.topics import TYPE_PREFIX, Where, dataset_of, offsets
 
 Start = Literal["beginning", "latest"]
@@ -228,10 +228,18 @@ class Reading:
 _READABLE: Final = 2000  # bytes of a value that are shown at most
 
 
-def readable(message: Message) -> str:
+Decode = Callable[[bytes], str]
+"""From a value in Avro to text; raises TelcoError if it cannot."""
+
+
+def readable(message: Message, decode: Decode | None = None) -> str:
     """Return a record in one line: where it lies, when it happened, key, what it is, the value.
 
     Nothing in it can steer a terminal: what does not print is escaped.
+
+    Args:
+        message: The record.
+        decode: Reads a value in the wire format of schema registries; None if there is no registry.
     """
     where = f"{message.topic()}[{message.partition()}]@{message.offset()}"
     key = message.key()
@@ -240,8 +248,22 @@ def readable(message: Message) -> str:
     if dataset:
         parts.append(dataset)
     value = message.value()
-    parts.append("no value" if value is None else _text(_bytes(value)))
+    parts.append("no value" if value is None else _shown(_bytes(value), decode))
     return "  ".join(parts)
+
+
+def _shown(value: bytes, decode: Decode | None) -> str:
+    if value[:1] != AVRO_MAGIC:
+        return _text(value)
+    if decode is None:
+        return (
+            f"{len(value):,} bytes of Avro: name a schema registry to read them "
+            "(--schema-registry, or in scenarios/streaming.yaml)"
+        )
+    try:
+        return _text(decode(value).encode())
+    except TelcoError as error:
+        return f"{len(value):,} bytes of Avro: {_text(str(error).encode())}"
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -18,7 +18,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -100,10 +100,12 @@ class Control:
     Attributes:
         folder: Where the files lie.
         name: The stream's name.
+        told: Hears what `tell` is told, for whoever looks on.
     """
 
     folder: Path | None = None
     name: str = "stream"
+    told: Callable[[str], None] | None = None
     _state: State = field(init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _pause: threading.Event = field(default_factory=threading.Event, init=False)
@@ -203,6 +205,18 @@ class Control:
         with _disk(self.folder):
             fresh.write_text(json.dumps(asdict(self._state), indent=2) + "\n", encoding="utf-8")
             fresh.replace(path)
+
+    def forget(self) -> None:
+        """Remove the state of a stream that has ended."""
+        if self.folder is not None:
+            for kind in ("json", "request", "lock"):
+                _file(self.folder, self.name, kind).unlink(missing_ok=True)
+
+    def tell(self, message: str) -> None:
+        """Say that something is amiss which may mend itself."""
+        self.update(force=True, message=message)
+        if self.told is not None:
+            self.told(message)
 
     def _look(self) -> None:
         """Take in what somebody asked for."""

@@ -21,7 +21,7 @@ from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import day_number
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming import encoding
-from telco_pipeline.streaming.layout import DISTURBANCES, Topic
+from telco_pipeline.streaming.layout import AVRO_MAGIC, DISTURBANCES, Topic
 from telco_pipeline.streaming.sources import DAY, FILE, RELEASE, ROW, TIME, day_start
 
 KINDS: Final = ("", *DISTURBANCES)
@@ -124,7 +124,8 @@ def damage(values: list[bytes], dataset: str, rows: pl.DataFrame, seed: int, day
     """Damage the values of rows that are to be malformed, in place.
 
     Every other one, by a hash, is cut off; in the others some bytes become 0xFF, which no UTF-8
-    text has, so neither is JSON.
+    text has, so neither is JSON. Of Avro in the wire format of schema registries these are the
+    first ones, as within a record they may stand for something.
     """
     hit = np.flatnonzero(rows[KIND].to_numpy() == MALFORMED)
     if not len(hit):
@@ -137,7 +138,7 @@ def damage(values: list[bytes], dataset: str, rows: pl.DataFrame, seed: int, day
 
 
 def damaged(value: bytes, way: int, spot: int) -> bytes:
-    """Return a value that is no JSON any more.
+    """Return a value that is no JSON, or no Avro, any more.
 
     Args:
         value: At least two bytes.
@@ -146,7 +147,7 @@ def damaged(value: bytes, way: int, spot: int) -> bytes:
     """
     if way >> 63:
         return value[: 1 + spot % (len(value) - 1)]
-    at = spot % len(value)
+    at = 0 if value[:1] == AVRO_MAGIC else spot % len(value)
     length = min(1 + (way >> 8) % 8, len(value) - at)
     return value[:at] + b"\xff" * length + value[at + length :]
 

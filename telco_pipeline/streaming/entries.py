@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from telco_pipeline.streaming.layout import Topic
 
-Headers = list[tuple[str, bytes]]
+Headers = dict[str, bytes]
+"""By name, in the order in which they are sent."""
 
 
 class Position(NamedTuple):

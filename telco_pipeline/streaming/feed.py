@@ -308,7 +308,8 @@ class DayFeed:
         told = rows.filter(pl.col(KIND) > 0)
         ids = encoding.ids(dataset, told)
         truth = disturb.truth(self.sent[number].name, dataset, told, ids)
-        values = self._encoder.values(self._disturbance.topic, disturb.DATASET, truth)
+        # Always JSON: streams of either encoding share its topic, and the audit reads it.
+        values = encoding.json_values(disturb.DATASET, truth)
         ids = truth.select(pl.concat_str(pl.lit(disturb.DATASET), "id", "copy", separator="/"))
         second = self._batch_of(dataset, told, told, values, disturb.VERSION, ids.to_series())
         return [
@@ -338,7 +339,7 @@ class DayFeed:
                 dataset if truth_ids is None else disturb.DATASET,
                 version,
                 self.source,
-                self._encoder.content_type,
+                (self._encoder if truth_ids is None else JsonEncoder).content_type,
                 encoding.ids(dataset, plain) if truth_ids is None else truth_ids,
                 rows[TIME],
             )

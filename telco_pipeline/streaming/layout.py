@@ -20,6 +20,8 @@ FOR_EVER: Final = -1
 """Retention of records that are kept for ever."""
 BROKERS_DEFAULT: Final = -1
 """Replication that the broker chooses."""
+AVRO_MAGIC: Final = b"\x00"
+"""First byte of a value in the wire format of schema registries."""
 MOST_IN_A_NAME: Final = 249
 """Characters that Kafka allows in a topic's name."""
 

@@ -1,7 +1,8 @@
 """Publisher: sends the entries of a day in transactions, each of which also says how far it came.
 
 Belongs here: producing, committing, what to do when the broker does not answer. Does not belong
-here: the entries (`feed`), when they are due (`pacing`), who may stop it (`control`).
+here: the entries (`feed`), when they are due (`pacing`), who may stop it (`control`), what a
+transaction adds up to (`tally`), why a broker refuses (`obstacles`).
 
 Whatever breaks, there is one way on: a new producer of the same transactional id. The broker ends
 what the old one left open, and only then tells progress, so that both agree on what was sent. The
@@ -10,25 +11,28 @@ same happens when a publisher is killed and another is started.
 
 import contextlib
 import datetime as dt
+import gc
 import itertools
-import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NoReturn
+from operator import length_hint
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from telco_pipeline.errors import TelcoError
-from telco_pipeline.streaming import progress
-from telco_pipeline.streaming.connection import Asking, Connection, ask, explain, is_embedded
+from telco_pipeline.streaming import obstacles, progress
+from telco_pipeline.streaming.connection import Connection, explain
 from telco_pipeline.streaming.control import Control
-from telco_pipeline.streaming.entries import Batch, Feed, Position
+from telco_pipeline.streaming.delivery import Delivery, Sent
+from telco_pipeline.streaming.entries import Batch, Feed
 from telco_pipeline.streaming.layout import StreamSettings
 from telco_pipeline.streaming.pacing import Lateness, Pace, Seconds
 from telco_pipeline.streaming.progress import Claim, Ends, Progress
+from telco_pipeline.streaming.tally import Tally
 
 PATIENCE: Final = 60.0
 """Seconds without a commit after which a broker that does not answer is given up."""
@@ -51,11 +55,10 @@ _STUCK: Final = 6.0
 _START_SECONDS: Final = 10.0
 _SLICE: Final = 1.0
 _NAP: Final = 0.05
-_SAMPLES_A_SECOND: Final = 1_000
-_RECORD_OVERHEAD: Final = 120
-"""Bytes of a record batch beside key, value and headers of its record, at most."""
-_USUAL_LIMIT: Final = 1_048_588
+_OBJECTS: Final = 200_000
+"""New objects after which Python looks for garbage."""
 _USUAL_BATCH: Final = 1_000_000
+_SAMPLES_A_SECOND: Final = 1_000
 _FENCED: Final = (
     KafkaError._FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
@@ -80,75 +83,6 @@ _HOPELESS: Final = (
     KafkaError._INVALID_ARG,
 )
 """What no second try mends."""
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What a delivery sent into one topic.
-
-    Attributes:
-        records: Entries committed by this run.
-        size: Bytes of their values.
-        disturbed: How many of them are disturbed, by kind.
-        total: Entries committed since the day's first one, by whichever run.
-        begun: Offsets of the topic's partitions before the day's first entry.
-        first: Offsets before this run's first entry.
-        last: Offsets after this run's last entry; markers and what others sent lie between too.
-        done: Whether all entries of the day are sent.
-    """
-
-    records: int
-    size: int
-    disturbed: Mapping[str, int]
-    total: int
-    begun: Ends
-    first: Ends
-    last: Ends
-    done: bool
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What a run of the publisher did.
-
-    Attributes:
-        day: The day.
-        topics: What went into each topic.
-        seconds: How long it took.
-        transactions: Committed ones.
-        restarts: How often a new producer went on after the broker or the network had failed.
-        asked: Records a second by the clock; None without one.
-        achieved: Records a second: those committed, over the time to the last commit.
-        acknowledged: Lateness, from due to the broker's acknowledgement of the record.
-        committed: Lateness, from due to the broker's acknowledgement of its transaction.
-        stopped: Whether it was asked to stop, or had sent the number that was asked for.
-    """
-
-    day: dt.date
-    topics: Mapping[str, Sent]
-    seconds: float
-    transactions: int
-    restarts: int
-    asked: float | None
-    achieved: float
-    acknowledged: Lateness
-    committed: Lateness
-    stopped: bool
-
-    @property
-    def records(self) -> int:
-        """Entries committed by this run, over all topics."""
-        return sum(sent.records for sent in self.topics.values())
-
-    @property
-    def size(self) -> int:
-        """Bytes of their values."""
-        return sum(sent.size for sent in self.topics.values())
-
-    @property
-    def done(self) -> bool:
-        """Whether all entries of the day are sent, in all topics."""
-        return all(sent.done for sent in self.topics.values())
 
 
 OnProgress = Callable[[int, int], None]
@@ -210,7 +144,23 @@ def deliver(
         transaction_records,
         dict(client or {}),
     )
-    return run.run()
+    with _rare_collections():
+        return run.run()
+
+
+@contextlib.contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for garbage less often while hundreds of thousands of objects are sent.
+
+    Records make no reference cycles, and are freed without it. After every 700 of them it would
+    look through all lists of records that are on the way, a tenth of all the work.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(max(usual[0], _OBJECTS) if usual[0] else 0, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 class _BrokenError(Exception):
@@ -219,16 +169,6 @@ class _BrokenError(Exception):
     def __init__(self, error: KafkaError) -> None:
         super().__init__(error.str())
         self.error = error
-
-
-@dataclass
-class _Tally:
-    """What the open transaction adds to one topic's progress."""
-
-    position: Position | None = None
-    records: int = 0
-    size: int = 0
-    disturbed: npt.NDArray[np.int64] | None = None
 
 
 @dataclass
@@ -259,9 +199,8 @@ class _Run:
     first: dict[str, Ends] = field(default_factory=dict)
 
     open_since: float | None = None
-    open_records: int = 0
     open_due: list[Seconds] = field(default_factory=list)
-    tallies: dict[int, _Tally] = field(default_factory=dict)
+    tally: Tally = field(init=False)
     sample: int = 1
 
     sent: int = 0
@@ -278,6 +217,9 @@ class _Run:
     committed: Lateness = field(default_factory=Lateness)
     stopped: bool = False
 
+    def __post_init__(self) -> None:
+        self.tally = Tally(self.feed)
+
     # --- from the start to the end ---------------------------------------------------------
 
     def run(self) -> Delivery:
@@ -287,11 +229,9 @@ class _Run:
         )
         progress.ensure(self.connection, self.settings.progress)
         self.first = progress.end_offsets(self.connection, *names)
-        told = _configured(self.connection, names)
-        _check_kept(told, self.day)
-        self.limits = {
-            name: int(told.get(name, {}).get("max.message.bytes", _USUAL_LIMIT)) for name in names
-        }
+        told = obstacles.configured(self.connection, names)
+        obstacles.check_kept(told, self.day)
+        self.limits = obstacles.limits(told, names)
         cause: KafkaError | None = None
         while True:
             try:
@@ -299,11 +239,9 @@ class _Run:
                 self._send()
                 break
             except _BrokenError as broken:
-                cause = self._mendable(broken.error)
-                self.restarts += 1
+                cause = self._again(broken.error)
             except KafkaException as error:
-                cause = self._mendable(error.args[0])
-                self.restarts += 1
+                cause = self._again(error.args[0])
             finally:
                 self._drop()
         last = progress.end_offsets(self.connection, *names)
@@ -363,7 +301,7 @@ class _Run:
         if cause is not None:
             self._still_mine(cause)
         self.complaints, self.failures = [], []
-        smallest = min(self.limits.values(), default=_USUAL_LIMIT)
+        smallest = min(self.limits.values(), default=obstacles.USUAL_LIMIT)
         own: dict[str, Any] = {
             "transactional.id": f"{self.settings.prefix}-{self.world[:8]}-{self.day.isoformat()}",
             "transaction.timeout.ms": int(progress.TRANSACTION_SECONDS * 1000),
@@ -391,8 +329,8 @@ class _Run:
             self.book = {name: found[name] for name in self.book}
         else:
             self._first_time(found)
-        self.open_since, self.open_records = None, 0
-        self.open_due, self.tallies = [], {}
+        self.open_since, self.open_due = None, []
+        self.tally = Tally(self.feed)
         self.sent = sum(
             self.book[name].records - before.records for name, before in self.at_start.items()
         )
@@ -406,7 +344,9 @@ class _Run:
             before = found.get(name)
             # Truth about records of several topics has no position of its own, nor a beginning.
             shared = before is not None and before.records > 0 and before.position is None
-            if before is None or (self.again and not shared):
+            # Of a start that failed before it sent anything nothing is left to go on with.
+            void = before is not None and before.records == 0 and before.content != content
+            if before is None or void or (self.again and not shared):
                 before = Progress(
                     self.world, self.day, name, content, since=since, begun=self.first[name]
                 )
@@ -471,6 +411,15 @@ class _Run:
         """Seconds without a commit after which we give up; before the first one somebody waits."""
         return self.patience if self.transactions else min(self.patience, _START_SECONDS)
 
+    def _again(self, error: KafkaError) -> KafkaError:
+        """Note that a new producer goes on after an error; raise it if none can."""
+        cause = self._mendable(error)
+        self.restarts += 1
+        left = self._longest - (time.monotonic() - self.alive)
+        told = explain(cause, self.connection, "lost the broker")
+        self.control.tell(f"{told}; tries again for {max(left, 0):.0f} s")
+        return cause
+
     def _mendable(self, error: KafkaError) -> KafkaError:
         """Return an error after which a new producer may go on; raise it if none can."""
         if self.producer is not None:
@@ -498,7 +447,7 @@ class _Run:
         names = ", ".join(self.first)
         told = explain(error, self.connection, f"sending {self.day} to {names}")
         return TelcoError(
-            f"{told}{more}; {self.sent - self.open_records:,} records of this run are committed, "
+            f"{told}{more}; {self.sent - self.tally.records:,} records of this run are committed, "
             "the next run goes on after them"
         )
 
@@ -543,11 +492,11 @@ class _Run:
 
     def _ask_why(self, doing: str) -> None:
         """Raise what keeps the broker from taking records, if it can be told."""
-        why = _obstacle(self.connection, [*self.first, self.settings.progress.name])
+        why = obstacles.obstacle(self.connection, [*self.first, self.settings.progress.name])
         if why:
             raise TelcoError(
                 f"{doing} {self.day} at {self.connection.address}: {why}; "
-                f"{self.sent - self.open_records:,} records of this run are committed, the next "
+                f"{self.sent - self.tally.records:,} records of this run are committed, the next "
                 "run goes on after them"
             )
 
@@ -558,7 +507,7 @@ class _Run:
         after = {name: one.after for name, one in self.book.items()}
         if all(one.done for one in self.book.values()):
             return
-        self.control.update(force=True, status="running")
+        self.control.update(force=True, status="running", message="")
         batches = self.feed.batches({name: at for name, at in after.items() if at is not None})
         with contextlib.closing(_generator(batches)) as entries:
             for batch in entries:
@@ -569,8 +518,8 @@ class _Run:
 
     def _send_batch(self, batch: Batch) -> bool:
         """Send a batch; return whether there is to be more."""
-        self._check_sizes(batch)
         names = [topic.name for topic in self.feed.topics]
+        obstacles.check_sizes(batch, names, self.limits)
         topics = [names[number] for number in batch.topic.tolist()]
         stamps = (batch.event_time // 1000).tolist()
         headers = batch.headers or []
@@ -584,7 +533,7 @@ class _Run:
             if self.control.is_paused:
                 due = self._paused(due)
                 continue
-            until = min(end, at + _CHUNK, at + self.transaction_records - self.open_records)
+            until = min(end, at + _CHUNK, at + self.transaction_records - self.tally.records)
             if due is not None:
                 until = at + int(np.searchsorted(due[at:until], self.pace.clock(), "right"))
             if until > at:
@@ -599,7 +548,8 @@ class _Run:
                     headers[part],
                     None if due is None else due[part],
                 )
-                self._count(batch, part)
+                self.tally.add(batch, part)
+                self.sent += until - at
                 if due is not None:
                     self._timed(due[part])
                 at = until
@@ -652,27 +602,30 @@ class _Run:
         """Hand entries to librdkafka; waits where its queue is full."""
         assert self.producer is not None
         produce = self.producer.produce
-        given: list[Any] = [topics, values, keys, _ANY, _NOBODY, _NOBODY, stamps]
+        told = _NOBODY if due is None else iter(self._watches(due))
+        columns = [iter(topics), iter(values), iter(keys), _ANY, told, _NOBODY, iter(stamps)]
         if headers:
-            given.append(headers)
-        columns: Iterator[tuple[Any, ...]] = zip(*given, strict=False)
-        if due is not None:
-            columns = self._watched(columns, due)
-        for record in columns:
+            columns.append(iter(headers))
+        while True:
             try:
-                produce(*record)
+                # `map` into a list that holds nothing: no Python code runs for a record.
+                deque(map(produce, *columns), maxlen=0)
+                return
             except BufferError:
-                self._produce_later(record)
+                at = len(values) - length_hint(columns[1]) - 1
+            told_of = None if due is None else self._watch(at, due)
+            record = (topics[at], values[at], keys[at], -1, told_of, None, stamps[at])
+            self._produce_later((*record, headers[at]) if headers else record)
 
-    def _watched(
-        self, columns: Iterator[tuple[Any, ...]], due: Seconds
-    ) -> Iterator[tuple[Any, ...]]:
-        """Let some of the records tell when the broker acknowledged them."""
-        for number, record in enumerate(columns):
-            if number % self.sample == 0:
-                yield (*record[:4], _Watch(self, float(due[number])), *record[5:])
-            else:
-                yield record
+    def _watches(self, due: Seconds) -> list["_Watch | None"]:
+        """Return what tells of some records when the broker acknowledged them."""
+        told: list[_Watch | None] = [None] * len(due)
+        for at in range(0, len(due), self.sample):
+            told[at] = self._watch(at, due)
+        return told
+
+    def _watch(self, at: int, due: Seconds) -> "_Watch | None":
+        return _Watch(self, float(due[at])) if at % self.sample == 0 else None
 
     def _produce_later(self, record: tuple[Any, ...]) -> None:
         assert self.producer is not None
@@ -690,27 +643,6 @@ class _Run:
             if waited > progress.TRANSACTION_SECONDS:
                 raise _BrokenError(KafkaError(KafkaError._MSG_TIMED_OUT))
 
-    def _count(self, batch: Batch, part: slice) -> None:
-        """Add entries to the open transaction's part of progress."""
-        topic = batch.topic[part]
-        values = batch.value[part]
-        sizes = np.fromiter(map(len, values), np.int64, len(values))
-        kinds = len(self.feed.disturbances)
-        for number in np.unique(topic).tolist():
-            mine = topic == number
-            tally = self.tallies.setdefault(number, _Tally())
-            tally.records += int(mine.sum())
-            tally.size += int(sizes[mine].sum())
-            kind = np.bincount(batch.disturbance[part][mine], minlength=kinds)
-            tally.disturbed = kind if tally.disturbed is None else tally.disturbed + kind
-        owner = topic if batch.owner is None else batch.owner[part]
-        for number in np.unique(owner).tolist():
-            last = int(np.flatnonzero(owner == number)[-1])
-            tally = self.tallies.setdefault(number, _Tally())
-            tally.position = batch.position(part.start + last)
-        self.open_records += len(values)
-        self.sent += len(values)
-
     def _timed(self, due: Seconds) -> None:
         if self.first_due is None:
             self.first_due = float(due[0])
@@ -720,7 +652,7 @@ class _Run:
     def _commit_if_due(self) -> None:
         if self.open_since is None:
             return
-        full = self.open_records >= self.transaction_records
+        full = self.tally.records >= self.transaction_records
         waited = time.monotonic() - self.open_since
         # Without a clock a transaction ends by its size, but never so late that the broker does it.
         longest = self.settings.interval if not self.pace.is_fast else 5.0
@@ -729,22 +661,7 @@ class _Run:
 
     def _commit(self, *, done: bool = False) -> None:
         """Commit what is open, with progress of all topics that moved, or of all at the end."""
-        fresh = dict(self.book)
-        for number, tally in self.tallies.items():
-            name = self.feed.topics[number].name
-            before = fresh[name]
-            counts = np.zeros(0) if tally.disturbed is None else tally.disturbed
-            disturbed = dict(before.disturbed)
-            for kind, count in zip(self.feed.disturbances, counts.tolist(), strict=False):
-                if kind and count:
-                    disturbed[kind] = disturbed.get(kind, 0) + int(count)
-            fresh[name] = replace(
-                before,
-                position=tally.position or before.position,
-                records=before.records + tally.records,
-                size=before.size + tally.size,
-                disturbed=disturbed,
-            )
+        fresh = self.tally.on(self.book)
         if done:
             fresh = {name: replace(one, done=True) for name, one in fresh.items()}
         moved = [one for name, one in fresh.items() if one is not self.book[name]]
@@ -767,8 +684,8 @@ class _Run:
         self.size = sum(one.size - self.at_start[name].size for name, one in book.items())
         for due in self.open_due:
             self.committed.add(now - due)
-        self.open_since, self.open_records = None, 0
-        self.open_due, self.tallies = [], {}
+        self.open_since, self.open_due = None, []
+        self.tally = Tally(self.feed)
         rate = self._achieved()
         self.sample = max(1, round(rate / _SAMPLES_A_SECOND))
         self.control.update(
@@ -788,30 +705,6 @@ class _Run:
             self.producer.produce(*record)
         except BufferError:
             self._produce_later(record)
-
-    # --- too large -------------------------------------------------------------------------
-
-    def _check_sizes(self, batch: Batch) -> None:
-        """Refuse a record that its topic would refuse, before it is sent."""
-        smallest = min(self.limits.values(), default=_USUAL_LIMIT)
-        # Headers and key are small beside a limit; only what comes near it is looked at.
-        near = max(map(len, batch.value), default=0)
-        if near <= smallest - min(4_096, smallest // 2):
-            return
-        for number, value in enumerate(batch.value):
-            name = self.feed.topics[int(batch.topic[number])].name
-            headers = batch.headers[number] if batch.headers else []
-            size = len(value) + len(batch.key[number] or b"") + _RECORD_OVERHEAD
-            size += sum(len(key) + len(text) + 4 for key, text in headers)
-            if size > self.limits.get(name, _USUAL_LIMIT):
-                self._too_large(batch, number, name, size)
-
-    def _too_large(self, batch: Batch, number: int, name: str, size: int) -> NoReturn:
-        raise TelcoError(
-            f"{name}: {_describe(batch, number)} takes {size:,} bytes, but the topic allows "
-            f"{self.limits[name]:,}: raise its max.message.bytes (message.max.bytes of the broker) "
-            f"or leave its dataset out; nothing of it was sent"
-        )
 
 
 _ANY: Final = itertools.repeat(-1)
@@ -837,81 +730,3 @@ def _generator(batches: Iterator[Batch]) -> Any:
     if hasattr(batches, "close"):
         return batches
     return (batch for batch in batches)
-
-
-def _describe(batch: Batch, number: int) -> str:
-    """Return dataset and event id of an entry, or where it stands if it tells neither."""
-    headers = dict(batch.headers[number]) if batch.headers else {}
-    dataset = headers.get("ce_type", b"").decode().removeprefix("telco.")
-    event = headers.get("ce_id", b"").decode()
-    with contextlib.suppress(ValueError):
-        plain = json.loads(batch.value[number])
-        if isinstance(plain, dict):
-            dataset = dataset or str(plain.get("dataset", ""))
-            event = event or str(plain.get("event_id", ""))
-    if not dataset:
-        return f"the record at {batch.position(number)}"
-    return f"record {event} of {dataset}"
-
-
-def _configured(connection: Connection, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return the settings of topics, without those that the broker does not tell."""
-    from confluent_kafka.admin import ConfigResource  # pyright: ignore[reportPrivateImportUsage]
-
-    asking = Asking(connection)
-    if is_embedded(ask(asking)):
-        return {}
-    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
-    found: dict[str, dict[str, str]] = {}
-    for resource, future in asking.admin.describe_configs(resources, request_timeout=5).items():
-        # Not everybody may read settings.
-        with contextlib.suppress(KafkaException):
-            found[resource.name] = {key: one.value for key, one in future.result(6).items()}
-    return found
-
-
-def _check_kept(told: Mapping[str, Mapping[str, str]], day: dt.date) -> None:
-    """Refuse topics that would forget the day as soon as it is sent.
-
-    A record is as old as its timestamp, which is that of its event.
-    """
-    end = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC) + dt.timedelta(days=1)
-    age = (dt.datetime.now(dt.UTC) - end) / dt.timedelta(milliseconds=1)
-    for name, settings in told.items():
-        kept = int(settings.get("retention.ms", -1))
-        by_event = settings.get("message.timestamp.type") != "LogAppendTime"
-        deletes = "delete" in settings.get("cleanup.policy", "")
-        if deletes and by_event and 0 <= kept < age:
-            raise TelcoError(
-                f"the topic {name} keeps records for {kept / 86_400_000:.3g} days and {day} is "
-                f"{age / 86_400_000:.0f} days old: the broker would delete it at once; set its "
-                "retention.ms to -1 (retention: forever in scenarios/streaming.yaml, before it is "
-                "created)"
-            )
-
-
-def _obstacle(connection: Connection, names: Sequence[str]) -> str:
-    """Return why a broker that answers takes no records; nothing if it does not answer."""
-    try:
-        asking = Asking(connection)
-        ask(asking, within=3.0)
-        known = asking.admin.list_topics(timeout=3.0).topics
-        told = _configured(connection, names)
-    except (KafkaException, TelcoError):
-        return ""
-    for name in names:
-        if name not in known:
-            return f"the topic {name} is gone: start again, which creates it"
-        for number, part in known[name].partitions.items():
-            if part.leader < 0:
-                return (
-                    f"partition {number} of {name} has no leader: see to the brokers and to their "
-                    "disks (full, read-only or broken)"
-                )
-            wanted = int(told.get(name, {}).get("min.insync.replicas", 1))
-            if len(part.isrs) < wanted:
-                return (
-                    f"only {len(part.isrs)} of {wanted} replicas that {name} asks for "
-                    "(min.insync.replicas) take records: start the missing brokers, or lower it"
-                )
-    return ""

@@ -74,8 +74,10 @@ class Stream:
         """Have the topics at the broker; return all that are written.
 
         Raises:
-            TelcoError: The broker cannot be reached, or a topic there is not as it should be.
+            TelcoError: The broker or the schema registry cannot be reached, a topic there is not as
+                it should be, or the registry refuses a schema.
         """
+        self._encoder()  # registers its schemas before anything is made
         written = self.topics
         if self.disturbance is not None:
             written = (*written, self.settings.disturbances)
@@ -115,7 +117,7 @@ class Stream:
         # Here, not above: what it needs is an extra.
         from telco_pipeline.streaming.avro import AvroEncoder
 
-        return AvroEncoder.of(self.settings, self.connection)
+        return AvroEncoder.of(self.settings, self.topics)
 
     def push(
         self,
@@ -224,8 +226,8 @@ def live(
 ) -> Iterator[Delivery]:
     """Send the running day's entries at their times, then the next day's, until told to stop.
 
-    A stream that stopped today goes on behind its last entry: what became due meanwhile is sent at
-    once. One that begins does so with what is due from now on.
+    A stream that stopped today, or over the last midnight, goes on behind its last entry: what
+    became due meanwhile is sent at once. One that begins does so with what is due from now on.
 
     Args:
         stream: What goes where.
@@ -245,6 +247,17 @@ def live(
     control = control or Control()
     day = (since or now()).date()
     left = max_count
+    eve = None if since is not None else _begun(stream, day - DAY)
+    if eve is not None:
+        if on_day is not None:
+            on_day(day - DAY)
+        done = eve.push(
+            day - DAY, Pace.of(live=True), control=control, on_progress=on_progress, max_count=left
+        )
+        yield done
+        left = None if left is None else left - done.records
+        if done.stopped or left == 0:
+            return
     while not control.is_stopping:
         if stream.lacks(day) and make is not None:
             make(day)
@@ -272,6 +285,18 @@ def live(
         since = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
         # Sent anew is what was sent before this stream began.
         stream = replace(stream, again=False)
+
+
+def _begun(stream: Stream, day: dt.date) -> Stream | None:
+    """Return the stream of those topics whose day was begun and not sent to its end; None if all.
+
+    None, too, if the lake no longer has the day: it is sent when somebody asks for it.
+    """
+    if stream.again or stream.lacks(day):
+        return None
+    sent = progress.read(stream.connection, stream.settings.progress.name).of(stream.world, day)
+    begun = [one for one in stream.topics if one.name in sent and not sent[one.name].done]
+    return replace(stream, topics=tuple(begun)) if begun else None
 
 
 def _await(stream: Stream, day: dt.date, control: Control) -> None:

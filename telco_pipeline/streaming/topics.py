@@ -26,12 +26,10 @@ from confluent_kafka.admin import (  # they are meant to be taken from there, wh
 
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming.connection import Asking, Connection, ask, explain, is_embedded
-from telco_pipeline.streaming.layout import Encoding, Topic
+from telco_pipeline.streaming.layout import AVRO_MAGIC, Encoding, Topic
 
 TYPE_PREFIX: Final = "telco."
 """What `ce_type` begins with; the dataset follows."""
-AVRO_MAGIC: Final = b"\x00"
-"""First byte of a value in the wire format of schema registries."""
 
 Where = tuple[str, int]
 """A topic's name and the number of a partition."""

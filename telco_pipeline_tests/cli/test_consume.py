@@ -3,12 +3,16 @@
 import json
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
-from telco_pipeline_tests.cli.conftest import Telco, assert_refused, start_process
+from telco_pipeline.streaming.avro import AvroEncoder, schema_of
+from telco_pipeline.streaming.layout import Topic
+from telco_pipeline.streaming.registry import Registry
+from telco_pipeline_tests.cli.conftest import Telco, assert_refused, run_process, start_process
 from telco_pipeline_tests.kafka import (
     ApacheKafka,
     Kafka,
@@ -17,6 +21,8 @@ from telco_pipeline_tests.kafka import (
     produce,
     unique,
 )
+from telco_pipeline_tests.streaming.schema_registry import small_registry
+from telco_pipeline_tests.streaming.small_day import random_rows
 
 VALUES = [f'{{"dataset":"cdrs_voice","event_id":{number}}}'.encode() for number in range(200)]
 
@@ -53,6 +59,28 @@ def test_as_json(telco: Telco, filled: str) -> None:
     assert topic["lag"] == 0
     assert topic["last_event_time"].endswith("Z")
     assert len(told["tail"]) == 3
+
+
+def test_avro_is_shown_as_json(
+    telco: Telco, kafka: Kafka | ApacheKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = Topic(unique("avro"), ("cdrs_sms",))
+    rows = random_rows("cdrs_sms", 1, 9)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
+    create_topics(kafka.client(), topic.name)
+    wish = ("consume", "--topics", topic.name, "--until-end")
+    with small_registry() as registry:
+        number = Registry.of(registry.url, {}).register("any", schema_of("cdrs_sms"))
+        encoder = AvroEncoder({(topic.name, "cdrs_sms"): number})
+        produce(kafka.client(), topic.name, encoder.values(topic, "cdrs_sms", rows))
+        shown = telco(*wish, "--schema-registry", registry.url)
+    assert f'{{"dataset":"cdrs_sms","event_id":{rows["event_id"][0]},' in shown.stdout
+
+    assert "bytes of Avro: name a schema registry" in telco(*wish).stdout
+    gone = telco(*wish, "--schema-registry", "http://127.0.0.1:1")
+    assert gone.exit_code == 0
+    assert "connection refused" in gone.stdout
+    assert_refused(telco(*wish, "--schema-registry", "127.0.0.1:8081"), "is no address")
 
 
 def test_it_stops_when_told(telco: Telco, filled: str) -> None:
@@ -148,4 +176,48 @@ def test_the_embedded_broker_serves_until_ctrl_c(tmp_path: Path) -> None:
     rest, said = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "has ended" in rest
+    assert said == ""
+
+
+def test_a_command_with_an_embedded_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "elsewhere:9092")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "of-another-broker")
+    script = "echo $KAFKA_BOOTSTRAP_SERVERS [$KAFKA_SASL_PASSWORD] $0; exit 7"
+    result = run_process("broker", "--", "sh", "-c", script, "--debug", cwd=tmp_path)
+    assert result.returncode == 7
+    assert result.stderr == ""
+    first, *_, last = result.stdout.splitlines()
+    assert "as long as sh runs" in first
+    address = first.split("serves ")[1].split(" ")[0]
+    assert last == f"{address} [] --debug"
+
+
+def test_a_command_that_is_none(tmp_path: Path) -> None:
+    result = run_process("broker", "--", "no-such-command", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == "telco: no-such-command cannot be run: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "command", "status"),
+    [
+        (
+            signal.SIGTERM,
+            "trap 'echo told; exit 5' TERM; echo ready; while :; do sleep 0.1; done",
+            5,
+        ),
+        (signal.SIGINT, "trap 'echo told; exit 6' INT; echo ready; while :; do sleep 0.1; done", 6),
+        (signal.SIGTERM, "echo ready; echo told; exec sleep 60", 128 + signal.SIGTERM),
+    ],
+)
+def test_signals_pass_through(tmp_path: Path, number: int, command: str, status: int) -> None:
+    process = start_process("broker", "--", "sh", "-c", command, cwd=tmp_path)
+    assert process.stdout is not None
+    while (line := process.stdout.readline()) != "ready\n":
+        assert line, process.communicate()
+    time.sleep(0.2)  # the last of them is about to become `sleep`
+    process.send_signal(number)
+    rest, said = process.communicate(timeout=20)
+    assert process.returncode == status
+    assert "told" in rest
     assert said == ""

@@ -96,7 +96,7 @@ class SyntheticFeed:
 
 
 def _headers(number: int) -> Headers:
-    return [("ce_id", str(number).encode()), ("ce_type", b"telco.cdrs_voice")]
+    return {"ce_id": str(number).encode(), "ce_type": b"telco.cdrs_voice"}
 
 
 def settings(progress: str, interval: float = 0.1) -> StreamSettings:

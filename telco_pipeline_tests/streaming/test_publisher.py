@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import gc
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +13,13 @@ import numpy as np
 import pytest
 
 from telco_pipeline.errors import TelcoError
-from telco_pipeline.streaming import progress, publisher
+from telco_pipeline.streaming import obstacles, progress
 from telco_pipeline.streaming.connection import Connection
 from telco_pipeline.streaming.control import Control
+from telco_pipeline.streaming.delivery import Delivery
 from telco_pipeline.streaming.entries import Batch
 from telco_pipeline.streaming.pacing import Pace
-from telco_pipeline.streaming.publisher import Delivery, deliver
+from telco_pipeline.streaming.publisher import deliver
 from telco_pipeline_tests.kafka import ApacheKafka, Kafka, consume, unique
 from telco_pipeline_tests.streaming.synthetic import (
     DAY,
@@ -97,11 +99,22 @@ def test_records_are_as_the_feed_has_them(kafka: Broker, names: tuple[str, str])
             assert first <= record.offset < last
 
 
-def test_a_full_queue_is_waited_for(kafka: Broker, names: tuple[str, str]) -> None:
-    feed = SyntheticFeed(names, count=3_000)
+@pytest.mark.parametrize("rate", [None, 3_000.0])
+def test_a_full_queue_is_waited_for(
+    kafka: Broker, names: tuple[str, str], rate: float | None
+) -> None:
+    feed = SyntheticFeed(names, count=3_000, headers=True)
     small = {"queue.buffering.max.messages": 100, "linger.ms": 1}
-    assert send(kafka, feed, unique("progress"), client=small).records == 3_000
+    before = gc.get_threshold()
+    delivery = send(kafka, feed, unique("progress"), client=small, pace=Pace.of(rate=rate))
+    assert delivery.records == 3_000
+    assert (delivery.acknowledged.count > 0) == (rate is not None)
+    assert gc.get_threshold() == before
     check(kafka.client(), feed)
+    for record in consume(kafka.client(), *names):
+        number = int(record.headers["ce_id"] or b"")
+        assert record.value == feed.value(number)
+        assert record.timestamp_ms == (START + number * feed.step) // 1000
 
 
 def test_what_is_sent_is_not_sent_again(kafka: Broker, names: tuple[str, str]) -> None:
@@ -276,14 +289,14 @@ def test_why_a_broker_that_answers_takes_nothing(
     part = SimpleNamespace(leader=leader, isrs=replicas)
     known = SimpleNamespace(topics={"one": SimpleNamespace(partitions={0: part})})
     admin = SimpleNamespace(list_topics=lambda timeout: known)
-    monkeypatch.setattr(publisher, "Asking", lambda connection: SimpleNamespace(admin=admin))
-    monkeypatch.setattr(publisher, "ask", lambda asking, within: "cluster")
+    monkeypatch.setattr(obstacles, "Asking", lambda connection: SimpleNamespace(admin=admin))
+    monkeypatch.setattr(obstacles, "ask", lambda asking, within: "cluster")
     told = {"one": {"min.insync.replicas": "2"}}
-    monkeypatch.setattr(publisher, "_configured", lambda connection, names: told)
-    found = publisher._obstacle(Connection({}), ["one"])
+    monkeypatch.setattr(obstacles, "configured", lambda connection, names: told)
+    found = obstacles.obstacle(Connection({}), ["one"])
     assert found.startswith(words)
     assert bool(found) == bool(words)
-    assert publisher._obstacle(Connection({}), ["one", "two"])
+    assert obstacles.obstacle(Connection({}), ["one", "two"])
 
 
 def test_a_topic_that_forgets_the_day(apache_kafka: ApacheKafka) -> None:
@@ -338,3 +351,20 @@ def test_a_broker_whose_disk_is_full(own_kafka: Callable[..., ApacheKafka]) -> N
     broker.start()
     send(broker, feed, "progress")
     check(broker.client(), feed)
+
+
+class Unreadable(SyntheticFeed):
+    """A feed that fails before its first entry."""
+
+    def batches(self, after: object) -> Iterator[Batch]:
+        raise TelcoError("a file cannot be read")
+
+
+def test_a_start_that_sent_nothing_binds_nobody(kafka: Broker, names: tuple[str, str]) -> None:
+    """It failed for its settings, perhaps: the next one may have others, and sends all."""
+    book = unique("progress")
+    with pytest.raises(TelcoError, match="cannot be read"):
+        send(kafka, Unreadable(names, count=500, version="1"), book)
+    assert send(kafka, SyntheticFeed(names, count=500, version="2"), book).records == 500
+    with pytest.raises(TelcoError, match="other rows or with other settings"):
+        send(kafka, SyntheticFeed(names, count=500, version="1"), book)
