@@ -317,8 +317,9 @@ def recovery(run: dg.DagsterRun, reason: str) -> str:
             f"The sensor `{KEEP_LIVE}` starts it again if it is on; else launch the job `{LIVE}`."
         )
     else:
-        day = run.tags.get("dagster/partition") or "its days"
-        again = f"Mend what it says, then re-execute this run, or `telco stream` {day}."
+        day = run.tags.get("dagster/partition")
+        span = f" --from {day} --to {day}" if day else " --from FIRST_DAY --to LAST_DAY"
+        again = f"Mend what it says, then re-execute this run, or `telco stream{span}`."
     return (
         f"Delivery failed: {reason} Nothing is lost or sent twice: what was sent is committed "
         f"together with how far it came, and the next run goes on behind it. {again}"
@@ -333,7 +334,11 @@ def _failure_of(context: dg.RunFailureSensorContext) -> str:
         if data.error:
             # Dagster's own words are around it.
             return _ended_line((data.error.cause or data.error).message)
-    return _ended_line(context.failure_event.message or "the run died")
+    # No step failed, so it was the process; Dagster knows no more than that.
+    return (
+        "The run's process was lost: killed, out of memory, or its machine or code server was "
+        "restarted."
+    )
 
 
 def _ended_line(text: str) -> str:

@@ -9,6 +9,7 @@ import functools
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
@@ -188,6 +189,8 @@ def _send(
                     "next run goes on after them"
                 )
             shown[done.day] = {name: told(done, name, sent) for name, sent in done.topics.items()}
+    # It went well: Dagster keeps the book of that, `telco stream status` need not.
+    control.forget()
     return shown
 
 
@@ -212,6 +215,16 @@ class Teller:
         """Take note of the day that is sent."""
         self._day = day
 
+    @contextmanager
+    def waiting(self, day: dt.date) -> Iterator[None]:
+        """Say that a day is waited for, and when it is there."""
+        self._context.log.warning(
+            f"{day} is not in the lake yet: waiting. Materialise it (job `make_records`), or "
+            "switch on the schedules `running_day` and `coming_day`, which make each day ahead"
+        )
+        yield
+        self._context.log.info(f"{day} is there")
+
     def progress(self, records: int, size: int) -> None:
         """Take note of a commit."""
         if time.monotonic() - self._last < SECONDS_BETWEEN_LINES:
@@ -227,7 +240,8 @@ def told(done: "Delivery", name: str, sent: "Sent") -> Metadata:
         "records_of_this_run": dg.MetadataValue.int(sent.records),
         "bytes": dg.MetadataValue.int(sent.size),
         "seconds": dg.MetadataValue.float(round(done.seconds, 3)),
-        "records_per_second": dg.MetadataValue.int(round(done.achieved)),
+        "records_per_second": dg.MetadataValue.int(round(sent.records / max(done.seconds, 1e-3))),
+        "records_per_second_all_topics": dg.MetadataValue.int(round(done.achieved)),
         "transactions": dg.MetadataValue.int(done.transactions),
         "restarts": dg.MetadataValue.int(done.restarts),
         "topic": dg.MetadataValue.text(name),

@@ -33,7 +33,7 @@ def build_live() -> dg.JobDefinition:
 
     @dg.op(
         name=STREAM,
-        description="Sends what becomes due, waits for the next day at midnight, and notes each "
+        description="Sends what becomes due, waits for a day that is not made yet, and notes each "
         "day that is over as a materialisation of its topics.",
     )
     def live(
@@ -58,6 +58,7 @@ def build_live() -> dg.JobDefinition:
                     on_day=tell.day,
                     on_progress=tell.progress,
                     max_count=config.max_count,
+                    waiting=tell.waiting,
                 ):
                     for name, sent in done.topics.items():
                         if sent.done and name in words:

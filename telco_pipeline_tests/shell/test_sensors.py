@@ -212,7 +212,7 @@ def test_a_failed_push_says_how_to_recover(tmp_path: Path) -> None:
         told = [str(entry.message) for entry in instance.all_logs(result.run_id)]
     (line,) = [text for text in told if text.startswith("Delivery failed")]
     assert "Nothing is lost or sent twice" in line
-    assert "re-execute this run, or `telco stream` 2026-01-02" in line
+    assert "re-execute this run, or `telco stream --from 2026-01-02 --to 2026-01-02`" in line
     assert "no broker listens there" in line, "why it failed"
 
 
