@@ -16,7 +16,7 @@ from telco_pipeline import lineage, partitions
 from telco_pipeline.assets import metadata, policy
 from telco_pipeline.assets.columns import column_schema
 from telco_pipeline.assets.faults import judged
-from telco_pipeline.checks import examine, guards_of
+from telco_pipeline.checks.factory import examine, guards_of
 from telco_pipeline.contracts import DATASETS, Dataset
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.resources import Operation

@@ -80,7 +80,7 @@ def _days(context: dg.AssetCheckExecutionContext, made: list[dt.date]) -> list[d
 
 
 def result(word: str, found: "list[Comparison]") -> dg.AssetCheckResult:
-    """Return what Dagster shows: both numbers, what was disturbed, and what is wrong."""
+    """Return what Dagster shows: both numbers, what was left out or disturbed, what is wrong."""
     wrong = [one for one in found if one.problem]
     gone = [one for one in found if one.gone]
     disturbed: dict[str, int] = {}
@@ -93,6 +93,11 @@ def result(word: str, found: "list[Comparison]") -> dg.AssetCheckResult:
         "days_compared": dg.MetadataValue.text(
             partitions.label_of([one.day for one in found if not one.gone])
         ),
+        **{
+            f"begun_{one.day}": dg.MetadataValue.text(f"with what was due from {one.since} on")
+            for one in found
+            if one.since is not None
+        },
         **{f"disturbed_{kind}": dg.MetadataValue.int(n) for kind, n in disturbed.items()},
     }
     description = None

@@ -10,6 +10,7 @@ import dagster as dg
 
 from telco_pipeline import leakage
 from telco_pipeline.assets.layers import key_of
+from telco_pipeline.checks.signatures import refuse_other_layers
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.leakage import Judgement
 from telco_pipeline.resources import Operation
@@ -35,6 +36,7 @@ def _check(name: str, layer: Layer, pool: str | None) -> dg.AssetChecksDefinitio
     @dg.asset_check(asset=key_of(name), name=NAME, description=PROMISE, pool=pool)
     def check(operator: dg.ResourceParam[Operation]) -> dg.AssetCheckResult:
         try:
+            refuse_other_layers(operator)
             days = operator.lake.days("truth_records")
             found = list(leakage.examine(operator.config, operator.lake, days, [name]))
         except TelcoError as error:

@@ -65,6 +65,7 @@ def _checks(name: str, layer: Layer, pool: str | None) -> dg.AssetChecksDefiniti
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         try:
+            refuse_other_layers(operator)
             # Of all days since the epoch, as the state is; records may be made of some alone.
             days = operator.lake.days("network_state")
             found = list(signatures.judge(operator.config, operator.lake, {name: layer}, days))
@@ -75,6 +76,21 @@ def _checks(name: str, layer: Layer, pool: str | None) -> dg.AssetChecksDefiniti
                 yield result(one, check)
 
     return checks
+
+
+def refuse_other_layers(operation: Operation) -> None:
+    """Refuse a lake that was made before a layer, or world.yaml, came to do something else.
+
+    Raises:
+        TelcoError: Its world is not the one that Dagster has loaded.
+    """
+    held = operation.lake.held_world()
+    if held is not None and held.world_hash != operation.config.world_hash:
+        raise TelcoError(
+            f"{operation.lake.root} holds world {held.world_hash}, world.yaml and its layers now "
+            f"make {operation.config.world_hash}: materialise it anew, or have it judged as it was "
+            "made with `telco scenarios signatures` and `telco scenarios audit`"
+        )
 
 
 def promise(signature: Signature) -> str:

@@ -44,7 +44,7 @@ def _world(root: str) -> "tuple[WorldConfig, list[str]]":
     """Return the main world of a lake, its layers told as their files do now.
 
     Returns:
-        The world, and the names of the layers whose files now do something else.
+        The world, and the names of the layers whose files now do something else, or cannot be read.
 
     Raises:
         TelcoError: There is none.
@@ -64,7 +64,8 @@ def _tell_other_versions(changed: list[str]) -> None:
     if changed:
         print_line(
             f"Judged as the lake was made. Since then the files of {', '.join(changed)} have "
-            "changed: `telco generate --replace` makes the world anew."
+            "changed, or cannot be read: `telco scenarios validate` tells, `telco generate "
+            "--replace` makes the world anew."
         )
 
 

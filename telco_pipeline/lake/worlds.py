@@ -15,6 +15,7 @@ from typing import Any
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import layout
 from telco_pipeline.lake.provenance import Origin, Provenance
+from telco_pipeline.settings import without_words
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,9 @@ def _layers_told(held: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
         "it has": [name for name in held if name not in asked],
         "it lacks": [name for name in asked if name not in held],
         "it has other versions of": [
-            name for name in held if name in asked and held[name] != asked[name]
+            name
+            for name in held
+            if name in asked and without_words(held[name]) != without_words(asked[name])
         ],
     }
     words = [f"{what} {', '.join(sorted(names))}" for what, names in told.items() if names]

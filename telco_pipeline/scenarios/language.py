@@ -89,19 +89,20 @@ class When(Strict):
     Attributes:
         first: Day of the first one: a date, or so many days after the epoch.
         weekday: The next such day on or after `first`; it comes again after whole weeks then.
-        at: Local time at which it begins.
+        at: Local time at which it begins; midnight if left out.
         every: It comes again after so long, after whole days at the same local time; once if left
             out.
         times: How often it comes in all; without end if left out.
         parallel: Incidents at a time, each with a cast of its own.
         per_subscribers: One incident more at a time for so many subscribers of the world, until
             1,000 incidents touch one day.
-        spread: Within so long from then on they begin, each at a time of its own.
+        spread: Within so long from then on they begin, each at a time of its own; with `at` and a
+            day or more each so many whole days later, at that local time.
     """
 
     first: Begin
     weekday: Annotated[str, BeforeValidator(values.one_of(*WEEKDAYS))] | None = None
-    at: Clock = "00:00"
+    at: Clock | None = None
     every: SomeTime | None = None
     times: Annotated[int, BeforeValidator(values.whole(1, 10_000))] | None = None
     parallel: Annotated[int, BeforeValidator(values.whole(0, 1000))] = 1

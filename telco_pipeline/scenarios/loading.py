@@ -5,7 +5,6 @@ Belongs here: `load_operator`, `load_layers`, `chosen`, `with_words`. Does not b
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -157,22 +156,24 @@ def with_words(config: WorldConfig, world_file: Path) -> tuple[WorldConfig, list
         world_file: The world file beside which the layers lie.
 
     Returns:
-        The world, and the names of the layers whose files now do something else: these are as they
-        were.
+        The world, and the names of the layers whose files now do something else, or cannot be read:
+        these are as they were, as are those whose files are gone.
     """
     layers = {name: Layer.model_validate(tree) for name, tree in config.layers.items()}
     changed = []
-    with suppress(TelcoError):  # a misnamed file that lies there does not matter here
-        for path in layer_files(world_file):
-            held = layers.get(path.stem)
-            if held is None:
-                continue
-            with suppress(TelcoError):  # nor does one that cannot be read
-                now = load_layer(path)
-                if now.acts_hash == held.acts_hash:
-                    layers[path.stem] = now
-                else:
-                    changed.append(path.stem)
+    for name, held in layers.items():
+        # Each by its own name: what else lies there does not matter here.
+        path = world_file.parent / DIRECTORY / f"{name}.yaml"
+        if not path.exists():
+            continue
+        try:
+            now = load_layer(path)
+        except TelcoError:
+            now = None
+        if now is not None and now.acts_hash == held.acts_hash:
+            layers[name] = now
+        else:
+            changed.append(name)
     return (with_layers(config, layers) if layers else config), changed
 
 

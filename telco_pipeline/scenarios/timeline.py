@@ -76,16 +76,23 @@ def incidents(
             return
         for one in range(at_a_time):
             made = Incident(layer, number * at_a_time + one, begin)
-            shift = 0
-            if when.spread.microseconds:
-                key = draws.mix_int(made.stream(config, "begins"))
-                seconds = when.spread.microseconds // SECOND
-                shift = ((key >> 32) * seconds >> 32) * SECOND
-            if begin + shift < limit:
-                yield Incident(layer, made.number, begin + shift)
+            own = _spread(config, made, number)
+            if own is not None and own < limit:
+                yield Incident(layer, made.number, own)
         number += 1
         if when.every is None:
             return
+
+
+def _spread(config: WorldConfig, incident: Incident, number: int) -> int | None:
+    """Return when one of the incidents of a recurrence begins; None beyond the calendar."""
+    when = incident.layer.when
+    if not when.spread.microseconds:
+        return incident.start
+    key = draws.mix_int(incident.stream(config, "begins")) >> 32
+    if when.at is not None and when.spread.microseconds >= DAY:
+        return _begins(config, when, number, later=key * (when.spread.microseconds // DAY) >> 32)
+    return incident.start + (key * (when.spread.microseconds // SECOND) >> 32) * SECOND
 
 
 def _first_touching(config: WorldConfig, layer: Layer, time: int) -> int:
@@ -107,8 +114,8 @@ def parallel(config: WorldConfig, layer: Layer) -> int:
     return min(when.parallel + config.subscribers // when.per_subscribers, most)
 
 
-def _begins(config: WorldConfig, when: When, number: int) -> int | None:
-    """Return when a recurrence begins; None beyond the calendar.
+def _begins(config: WorldConfig, when: When, number: int, later: int = 0) -> int | None:
+    """Return when a recurrence begins, or so many days later; None beyond the calendar.
 
     After whole days it begins at the same local time of day, else so long after the first one. A
     time of day that a clock change skips is an hour later, one that comes twice is the first.
@@ -123,7 +130,8 @@ def _begins(config: WorldConfig, when: When, number: int) -> int | None:
         day += dt.timedelta(days=days)
         if when.weekday is not None:
             day += dt.timedelta(days=(WEEKDAYS.index(when.weekday) - day.weekday()) % 7)
-        hour, minute = map(int, when.at.split(":"))
+        day += dt.timedelta(days=later)
+        hour, minute = map(int, (when.at or "00:00").split(":"))
         zone: ZoneInfo = config.country_tz
         local = dt.datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
     except OverflowError:

@@ -298,4 +298,17 @@ def test_a_lakes_layers_are_told_as_their_files_do_now(operator: Path) -> None:
     # Nor does a file that cannot be read, or is not there, take anything away.
     file.write_text("nonsense")
     beside(operator, "flood").unlink()
-    assert layers_of(with_words(config, operator)[0]) == held
+    told, changed = with_words(config, operator)
+    assert changed == ["storm"]
+    assert layers_of(told) == held
+
+
+def test_what_else_lies_there_keeps_no_words_back(operator: Path) -> None:
+    config = load_operator(operator)
+    file = beside(operator, "storm")
+    file.write_text(file.read_text().replace(layers_of(config)["storm"].story, "Wind."))
+    file.with_name("misnamed.yml").write_text("nonsense")
+    file.with_name("broken.yaml").write_text("nonsense")
+    told, changed = with_words(config, operator)
+    assert changed == []
+    assert layers_of(told)["storm"].story == "Wind."

@@ -105,6 +105,20 @@ class TestSpread:
         assert max(shifts) < 3 * DAY
         assert max(shifts) - min(shifts) > 2 * DAY
 
+    def test_with_a_time_of_day_each_begins_then_on_a_day_of_its_own(self) -> None:
+        """A story of nights stays one, over a clock change too (29 March)."""
+        when = {**self.WHEN, "first": "80d", "at": "23:30", "times": 4}
+        plain, found = starts(**{**when, "spread": "0m"}), starts(**when)
+        zone = world().country_tz
+        local = [dt.datetime.fromtimestamp(one / 1e6, dt.UTC).astimezone(zone) for one in found]
+        assert {f"{one:%H:%M}" for one in local} == {"23:30"}
+        later = {round((one - begin) / DAY) for one, begin in zip(found, plain, strict=True)}
+        assert later == {0, 1, 2}
+
+    def test_a_spread_of_hours_takes_any_time(self) -> None:
+        when = {**self.WHEN, "at": "23:30", "spread": "5h"}
+        assert len({one % DAY for one in starts(**when)}) > 90
+
     def test_who_begins_later_is_not_told_before(self) -> None:
         day = EPOCH + dt.timedelta(days=10)
         early = starts(day, **self.WHEN)
@@ -117,6 +131,7 @@ class TestSpread:
         {"first": "3d"},
         {"first": "3d", "every": "5d"},
         {"first": "3d", "every": "7h", "spread": "2d"},
+        {"first": "3d", "every": "2d", "spread": "3d", "at": "21:00", "parallel": 2},
         {"first": "3d", "weekday": "sunday", "every": "1w", "parallel": 2, "at": "02:30"},
         {"first": "2025-11-01", "every": "1d", "times": 400},
     ],

@@ -13,8 +13,11 @@ from telco_pipeline.assets.deliveries import key_of
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.kafka_resource import Kafka
 from telco_pipeline.lake import Lake
+from telco_pipeline.streaming import audit
 from telco_pipeline.streaming.connection import Connection
 from telco_pipeline.streaming.layout import DISTURBANCES, StreamSettings, Topic, progress_topic
+from telco_pipeline.streaming.pacing import Pace
+from telco_pipeline.streaming.stream import Stream
 from telco_pipeline_tests.kafka import ApacheKafka, unique
 from telco_pipeline_tests.shell.kit import ephemeral, failures, operation, run_job, tiny_world
 from telco_pipeline_tests.streaming.small_day import small_lake
@@ -52,6 +55,13 @@ def defs_of(lake: Lake, kafka: ApacheKafka, settings: StreamSettings) -> dg.Defi
         overrides={"operator": operation(Path(lake.root)), "kafka": broker},
         streaming=settings,
     )
+
+
+def stream_of(lake: Lake, kafka: ApacheKafka, settings: StreamSettings) -> Stream:
+    broker = Kafka(Connection({"bootstrap.servers": kafka.bootstrap_servers}), settings)
+    stream = broker.stream(operation(Path(lake.root)))
+    stream.prepared()
+    return stream
 
 
 def push(defs: dg.Definitions, **options: Any) -> tuple[dg.ExecuteInProcessResult, dict[str, Any]]:
@@ -135,14 +145,44 @@ def test_disturbed_records_are_allowed_for_exactly(
     assert metadata["in_the_topic"] == metadata["in_the_lake"] + metadata["disturbed_duplicated"]
 
 
+def test_disturbed_records_that_are_sent_again_are_told_apart(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    """The topic of truth then tells of each of them twice, and only the later ones count."""
+    rates = dict(zip(DISTURBANCES, (0.1, 0.1, 0.2, 0.1), strict=True))
+    stream = stream_of(lake, apache_kafka, dataclasses.replace(settings, disturb=rates))
+    for again in (False, True):
+        stream = dataclasses.replace(stream, again=again)
+        sent = stream.push(dt.date(2026, 1, 1), Pace())
+        assert sent.done
+        found = audit.compare(stream, [dt.date(2026, 1, 1)])
+        assert [one.problem for one in found] == ["", ""]
+        assert found[0].disturbed == sent.topics[found[0].topic].disturbed
+
+
+def test_late_records_of_before_a_live_stream_began_are_counted(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    rates = dict(zip(DISTURBANCES, (0.4, 0.1, 0.2, 0.1), strict=True))
+    stream = stream_of(lake, apache_kafka, dataclasses.replace(settings, disturb=rates))
+    noon = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+    sent = stream.push(dt.date(2026, 1, 1), Pace.of(since=int(noon.timestamp() * 1e6)))
+    assert sent.done
+    found = audit.compare(stream, [dt.date(2026, 1, 1)])
+    assert [one.problem for one in found] == ["", ""]
+    for one, topic in zip(found, stream.topics, strict=True):
+        assert one.since == noon
+        of_noon, _ = audit.of_lake(stream, topic, one.day, since=int(noon.timestamp() * 1e6))
+        assert of_noon < one.lake < rows(lake, topic)
+        assert one.found == one.lake + one.disturbed["duplicated"]
+
+
 def test_a_day_that_was_not_sent_to_the_end_fails_the_check(
     lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
 ) -> None:
     """Part of a day was sent by somebody who stopped."""
-    broker = Kafka(Connection({"bootstrap.servers": apache_kafka.bootstrap_servers}), settings)
-    stream = broker.stream(operation(Path(lake.root)))
-    stream.prepared()
-    done = stream.push(dt.date(2026, 1, 1), broker.pace(), max_count=50)
+    stream = stream_of(lake, apache_kafka, settings)
+    done = stream.push(dt.date(2026, 1, 1), Pace(), max_count=50)
     assert done.records == 50
     with ephemeral() as instance:
         defs = defs_of(lake, apache_kafka, settings)

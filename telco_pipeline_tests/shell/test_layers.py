@@ -1,6 +1,8 @@
 """Imports run downwards only, and nothing below the shell knows Dagster."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +87,11 @@ def test_imports_run_downwards(module: str, path: Path) -> None:
         if not (ROOT / room).is_dir() and not (ROOT / f"{room}.py").exists():
             continue  # a name of the package itself, such as __version__
         assert layer_of(room) >= level, f"{module} imports {name}, which stands above it"
+
+
+@pytest.mark.parametrize("room", ["assets", "checks"])
+def test_either_of_two_rooms_that_know_each_other_may_come_first(room: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import {PACKAGE}.{room}"], check=True)
 
 
 def test_only_the_shell_knows_dagster() -> None:

@@ -8,8 +8,12 @@ import pytest
 from telco_pipeline import leakage
 from telco_pipeline.analytics.stumps import Split
 from telco_pipeline.checks.leakage import NAME, build_leakage_checks, result
+from telco_pipeline.checks.signatures import refuse_other_layers
+from telco_pipeline.contracts import DATASETS
 from telco_pipeline.definitions import build_defs
+from telco_pipeline.errors import TelcoError
 from telco_pipeline.leakage import Judgement, Leak
+from telco_pipeline.production import origin_of
 from telco_pipeline.scenarios.language import Layer
 from telco_pipeline.scenarios.loading import with_layers
 from telco_pipeline_tests.scenarios.kit import layer
@@ -87,3 +91,13 @@ def test_a_run_tells_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert isinstance(told, dg.AssetCheckResult)
     assert asked == [["one"]]
     assert told.passed
+
+
+def test_a_lake_of_other_layers_is_refused(tmp_path: Path) -> None:
+    """The file's new query over rows that the old file made would judge nothing."""
+    made = operation(tmp_path, config=with_layers(tiny_world(), {"one": layer()}))
+    made.lake.bind(origin_of(made.config, made.lake, DATASETS["places"]), made.config.to_dict())
+    refuse_other_layers(made)
+    now = operation(tmp_path, config=with_layers(tiny_world(), {"one": layer(difficulty=0.9)}))
+    with pytest.raises(TelcoError, match=f"holds world {made.config.world_hash}.*anew"):
+        refuse_other_layers(now)
