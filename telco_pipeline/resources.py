@@ -169,8 +169,8 @@ def operator(context: dg.InitResourceContext) -> Operation:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-def never_again(context: dg.InitResourceContext) -> None:
-    """Keep Dagster from running a run again that would fail the same way.
+def never_again(context: dg.InitResourceContext | dg.AssetExecutionContext) -> None:
+    """Keep Dagster from running a run again that would fail the same way, or do something twice.
 
     What resources raise counts as a fault of the process, not of a step, so `allow_retries` does
     not hold for it.

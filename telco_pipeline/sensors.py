@@ -15,7 +15,7 @@ from typing import Any, Final
 import dagster as dg
 
 from telco_pipeline import partitions
-from telco_pipeline.assets.deliveries import datasets_of, key_of
+from telco_pipeline.assets.deliveries import STEP, datasets_of, key_of
 from telco_pipeline.assets.live import NAME as LIVE
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.errors import TelcoError
@@ -31,9 +31,10 @@ VARIABLE: Final = "TELCO_SENSORS"
 
 MOST_RUNS: Final = 5
 """Days that a tick asks for at most: a tick is short, and the next one comes soon."""
-MOST_DAYS_SEEN: Final = 60
-"""Days that a tick looks at, from the first one that was not asked for."""
+MOVED_ON: Final = dt.time(1)
+"""When (UTC) a live stream is done with yesterday at the latest."""
 RUNS_SEEN: Final = 20
+DAY: Final = dt.timedelta(days=1)
 FIRST_WAIT: Final = dt.timedelta(seconds=10)
 LONGEST_WAIT: Final = dt.timedelta(minutes=15)
 STEADY: Final = dt.timedelta(minutes=30)
@@ -86,11 +87,12 @@ def build_sensors(
         description="Sends each day that is over to Kafka once all its datasets are made: a run "
         f"for each day and set of topics ({', '.join(settings.on)}), at most {MOST_RUNS} a tick. "
         "A day that was sent before, by whomever, is not sent again: its progress is at the "
-        "broker.",
+        f"broker. While a run of `{LIVE}` is under way, or is to be started again, yesterday is "
+        f"left to it until {MOVED_ON:%H:%M} UTC.",
     )
     def push_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        today = dt.datetime.now(dt.UTC).date()
-        return ask_for_days(context.instance, daily, settings, context.cursor, today)
+        now = dt.datetime.now(dt.UTC)
+        return ask_for_days(context.instance, daily, settings, context.cursor, now)
 
     @dg.sensor(
         name=KEEP_LIVE,
@@ -186,7 +188,7 @@ def ask_for_days(
     daily: dg.DailyPartitionsDefinition,
     settings: StreamSettings,
     cursor: str | None,
-    today: dt.date,
+    now: dt.datetime,
 ) -> dg.SensorResult:
     """Ask for the days that are made and were not asked for.
 
@@ -195,7 +197,8 @@ def ask_for_days(
         daily: The days that exist.
         settings: Which topics are sent.
         cursor: What was asked for.
-        today: The running day: it and later ones are left to the live stream.
+        now: The time: the running day and later ones are left to the live stream, and so is
+            yesterday as long as that may still be sending it.
     """
     if not settings.on:
         return dg.SensorResult(skip_reason="no topic is switched on in scenarios/streaming.yaml")
@@ -203,11 +206,18 @@ def ask_for_days(
     asked = Asked.read(cursor)
     before = asked.of(topics)
     keys = daily.get_partition_keys()
+    today = now.date()
     wanted = [day for day in partitions.days_of(keys) if day < today and day not in before]
-    ready = days_made(instance, daily, settings, wanted[:MOST_DAYS_SEEN])[:MOST_RUNS]
+    left = [day for day in wanted if day == today - DAY and is_lives(instance, now)]
+    wanted = [day for day in wanted if day not in left]
+    # All of them: days that are never made must not hide those behind them.
+    ready = days_made(instance, daily, settings, wanted)[:MOST_RUNS]
     if not ready:
-        days = partitions.label_of(wanted[:MOST_DAYS_SEEN])
-        told = f"of {days} no day has all datasets yet" if wanted else "all days were asked for"
+        told = "all days were asked for"
+        if wanted:
+            told = f"of {partitions.label_of(wanted)} no day has all datasets yet"
+        if left:
+            told += f"; {left[0]} is left to the live stream until {MOVED_ON:%H:%M} UTC"
         return dg.SensorResult(skip_reason=told, cursor=asked.cursor())
     runs = [
         dg.RunRequest(
@@ -218,6 +228,23 @@ def ask_for_days(
         for day in ready
     ]
     return dg.SensorResult(run_requests=runs, cursor=asked.plus(topics, ready).cursor())
+
+
+def is_lives(instance: dg.DagsterInstance, now: dt.datetime) -> bool:
+    """Whether a live stream may still send yesterday: whoever sends it too would fence it.
+
+    Args:
+        instance: Where Dagster keeps its book.
+        now: The time.
+    """
+    if now.time() >= MOVED_ON:
+        return False
+    records = instance.get_run_records(dg.RunsFilter(job_name=LIVE), limit=RUNS_SEEN)
+    states = [record.dagster_run.status for record in records]
+    # One that died is started again, and goes on with yesterday first.
+    return any(one not in FINISHED for one in states) or (
+        states[:1] == [dg.DagsterRunStatus.FAILURE]
+    )
 
 
 def days_made(
@@ -320,10 +347,26 @@ def recovery(run: dg.DagsterRun, reason: str) -> str:
         day = run.tags.get("dagster/partition")
         span = f" --from {day} --to {day}" if day else " --from FIRST_DAY --to LAST_DAY"
         again = f"Mend what it says, then re-execute this run, or `telco stream{span}`."
+        if sends_again(run):
+            return (
+                f"Delivery failed: {reason} What was sent is committed together with how far it "
+                "came. This run was told to send `again`, and would do so from the start if it "
+                f"were re-executed: mend what it says, then launch it without `again`, or `telco "
+                f"stream{span}`, which goes on; days that it did not begin need `again` still."
+            )
     return (
         f"Delivery failed: {reason} Nothing is lost or sent twice: what was sent is committed "
         f"together with how far it came, and the next run goes on behind it. {again}"
     )
+
+
+def sends_again(run: dg.DagsterRun) -> bool:
+    """Whether a run was told to send what was sent before."""
+    config: Any = run.run_config or {}
+    try:
+        return bool(config["ops"][STEP]["config"]["again"])
+    except (KeyError, TypeError):
+        return False
 
 
 def _failure_of(context: dg.RunFailureSensorContext) -> str:

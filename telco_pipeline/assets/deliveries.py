@@ -22,7 +22,7 @@ from telco_pipeline.assets.faults import judged
 from telco_pipeline.contracts import DATASETS, Dataset
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.kafka_resource import Kafka
-from telco_pipeline.resources import Operation
+from telco_pipeline.resources import Operation, never_again
 from telco_pipeline.streaming.layout import USERS, StreamSettings, Topic
 
 if TYPE_CHECKING:
@@ -48,16 +48,17 @@ class PushConfig(dg.Config):
 
     speed: float | None = Field(
         default=None,
+        gt=0,
         description="Times real time: 60 sends an hour in a minute. Empty: scenarios/streaming.yaml"
         " decides, which says as fast as possible.",
     )
     rate: float | None = Field(
-        default=None, description="Records a second, instead of `speed`. Empty: no limit."
+        default=None, gt=0, description="Records a second, instead of `speed`. Empty: no limit."
     )
     again: bool = Field(
         default=False,
         description="Send the days although they were sent before, or other rows of them were: "
-        "the topics then hold both.",
+        "the topics then hold both. Such a run is never retried by itself.",
     )
 
 
@@ -101,7 +102,9 @@ def _deliveries(
         operator: dg.ResourceParam[Operation],
         kafka: dg.ResourceParam[Kafka],
     ) -> Iterator[dg.MaterializeResult]:
-        with judged(context, STEP):
+        if config.again:
+            never_again(context)
+        with judged(context, STEP, retries=not config.again):
             words = [word for word in settings.known if key_of(word) in context.selected_asset_keys]
             days = partitions.days_of(context.partition_keys)
             shown = _send(
@@ -188,6 +191,8 @@ def _send(
                     f"stopped on request: {done.records:,} records of {done.day} were sent, the "
                     "next run goes on after them"
                 )
+            for line in done.told_of_begin("`again: true`"):
+                context.log.warning(line)
             shown[done.day] = {name: told(done, name, sent) for name, sent in done.topics.items()}
     # It went well: Dagster keeps the book of that, `telco stream status` need not.
     control.forget()
@@ -259,6 +264,11 @@ def told(done: "Delivery", name: str, sent: "Sent") -> Metadata:
             ),
         ),
     }
+    if sent.since is not None:
+        shown["begun"] = dg.MetadataValue.text(
+            f"{sent.since:%H:%M:%S} UTC: what was due before was not sent, as a live stream began "
+            "then; `again: true` sends all of the day"
+        )
     if done.asked is not None:
         shown["records_per_second_asked"] = dg.MetadataValue.float(round(done.asked, 1))
         shown["lateness_median_ms"] = _milliseconds(done.acknowledged.median)

@@ -40,19 +40,24 @@ def wait_before(retry_number: int) -> float:
 
 
 @contextmanager
-def judged(context: Context, dataset: str) -> Iterator[None]:
+def judged(context: Context, dataset: str, *, retries: bool = True) -> Iterator[None]:
     """Turn an error of the block into what Dagster shall do about it.
 
     A transient fault is retried with growing waits, which is safe because a partition appears
     whole or not at all. A `TelcoError` says what to do and would fail again the same way. Anything
     else is a bug and fails at once with its traceback.
+
+    Args:
+        context: The step's.
+        dataset: What it makes.
+        retries: Whether doing all of it once more does no harm.
     """
     try:
         yield
     except (TelcoError, OSError) as error:
-        if is_transient(error):
+        if retries and is_transient(error):
             raise _again(context, dataset, error) from error
-        if isinstance(error, TelcoError):
+        if isinstance(error, TelcoError) or not retries:
             raise _failure(dataset, error) from error
         raise
 
@@ -63,7 +68,7 @@ def _again(context: Context, dataset: str, error: Exception) -> dg.RetryRequeste
     return dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait)
 
 
-def _failure(dataset: str, error: TelcoError) -> dg.Failure:
+def _failure(dataset: str, error: Exception) -> dg.Failure:
     metadata = {
         "dataset": dg.MetadataValue.text(dataset),
         "recover": dg.MetadataValue.text(

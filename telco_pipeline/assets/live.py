@@ -24,7 +24,7 @@ class LiveConfig(dg.Config):
     """Run configuration of the live stream."""
 
     max_count: int | None = Field(
-        default=None, description="End after so many records. Empty: when told to stop."
+        default=None, ge=1, description="End after so many records. Empty: when told to stop."
     )
 
 
@@ -51,7 +51,7 @@ def build_live() -> dg.JobDefinition:
             stream.prepared()
             words = {topic.name: word for word, topic in kafka.settings.known.items()}
             tell = Teller(context)
-            with Control(stream.folder, STREAM) as control:
+            with Control(stream.folder, STREAM, context.log.warning) as control:
                 for done in streams.live(
                     stream,
                     control=control,

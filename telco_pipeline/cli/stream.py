@@ -240,7 +240,7 @@ def _stream(
     days = [] if live else _days(stream, first, last)
     stream.prepared()
     control = Control(stream.folder, name, _amiss)
-    told = Told()
+    told = Told(_parts(days, first, last), people is not None)
     started = time.monotonic()
     with control, control.signals(), _shown(stream) as show:
         if live:
@@ -251,9 +251,10 @@ def _stream(
         for delivery in done:
             told.add(delivery)
     told.seconds = time.monotonic() - started
-    _tell(told, as_json=as_json)
+    _tell(told, as_json=as_json, live=live)
     if control.is_stopping:
-        _stopped()
+        sent = len(told.deliveries)
+        _stopped(again, None if sent >= len(days) else days[sent])
 
 
 def _root(context: typer.Context, **values: Any) -> None:
@@ -411,6 +412,20 @@ def _days(stream: "Stream", first: Moment | None, last: Moment | None) -> list[d
     return days
 
 
+def _parts(
+    days: Sequence[dt.date], first: Moment | None, last: Moment | None
+) -> frozenset[dt.date]:
+    """Return the days of which only some times are asked for."""
+    found = set()
+    for day in days:
+        start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+        after = first is not None and first.at > start
+        before = last is not None and last.end < start + _DAY
+        if after or before:
+            found.add(day)
+    return frozenset(found)
+
+
 # --- sending -------------------------------------------------------------------------------
 
 
@@ -550,8 +565,17 @@ def _shown(stream: "Stream") -> Iterator[Show]:
 
 @dataclass
 class Told:
-    """What was done, day by day."""
+    """What was done, day by day.
 
+    Attributes:
+        parts: Days of which only some times were asked for.
+        people: Whether only what is of some users was.
+        deliveries: What was sent.
+        seconds: How long it took.
+    """
+
+    parts: frozenset[dt.date] = frozenset()
+    people: bool = False
     deliveries: "list[Delivery]" = field(default_factory=list)
     seconds: float = 0.0
 
@@ -573,7 +597,8 @@ class Told:
         """Yield a row for each topic."""
         names = dict.fromkeys(name for one in self.deliveries for name in one.topics)
         for name in names:
-            sent = [one.topics[name] for one in self.deliveries if name in one.topics]
+            days = [one for one in self.deliveries if name in one.topics]
+            sent = [one.topics[name] for one in days]
             disturbed = sum(sum(one.disturbed.values()) for one in sent)
             yield [
                 name,
@@ -581,8 +606,21 @@ class Told:
                 megabytes(sum(one.size for one in sent)),
                 count(disturbed),
                 count(sum(one.total for one in sent)),
-                f"{sum(one.done for one in sent)} of {len(sent)}",
+                self._done(name, days),
             ]
+
+    def is_part(self, one: "Delivery") -> bool:
+        """Whether only a part of a day was asked for."""
+        return self.people or one.day in self.parts
+
+    def _done(self, name: str, days: "Sequence[Delivery]") -> str:
+        """Return how many days are done; a day of which a part was asked for is not."""
+        whole = sum(one.topics[name].done for one in days if not self.is_part(one))
+        parts = sum(one.topics[name].done for one in days if self.is_part(one))
+        if len(days) == 1 and parts:
+            return "part of the day"
+        told = f"{whole} of {len(days)}"
+        return f"{told}, of {parts} a part" if parts else told
 
     def plain(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -590,16 +628,17 @@ class Told:
             "records": self.records,
             "bytes": self.size,
             "seconds": round(self.seconds, 3),
-            "days": [_plain(one) for one in self.deliveries],
+            "days": [_plain(one, self.is_part(one)) for one in self.deliveries],
         }
 
 
-def _plain(one: "Delivery") -> dict[str, Any]:
+def _plain(one: "Delivery", is_part: bool) -> dict[str, Any]:
     return {
         "day": one.day.isoformat(),
         "records": one.records,
         "bytes": one.size,
         "done": one.done,
+        "part_of_the_day": is_part,
         "transactions": one.transactions,
         "restarts": one.restarts,
         "records_per_second_asked": one.asked,
@@ -618,13 +657,14 @@ def _plain(one: "Delivery") -> dict[str, Any]:
                 "disturbed": dict(sent.disturbed),
                 "records_of_the_day": sent.total,
                 "done": sent.done,
+                "begun": None if sent.since is None else sent.since.isoformat(),
             }
             for name, sent in one.topics.items()
         },
     }
 
 
-def _tell(told: Told, *, as_json: bool) -> None:
+def _tell(told: Told, *, as_json: bool, live: bool) -> None:
     if as_json:
         typer.echo(json.dumps(told.plain(), indent=2))
         return
@@ -640,11 +680,18 @@ def _tell(told: Told, *, as_json: bool) -> None:
         print_table("Sent", columns, list(told.rows()))
     for one in told.deliveries:
         print_line(_day_line(one))
+        for line in [] if live else one.told_of_begin("--again"):
+            print_line(line)
+    if any(told.is_part(one) for one in told.deliveries):
+        print_line(
+            "Only a part of the day was asked for (--from, --to, --users-file); a day has one set "
+            "of times and users in a topic: --again sends all of it, beside what is there."
+        )
     print_line(
         f"{count(told.records)} records, {megabytes(told.size)} MB in {duration(told.seconds)}."
     )
     if told.deliveries and not told.records and all(one.done for one in told.deliveries):
-        print_line("All of it was sent before; --again sends it from the start.")
+        print_line("All that was asked for was sent before; --again sends it from the start.")
 
 
 def _day_line(one: "Delivery") -> str:
@@ -665,12 +712,18 @@ def _amiss(text: str) -> None:
     stderr().print(text, markup=False, soft_wrap=True)
 
 
-def _stopped() -> NoReturn:
-    typer.echo(
-        "telco: stopped; all that is said to be sent is committed, the same command goes on after "
-        "it",
-        err=True,
-    )
+def _stopped(again: bool, following: dt.date | None) -> NoReturn:
+    """Say how to go on, and end.
+
+    Args:
+        again: Whether it was to send once more: the same command would do so from the start.
+        following: The first day that it did not come to.
+    """
+    command = "the same command without --again" if again else "the same command"
+    text = f"telco: stopped; all that is said to be sent is committed, {command} goes on after it"
+    if again and following is not None:
+        text += f"; days from {following} on need --again still (--from {following})"
+    typer.echo(text, err=True)
     sys.exit(STOPPED)
 
 

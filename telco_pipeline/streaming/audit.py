@@ -9,12 +9,14 @@ and one doubled do not hide each other. Ids of the lake's side are worked out fr
 
 import datetime as dt
 import json
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import polars as pl
 
+from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming import encoding, progress
 from telco_pipeline.streaming.connection import Connection
 from telco_pipeline.streaming.consumer import (
@@ -27,12 +29,15 @@ from telco_pipeline.streaming.consumer import (
 )
 from telco_pipeline.streaming.layout import Topic
 from telco_pipeline.streaming.progress import Book, Progress
-from telco_pipeline.streaming.sources import files_of
+from telco_pipeline.streaming.sources import files_of, microseconds
 from telco_pipeline.streaming.stream import Stream
 
 ROWS: Final = 262_144
 _DUPLICATED: Final = "duplicated"
 _MALFORMED: Final = "malformed"
+_DELAYED: Final = ("late", "out_of_order")
+STALLED: Final = 60.0
+"""Seconds without a step forward after which an open transaction is in the way."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Comparison:
             beside the lake's.
         problem: What is wrong, with what to do; empty if nothing is.
         gone: Whether the broker has removed records since, so that nothing can be said.
+        since: Time of the day with which its sending began, so that what was due before is left
+            out on both sides; None for all of the day.
     """
 
     topic: str
@@ -57,14 +64,24 @@ class Comparison:
     disturbed: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
     gone: bool = False
+    since: dt.datetime | None = None
 
 
 @dataclass
 class _Told:
-    """What the topic of truth says of a day in a topic."""
+    """What the topic of truth says of a day in a topic.
+
+    Attributes:
+        count: Records that were disturbed.
+        sums: Sums over the hashes of their ids, by kind.
+        earlier: Those that happened before sending began, and were due after that.
+        earlier_sum: The sum over theirs.
+    """
 
     count: int = 0
     sums: dict[str, int] = field(default_factory=dict)
+    earlier: int = 0
+    earlier_sum: int = 0
 
 
 def compare(stream: Stream, days: Sequence[dt.date]) -> list[Comparison]:
@@ -88,13 +105,20 @@ def compare(stream: Stream, days: Sequence[dt.date]) -> list[Comparison]:
 def _compared(
     stream: Stream, topic: Topic, day: dt.date, sent: Progress | None, book: Book
 ) -> Comparison:
-    rows, ids = of_lake(stream, topic, day, since=None if sent is None else sent.since)
     if sent is None or not sent.done:
-        upto = f"only {sent.records:,} records are" if sent and sent.records else "nothing is"
-        return Comparison(
-            topic.name, day, rows, 0 if sent is None else sent.records,
-            problem=f"{day} was not sent to the end ({upto}): push it again, it goes on there",
-        )  # fmt: skip
+        known = sum(
+            file.rows for name in topic.datasets for file in files_of(stream.lake, name, day)
+        )
+        if sent is None or not sent.records:
+            problem = f"nothing of {day} was sent: push it"
+        else:
+            problem = (
+                f"{day} was not sent to the end: a delivery ended after {sent.records:,} records; "
+                "push it again, it goes on there"
+            )
+        found = 0 if sent is None else sent.records
+        return Comparison(topic.name, day, known, found, problem=problem)
+    rows, ids = of_lake(stream, topic, day, since=sent.since)
     if _is_gone(stream.connection, topic, sent):
         return Comparison(topic.name, day, rows, 0, sent.disturbed, gone=True)
     counted = count_by_day(
@@ -105,18 +129,37 @@ def _compared(
         first={topic.name: sent.begun},
     )[topic.name]
     told = _truth(stream, topic, day, sent, book)
+    rows, ids = rows + told.earlier, ids + told.earlier_sum
     return Comparison(
         topic.name,
         day,
         rows,
         counted.records,
         sent.disturbed,
-        _problem(rows, ids, counted, sent, told),
+        _problem(rows, ids, counted, sent, told, _is_other(stream, topic, day, sent)),
+        since=sent.began,
     )
 
 
-def _problem(rows: int, ids: int, counted: DayCount, sent: Progress, told: _Told) -> str:
-    """Return how a topic differs from the lake; empty if it does not."""
+def _is_other(stream: Stream, topic: Topic, day: dt.date, sent: Progress) -> bool:
+    """Whether a day was sent from other rows or with other settings than it would be now."""
+    feed = replace(stream, topics=(topic,)).feed(day)
+    return feed.content[topic.name] != sent.content
+
+
+def _problem(
+    rows: int, ids: int, counted: DayCount, sent: Progress, told: _Told, other: bool
+) -> str:
+    """Return how a topic differs from the lake; empty if it does not.
+
+    Args:
+        rows: Rows of the lake that were to be sent.
+        ids: The sum over their ids.
+        counted: What the topic holds.
+        sent: What was sent.
+        told: What the truth tells of it.
+        other: Whether it was sent from other rows or with other settings.
+    """
     twice = sent.disturbed.get(_DUPLICATED, 0)
     if sum(sent.disturbed.values()) != told.count:
         return (
@@ -128,8 +171,14 @@ def _problem(rows: int, ids: int, counted: DayCount, sent: Progress, told: _Told
         return (
             f"{abs(rows + twice - counted.records):,} records are {what}: the lake has {rows:,}"
             + (f", {twice:,} are doubled on purpose" if twice else "")
-            + f", the topic holds {counted.records:,}; somebody else writes to it or deletes from "
-            "it, or the lake was made anew: send the day again with --again"
+            + f", the topic holds {counted.records:,}; "
+            + (
+                "the day was sent with other settings (part of it: --from, --to with a time, or "
+                "--users-file), or the lake was made anew since"
+                if other
+                else "somebody else writes to it or deletes from it"
+            )
+            + ": send the day again with --again"
         )
     wanted = ids + told.sums.get(_DUPLICATED, 0)
     if counted.unknown:
@@ -184,13 +233,23 @@ def _truth(stream: Stream, topic: Topic, day: dt.date, sent: Progress, book: Boo
     if not any(sent.disturbed.values()):
         return told
     name = stream.settings.disturbances.name
-    own = book.of(stream.world, day).get(name)
-    # Its own beginning may lie behind ours, when another topic of the day was sent first.
-    first = {name: {}} if own is None else {name: own.begun}
+    first = {name: sent.told}
+    if not sent.told:  # written by an earlier version
+        own = book.of(stream.world, day).get(name)
+        first = {name: {} if own is None else own.begun}
     source = f"/telco/{stream.world}".encode()
     with Reading(stream.connection, [name], first=first) as reading:
+        moved = time.monotonic()
         while not reading.at_end:
-            for message in reading.batch(0.2):
+            batch = reading.batch(0.2)
+            if batch:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > STALLED:
+                raise TelcoError(
+                    f"reading {name} at {stream.connection.address}: an open transaction hides the "
+                    "end: let the publisher finish, then count again"
+                )
+            for message in batch:
                 headers = dict(message.headers() or ())
                 if headers.get("ce_source", source) != source:
                     continue
@@ -199,8 +258,10 @@ def _truth(stream: Stream, topic: Topic, day: dt.date, sent: Progress, book: Boo
                 if plain["topic"] != topic.name or when.date() != day:
                     continue
                 told.count += 1
-                kind = plain["kind"]
-                told.sums[kind] = (
-                    told.sums.get(kind, 0) + fingerprint([plain["id"].encode()])
-                ) % MODULUS
+                kind, own_sum = plain["kind"], fingerprint([plain["id"].encode()])
+                told.sums[kind] = (told.sums.get(kind, 0) + own_sum) % MODULUS
+                # Of what is sent twice the first copy, which is not disturbed, was due before too.
+                if sent.since is not None and microseconds(when) < sent.since and kind in _DELAYED:
+                    told.earlier += 1
+                    told.earlier_sum = (told.earlier_sum + own_sum) % MODULUS
     return told

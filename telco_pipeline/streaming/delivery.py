@@ -25,6 +25,8 @@ class Sent:
         first: Offsets before this run's first entry.
         last: Offsets after this run's last entry; markers and what others sent lie between too.
         done: Whether all entries of the day are sent.
+        since: Time of the day with which its sending began (a live stream began then): what was
+            due before is not sent, also when it is done. None for all of the day.
     """
 
     records: int
@@ -35,6 +37,7 @@ class Sent:
     first: Ends
     last: Ends
     done: bool
+    since: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,9 @@ class Delivery:
         restarts: How often a new producer went on after the broker or the network had failed.
         asked: Records a second by the clock; None without one.
         achieved: Records a second: those committed, over the time to the last commit.
-        acknowledged: Lateness, from due to the broker's acknowledgement of the record.
-        committed: Lateness, from due to the broker's acknowledgement of its transaction.
+        acknowledged: Lateness, from due to the broker's acknowledgement of the record. What has no
+            time of its own is left out with `live`, here and in the rates.
+        committed: Lateness, from due to the broker's acknowledgement of its transaction, likewise.
         stopped: Whether it was asked to stop, or had sent the number that was asked for.
     """
 
@@ -79,3 +83,19 @@ class Delivery:
     def done(self) -> bool:
         """Whether all entries of the day are sent, in all topics."""
         return all(sent.done for sent in self.topics.values())
+
+    def told_of_begin(self, again: str) -> list[str]:
+        """Return what to say of topics whose sending began in the midst of the day.
+
+        Args:
+            again: How to have all of it.
+        """
+        names: dict[dt.datetime, list[str]] = {}
+        for name, sent in self.topics.items():
+            if sent.since is not None:
+                names.setdefault(sent.since, []).append(name)
+        return [
+            f"of {self.day} only what is from {since:%H:%M} on was sent to {', '.join(topics)} (a "
+            f"live stream began then): send all with {again}"
+            for since, topics in names.items()
+        ]

@@ -253,7 +253,8 @@ class DayFeed:
         """
         for reader in readers:
             while not reader.file.is_timed and reader.has_more:
-                yield {reader.file.dataset: [(reader, *reader.read())]}, self._start
+                # All are due: those that are disturbed never are among them.
+                yield {reader.file.dataset: [(reader, *reader.read())]}, self._start + 1
         timed = [reader for reader in readers if reader.file.is_timed]
         time = min((reader.begin for reader in timed), default=self._end)
         length = max(1, DAY * self._span // (sum(reader.file.rows for reader in timed) or 1))

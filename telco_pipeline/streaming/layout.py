@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from telco_pipeline.contracts import DATASETS
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.settings import values
 
@@ -45,6 +46,14 @@ class Topic:
     replication: int = BROKERS_DEFAULT
     retention: int | None = None
     cleanup: Cleanup = "delete"
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether its records have times of their own; else all are of the day's start."""
+        # The truth about disturbances has no contract; each of it is of its record's time.
+        return not self.datasets or any(
+            name not in DATASETS or DATASETS[name].time for name in self.datasets
+        )
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,8 @@ class Progress:
         since: Release with which it began; None for the day's first entry.
         begun: Offsets of the topic's partitions before it: its records lie behind them.
         done: Whether all entries are sent.
+        told: Offsets of the topic of truth about disturbed records before it: what is told of its
+            records lies behind them. Empty if nothing is disturbed.
     """
 
     world: str
@@ -85,6 +87,7 @@ class Progress:
     since: int | None = None
     begun: Mapping[int, int] = field(default_factory=dict)
     done: bool = False
+    told: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def key(self) -> bytes:
@@ -103,6 +106,15 @@ class Progress:
         if self.position is None and self.since is not None:
             return Position(self.since, -1, -1, -1)
         return self.position
+
+    @property
+    def began(self) -> dt.datetime | None:
+        """Time of the day with which it began; None if that is the day's start."""
+        if self.since is None:
+            return None
+        at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=self.since)
+        start = dt.datetime(self.day.year, self.day.month, self.day.day, tzinfo=dt.UTC)
+        return at if at > start else None
 
     @classmethod
     def of(cls, plain: dict[str, Any]) -> "Progress":
@@ -130,6 +142,8 @@ class Progress:
                 plain["since"],
                 {int(partition): int(offset) for partition, offset in plain["begun"].items()},
                 bool(plain["done"]),
+                # What was written by earlier versions does not say.
+                {int(number): int(offset) for number, offset in plain.get("told", {}).items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise TelcoError(

@@ -21,6 +21,7 @@ from operator import length_hint
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from telco_pipeline.errors import TelcoError
@@ -203,12 +204,15 @@ class _Run:
     tally: Tally = field(init=False)
     sample: int = 1
 
+    without_time: npt.NDArray[np.bool_] = field(init=False)
     sent: int = 0
+    timeless: int = 0
     size: int = 0
     transactions: int = 0
     restarts: int = 0
     first_due: float | None = None
     last_due: float = 0.0
+    shift: float = 0.0
     last_ack: float = 0.0
     begun: float = field(default_factory=time.monotonic)
     alive: float = field(default_factory=time.monotonic)
@@ -219,6 +223,10 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.feed)
+        # By another clock than the wall's they are due like all others.
+        self.without_time = np.array(
+            [self.pace.kind == "live" and not topic.is_timed for topic in self.feed.topics]
+        )
 
     # --- from the start to the end ---------------------------------------------------------
 
@@ -263,6 +271,7 @@ class _Run:
                 self.first[name],
                 last[name],
                 now.done,
+                now.began,
             )
         return Delivery(
             self.day,
@@ -283,16 +292,15 @@ class _Run:
             return None
         if self.pace.kind == "rate":
             return self.pace.value
-        span = self.last_due - self.first_due
-        return (self.sent - 1) / span if span > 0 and self.sent > 1 else None
+        span, count = self.last_due - self.first_due, self.sent - self.timeless
+        return (count - 1) / span if span > 0 and count > 1 else None
 
     def _achieved(self) -> float:
-        span = (
-            self.committed_at - self.begun
-            if self.first_due is None
-            else self.last_ack - self.first_due
-        )
-        return self.sent / span if span > 0 else 0.0
+        if self.first_due is None:
+            span, count = self.committed_at - self.begun, self.sent
+        else:
+            span, count = self.last_ack - self.first_due, self.sent - self.timeless
+        return count / span if span > 0 else 0.0
 
     # --- producers come and go -------------------------------------------------------------
 
@@ -320,11 +328,7 @@ class _Run:
         except KafkaException as error:
             raise explain(error, self.connection, "making a producer") from error
         self._wait_for(self.producer.init_transactions, "beginning")
-        found = progress.read(
-            self.connection,
-            self.settings.progress.name,
-            stopping=lambda: self.control.is_stopping and not self.at_start,
-        ).of(self.world, self.day)
+        found = self._found()
         if self.at_start:
             self.book = {name: found[name] for name in self.book}
         else:
@@ -334,11 +338,36 @@ class _Run:
         self.sent = sum(
             self.book[name].records - before.records for name, before in self.at_start.items()
         )
+        self.timeless = sum(
+            self.book[topic.name].records - self.at_start[topic.name].records
+            for topic, is_without in zip(self.feed.topics, self.without_time, strict=True)
+            if is_without
+        )
         self.alive = time.monotonic()
+
+    def _found(self) -> dict[str, Progress]:
+        """Read how far the day came."""
+        try:
+            return progress.read(
+                self.connection,
+                self.settings.progress.name,
+                stopping=lambda: self.control.is_stopping and not self.at_start,
+            ).of(self.world, self.day)
+        except TelcoError as error:
+            if not self.at_start:
+                raise
+            # The broker is gone once more, or has no leader for it yet.
+            self._check_patience(error)
+            time.sleep(_NAP)
+            raise _BrokenError(KafkaError(KafkaError._TRANSPORT)) from error
 
     def _first_time(self, found: Mapping[str, Progress]) -> None:
         """Check what was sent before, and write down that this process goes on with it."""
         since = self.pace.start()
+        # Not sooner: until `init_transactions` an earlier publisher of the day may have sent more.
+        self.first = progress.end_offsets(self.connection, *self.first)
+        truth = self.first.get(self.settings.disturbances.name, {})
+        timed = {topic.name: topic.is_timed for topic in self.feed.topics}
         for name in self.first:
             content = self.feed.content[name]
             before = found.get(name)
@@ -348,13 +377,20 @@ class _Run:
             void = before is not None and before.records == 0 and before.content != content
             if before is None or void or (self.again and not shared):
                 before = Progress(
-                    self.world, self.day, name, content, since=since, begun=self.first[name]
+                    self.world,
+                    self.day,
+                    name,
+                    content,
+                    # All of what has no time of its own is of the day's start.
+                    since=since if timed[name] else None,
+                    begun=self.first[name],
+                    told=truth,
                 )
             elif before.content != content:
                 raise TelcoError(
                     f"{self.day} was sent to {name} up to record {before.records:,} from other "
-                    "rows or with other settings (encoding, users, disturbances): set them back to "
-                    "go on, or send the whole day again with --again"
+                    "rows or with other settings (times, encoding, headers, users, disturbances): "
+                    "set them back to go on, or send the whole day again with --again"
                 )
             self.book[name] = before
         assert self.producer is not None
@@ -362,7 +398,7 @@ class _Run:
         key = progress.day_key(self.world, self.day).encode()
         self._keep(key, self.claim.value())
         for name, one in self.book.items():
-            if name not in found or self.again:
+            if one is not found.get(name):
                 self._keep(one.key, one.value())
         self._wait_for(self.producer.commit_transaction, "beginning")
         self.at_start = dict(self.book)
@@ -540,18 +576,19 @@ class _Run:
                 if self.open_since is None:
                     self._begin()
                 part = slice(at, until)
+                timed = None if due is None else self._counted(batch, part, due)
                 self._produce(
                     topics[part],
                     batch.value[part],
                     batch.key[part],
                     stamps[part],
                     headers[part],
-                    None if due is None else due[part],
+                    timed,
                 )
                 self.tally.add(batch, part)
                 self.sent += until - at
-                if due is not None:
-                    self._timed(due[part])
+                if timed is not None:
+                    self._timed(timed[~np.isnan(timed)])
                 at = until
             assert self.producer is not None
             self.producer.poll(0)
@@ -560,11 +597,20 @@ class _Run:
                 self._nap(float(due[at]))
         return self.max_count is None or self.sent < self.max_count
 
+    def _counted(self, batch: Batch, part: slice, due: Seconds) -> Seconds:
+        """Return when some entries are due; NaN for those whose lateness says nothing."""
+        without = self.without_time[batch.topic[part]]
+        self.timeless += int(without.sum())
+        return np.where(without, np.nan, due[part])
+
     def _nap(self, due: float) -> None:
         """Wait for the next entry, the next commit, or for what control may say."""
         wait = due - self.pace.clock()
         if self.open_since is not None:
             wait = min(wait, self.open_since + self.settings.interval - time.monotonic())
+        else:
+            # Nothing is owed: an outage is not counted from the last commit, hours ago perhaps.
+            self.alive = time.monotonic()
         if wait > 0:
             # Some wait in any case: entries one by one would cost more than they need.
             self.pace.sleep(min(max(wait, 0.005), _NAP))
@@ -582,6 +628,7 @@ class _Run:
             self.control.update()
             self.alive = time.monotonic()
         shift = self.pace.resume()
+        self.shift += shift
         self.control.update(force=True, status="running")
         return None if due is None else due + shift
 
@@ -625,7 +672,9 @@ class _Run:
         return told
 
     def _watch(self, at: int, due: Seconds) -> "_Watch | None":
-        return _Watch(self, float(due[at])) if at % self.sample == 0 else None
+        if at % self.sample or np.isnan(due[at]):
+            return None
+        return _Watch(self, float(due[at]))
 
     def _produce_later(self, record: tuple[Any, ...]) -> None:
         assert self.producer is not None
@@ -644,8 +693,13 @@ class _Run:
                 raise _BrokenError(KafkaError(KafkaError._MSG_TIMED_OUT))
 
     def _timed(self, due: Seconds) -> None:
+        if not len(due):
+            return
         if self.first_due is None:
             self.first_due = float(due[0])
+        else:
+            self.first_due += self.shift  # a pause counts neither as asked for nor as achieved
+        self.shift = 0.0
         self.last_due = max(self.last_due, float(due[-1]))
         self.open_due.append(due)
 
@@ -681,6 +735,7 @@ class _Run:
         self.alive = self.committed_at = time.monotonic()
         self.last_ack = now
         self.transactions += 1
+        self.complaints.clear()  # what they were about is over
         self.size = sum(one.size - self.at_start[name].size for name, one in book.items())
         for due in self.open_due:
             self.committed.add(now - due)

@@ -28,9 +28,9 @@ from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.lake.provenance import Provenance
 
-ROW: Final = "_row"
 DAY: Final = 86_400_000_000
 """Microseconds of a UTC day."""
+ROW: Final = "_row"
 """Column that is added to rows: their number in the file."""
 FILE: Final = "_file"
 """Number of the file."""

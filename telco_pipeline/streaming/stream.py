@@ -247,7 +247,11 @@ def live(
     control = control or Control()
     day = (since or now()).date()
     left = max_count
-    eve = None if since is not None else _begun(stream, day - DAY)
+    if since is None:
+        eve = _begun(stream, day - DAY, control)
+    else:
+        eve = None
+        _tell_of_begun(stream, day, since, control)
     if eve is not None:
         if on_day is not None:
             on_day(day - DAY)
@@ -287,16 +291,45 @@ def live(
         stream = replace(stream, again=False)
 
 
-def _begun(stream: Stream, day: dt.date) -> Stream | None:
+def _begun(stream: Stream, day: dt.date, control: Control) -> Stream | None:
     """Return the stream of those topics whose day was begun and not sent to its end; None if all.
 
-    None, too, if the lake no longer has the day: it is sent when somebody asks for it.
+    None, too, if the lake no longer has the day: it is sent when somebody asks for it. Topics that
+    were begun from other rows or with other settings are told of and left out: today goes on.
     """
     if stream.again or stream.lacks(day):
         return None
     sent = progress.read(stream.connection, stream.settings.progress.name).of(stream.world, day)
     begun = [one for one in stream.topics if one.name in sent and not sent[one.name].done]
-    return replace(stream, topics=tuple(begun)) if begun else None
+    if not begun:
+        return None
+    try:
+        content = replace(stream, topics=tuple(begun)).feed(day).content
+    except TelcoError as error:
+        control.tell(f"what is left of {day} is not sent: {error}")
+        return None
+    fitting = tuple(one for one in begun if sent[one.name].content == content[one.name])
+    others = ", ".join(one.name for one in begun if one not in fitting)
+    if others:
+        control.tell(
+            f"{day} was begun in {others} from other rows or with other settings (times, encoding, "
+            "headers, users, disturbances): what is left of it there is not sent. Send it with "
+            f"those settings, or all of it: telco stream --from {day} --to {day} --again"
+        )
+    return replace(stream, topics=fitting) if fitting else None
+
+
+def _tell_of_begun(stream: Stream, day: dt.date, since: dt.datetime, control: Control) -> None:
+    """Say of which topics a day was begun before, so that the time asked for does not matter."""
+    if stream.again:
+        return
+    sent = progress.read(stream.connection, stream.settings.progress.name).of(stream.world, day)
+    begun = [one.name for one in stream.topics if one.name in sent and sent[one.name].records]
+    if begun:
+        control.tell(
+            f"{day} was begun before in {', '.join(begun)}: it goes on behind the last record "
+            f"there, not from {since:%H:%M} on; --again sends it anew from then on"
+        )
 
 
 def _await(stream: Stream, day: dt.date, control: Control) -> None:

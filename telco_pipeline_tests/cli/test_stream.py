@@ -1,5 +1,6 @@
 """`telco stream`: what is sent and said, how it stops, and one line where it cannot be."""
 
+import datetime as dt
 import json
 import signal
 import time
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from telco_pipeline.cli import stream
 from telco_pipeline.lake import Lake
+from telco_pipeline.streaming.delivery import Delivery, Sent
+from telco_pipeline.streaming.pacing import Lateness
 from telco_pipeline_tests.cli.conftest import (
     LakeOnDisk,
     Telco,
@@ -96,6 +100,12 @@ def test_days_and_times_are_bounds(
         for one in consume(kafka.client(), names["location_updates"])
     ]
     assert len(times) == told["records"] > 0
+    assert told["days"][0]["part_of_the_day"]
+    again = telco(*wish[:-1], *span).stdout
+    assert "part of the day" in again
+    assert "1 of 1" not in again
+    assert "a day has one set of times and users" in again
+    assert_refused(telco(*wish, "--from", "2026-01-02"), "times", "--again")
     assert min(times) >= "2026-01-02T06:00:00"
     assert max(times) < "2026-01-02T12:00:00"
 
@@ -157,6 +167,41 @@ def test_ctrl_c_commits_and_says_what_was_sent(
 
     rest = json.loads(telco(*wish, "--json").stdout)
     assert rest["records"] + number == len(rows(small_lake, "location_updates"))
+
+
+@pytest.mark.parametrize(
+    ("again", "following", "words"),
+    [
+        (False, dt.date(2026, 1, 2), "committed, the same command goes on after it\n"),
+        (True, None, "the same command without --again goes on after it\n"),
+        (True, dt.date(2026, 1, 2), "need --again still (--from 2026-01-02)"),
+    ],
+)
+def test_how_to_go_on_after_a_stop(
+    capsys: pytest.CaptureFixture[str], again: bool, following: dt.date | None, words: str
+) -> None:
+    """With --again the same command would begin anew."""
+    with pytest.raises(SystemExit):
+        stream._stopped(again, following)
+    assert words in capsys.readouterr().err
+
+
+def test_what_a_live_stream_left_out_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    since = dt.datetime(2026, 1, 1, 12, 5, tzinfo=dt.UTC)
+    sent = {
+        "cdrs": Sent(0, 0, {}, 7, {}, {}, {}, True, since),
+        "users": Sent(0, 0, {}, 7, {}, {}, {}, True),
+    }
+    done = Delivery(since.date(), sent, 0, 1, 0, None, 0, Lateness(), Lateness(), False)
+    told = stream.Told(deliveries=[done])
+    stream._tell(told, as_json=False, live=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "of 2026-01-01 only what is from 12:05 on was sent to cdrs (a live stream began then): "
+        "send all with --again" in shown
+    )
+    stream._tell(told, as_json=False, live=True)
+    assert "only what is from" not in capsys.readouterr().out
 
 
 def test_another_process_pauses_and_stops_it(

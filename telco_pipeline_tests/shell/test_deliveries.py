@@ -8,19 +8,22 @@ from typing import Any
 import dagster as dg
 import pytest
 from confluent_kafka import Producer
+from pydantic import ValidationError
 
-from telco_pipeline.assets.deliveries import key_of
+from telco_pipeline.assets.deliveries import PushConfig, key_of
+from telco_pipeline.assets.live import LiveConfig
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.kafka_resource import Kafka
 from telco_pipeline.lake import Lake
 from telco_pipeline.streaming import audit
+from telco_pipeline.streaming import stream as streams
 from telco_pipeline.streaming.connection import Connection
 from telco_pipeline.streaming.layout import DISTURBANCES, StreamSettings, Topic, progress_topic
 from telco_pipeline.streaming.pacing import Pace
 from telco_pipeline.streaming.stream import Stream
 from telco_pipeline_tests.kafka import ApacheKafka, unique
 from telco_pipeline_tests.shell.kit import ephemeral, failures, operation, run_job, tiny_world
-from telco_pipeline_tests.streaming.small_day import small_lake
+from telco_pipeline_tests.streaming.small_day import PEOPLE, small_lake
 
 DAY = "2026-01-01"
 SPAN = (DAY, DAY)
@@ -198,7 +201,101 @@ def test_a_day_that_was_not_sent_to_the_end_fails_the_check(
             one for one in result.get_asset_check_evaluations() if one.asset_key == key_of("cdrs")
         ]
     assert not check.passed
-    assert "was not sent to the end" in (check.description or "")
+    assert "was not sent to the end: a delivery ended after 50 records" in (check.description or "")
+
+
+def test_what_is_missing_is_told_with_its_reason(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = stream_of(lake, apache_kafka, dataclasses.replace(settings, on=("cdrs",)))
+    day = dt.date(2026, 1, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(audit, "of_lake", lambda *_: pytest.fail("the lake was counted"))
+        (one,) = audit.compare(stream, [day])
+    assert one.problem == "nothing of 2026-01-01 was sent: push it"
+    assert one.lake == rows(lake, settings.known["cdrs"])
+
+    noon = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+    assert stream.push(day, Pace(), end=noon).done
+    (one,) = audit.compare(stream, [day])
+    assert "records are missing" in one.problem
+    assert "the day was sent with other settings (part of it: --from, --to" in one.problem
+
+
+def test_users_are_sent_whole_by_a_stream_that_begins_at_noon(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    """They have no time that could have passed, nor one that they could be late for."""
+    noon = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+    stream = stream_of(lake, apache_kafka, dataclasses.replace(settings, on=("cdrs", "users")))
+    users, cdrs = settings.known["users"].name, settings.known["cdrs"].name
+    pace = Pace.of(live=True, since=int(noon.timestamp() * 1e6))
+    sent = stream.push(dt.date(2026, 1, 1), pace)
+    assert sent.done
+    assert sent.topics[users].total == PEOPLE
+    assert sent.topics[users].since is None
+    assert 0 < sent.topics[cdrs].total < rows(lake, settings.known["cdrs"])
+    assert sent.topics[cdrs].since == noon
+    assert sent.acknowledged.count <= sent.committed.count == sent.topics[cdrs].total
+    lines = sent.told_of_begin("--again")
+    assert lines == [
+        f"of 2026-01-01 only what is from 12:00 on was sent to {cdrs} (a live stream began then): "
+        "send all with --again"
+    ]
+
+
+def test_a_day_that_a_live_stream_began_says_so(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    noon = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+    stream = stream_of(lake, apache_kafka, settings)
+    stream.push(dt.date(2026, 1, 1), Pace.of(since=int(noon.timestamp() * 1e6)))
+    with ephemeral() as instance:
+        result = run_job(defs_of(lake, apache_kafka, settings), "push", instance, SPAN)
+        logs = [str(entry.message) for entry in instance.all_logs(result.run_id)]
+    assert result.success, failures(result)
+    for event in result.get_asset_materialization_events():
+        metadata = event.step_materialization_data.materialization.metadata
+        assert str(metadata["begun"].value).startswith("12:00:00 UTC: what was due before")
+    assert any("only what is from 12:00 on was sent" in line for line in logs)
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+
+
+def test_what_is_sent_again_is_not_retried(
+    lake: Lake,
+    apache_kafka: ApacheKafka,
+    settings: StreamSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A retry would begin anew, and send once more what was sent."""
+    tries: list[int] = []
+
+    def lost(*_: object, **__: object) -> None:
+        tries.append(1)
+        raise ConnectionError("lost")
+
+    monkeypatch.setattr(streams, "replay", lost)
+    config = {"ops": {"deliveries": {"config": {"again": True}}}}
+    with ephemeral() as instance:
+        defs = defs_of(lake, apache_kafka, settings)
+        result = run_job(defs, "push", instance, SPAN, run_config=config)
+        run = instance.get_run_by_id(result.run_id)
+    assert not result.success
+    assert failures(result)["deliveries"] == "lost"
+    assert tries == [1]
+    assert run is not None
+    assert run.tags["dagster/max_retries"] == "0"
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 0}, {"speed": -1.0}])
+def test_a_pace_of_nothing_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match="greater than 0"):
+        PushConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_count_of_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        LiveConfig(max_count=0)
 
 
 def test_another_world_is_refused(

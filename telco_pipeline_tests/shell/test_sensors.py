@@ -43,7 +43,7 @@ def made(instance: dg.DagsterInstance, settings: StreamSettings, *days: int, but
 def ask(
     instance: dg.DagsterInstance, settings: StreamSettings, cursor: str | None = None
 ) -> dg.SensorResult:
-    return sensors.ask_for_days(instance, DAILY, settings, cursor, TODAY)
+    return sensors.ask_for_days(instance, DAILY, settings, cursor, NOW)
 
 
 def asked(result: dg.SensorResult) -> list[str | None]:
@@ -94,6 +94,39 @@ def test_the_running_day_is_left_to_the_live_stream(settings: StreamSettings) ->
         assert not ask(instance, settings).run_requests
 
 
+def test_days_that_are_never_made_do_not_hide_later_ones(settings: StreamSettings) -> None:
+    later = dt.datetime(2026, 12, 31, 12, tzinfo=dt.UTC)
+    daily = partitions.daily_partitions(EPOCH, later.date())
+    with ephemeral() as instance:
+        for name in sorted({name for topic in settings.topics for name in topic.datasets}):
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(name, partition="2026-12-30")
+            )
+        result = sensors.ask_for_days(instance, daily, settings, None, later)
+    assert asked(result) == ["2026-12-30"]
+
+
+def test_yesterday_is_left_to_a_live_stream_at_first(settings: StreamSettings) -> None:
+    """Two that send the same day would fence each other."""
+
+    def at(hour: int, minute: int) -> dg.SensorResult:
+        now = dt.datetime(2026, 1, 20, hour, minute, tzinfo=dt.UTC)
+        return sensors.ask_for_days(instance, DAILY, settings, None, now)
+
+    with ephemeral() as instance:
+        made(instance, settings, 19)
+        assert asked(at(0, 5)) == ["2026-01-19"], "nobody streams"
+        run(instance, dg.DagsterRunStatus.CANCELED, 90, 60)
+        assert asked(at(0, 5)) == ["2026-01-19"], "nobody starts it again"
+        run(instance, FAILURE, 90, 60)
+        assert "2026-01-19 is left to the live stream until 01:00 UTC" in reason(at(0, 5))
+        run(instance, dg.DagsterRunStatus.STARTED, 30, None)
+        assert "left to the live stream" in reason(at(0, 59))
+        assert asked(at(1, 0)) == ["2026-01-19"]
+        made(instance, settings, 18)
+        assert asked(at(0, 5)) == ["2026-01-18"], "other days are sent"
+
+
 @pytest.mark.parametrize("cursor", ["", "7", "{}", "[]", '{"asked": {"cdrs": [["x", "y"]]}}'])
 def test_a_cursor_that_is_none_asks_anew(settings: StreamSettings, cursor: str) -> None:
     """Nothing is sent twice for that: progress is kept at the broker."""
@@ -133,7 +166,7 @@ def alive(instance: dg.DagsterInstance, cursor: str | None = '{"runs": 1}') -> d
 
 def reason(result: dg.SensorResult) -> str:
     assert not result.run_requests
-    return result.skip_reason.skip_message if result.skip_reason else ""
+    return (result.skip_reason.skip_message if result.skip_reason else "") or ""
 
 
 FAILURE = dg.DagsterRunStatus.FAILURE
@@ -214,6 +247,14 @@ def test_a_failed_push_says_how_to_recover(tmp_path: Path) -> None:
     assert "Nothing is lost or sent twice" in line
     assert "re-execute this run, or `telco stream --from 2026-01-02 --to 2026-01-02`" in line
     assert "no broker listens there" in line, "why it failed"
+
+
+def test_a_failed_push_again_is_not_to_be_repeated() -> None:
+    config = {"ops": {"deliveries": {"config": {"again": True}}}}
+    tags = {"dagster/partition": "2026-01-02"}
+    told = sensors.recovery(dg.DagsterRun("push", run_config=config, tags=tags), "Disk full.")
+    assert "launch it without `again`, or `telco stream --from 2026-01-02 --to 2026-01-02`" in told
+    assert "twice" not in told
 
 
 def test_sensors_are_off_until_they_are_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:

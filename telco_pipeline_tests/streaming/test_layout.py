@@ -168,6 +168,13 @@ def test_an_unknown_topic_is_told_what_there_is(asked: list[str], words: str) ->
     assert words in str(caught.value)
 
 
+def test_what_has_no_time_of_its_own() -> None:
+    settings = load_settings()
+    timeless = [word for word, topic in settings.known.items() if not topic.is_timed]
+    assert timeless == ["users"]
+    assert settings.disturbances.is_timed
+
+
 def test_an_unknown_layout() -> None:
     with pytest.raises(TelcoError, match="did you mean 'by_type'"):
         load_settings(DEFAULT_FILE, layout="by_typ")

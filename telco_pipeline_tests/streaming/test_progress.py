@@ -23,8 +23,9 @@ __all__ = ["names"]  # a fixture
 
 def test_a_record_says_all() -> None:
     one = progress.Progress(
-        WORLD, DAY, "cdrs", "hash", Position(4, 3, 2, 1), 7, 99, {"late": 2}, 5, {0: 1, 11: 2}, True
-    )
+        WORLD, DAY, "cdrs", "hash", Position(4, 3, 2, 1), 7, 99, {"late": 2}, 5, {0: 1, 11: 2},
+        True, {0: 3},
+    )  # fmt: skip
     assert progress.Progress.of(json.loads(one.value())) == one
     assert one.key == f"{WORLD}/2026-01-01/cdrs".encode()
     bare = progress.Progress(WORLD, DAY, "cdrs", "hash")

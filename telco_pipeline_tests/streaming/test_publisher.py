@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from telco_pipeline.errors import TelcoError
-from telco_pipeline.streaming import obstacles, progress
+from telco_pipeline.streaming import obstacles, progress, publisher
 from telco_pipeline.streaming.connection import Connection
 from telco_pipeline.streaming.control import Control
 from telco_pipeline.streaming.delivery import Delivery
@@ -246,6 +247,59 @@ def test_it_stops_and_pauses_when_asked(kafka: Broker, names: tuple[str, str]) -
     assert send(kafka, feed, book, control=own, pace=pace).done
     assert "paused" in seen
     assert naps
+    check(kafka.client(), feed)
+
+
+def test_a_pause_counts_neither_as_asked_for_nor_as_achieved(
+    kafka: Broker, names: tuple[str, str]
+) -> None:
+    own = Control()
+    pace = Pace.of(rate=500.0)
+    begun = time.monotonic()
+
+    def act(records: int, _: int) -> None:
+        if records >= 200 and not pause_over:
+            own.pause()
+            pause_over.append(time.monotonic() + 2.0)
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        if pace.is_paused and time.monotonic() > pause_over[0]:
+            own.resume()
+
+    pause_over: list[float] = []
+    pace.sleep = sleep
+    feed = SyntheticFeed(names, count=500)
+    sent = send(kafka, feed, unique("progress"), pace=pace, control=own, on_progress=act)
+    assert sent.done
+    assert time.monotonic() - begun > 3.0
+    assert sent.achieved > 350.0
+
+
+def test_an_outage_after_a_quiet_time_is_waited_for(
+    kafka: Broker, names: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patience runs from when there is something to send, and outlasts a broker that comes late."""
+    feed = SyntheticFeed(names, count=2, step=3_000_000)
+    read, begin = progress.read, publisher._Run._begin
+    failures = {"begin": [False, True], "read": [False, True, True]}
+
+    def failing(what: str, error: Exception, usual: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            if failures[what] and failures[what].pop(0):
+                raise error
+            return usual(*args, **options)
+
+        return call
+
+    gone = KafkaException(KafkaError(KafkaError._TRANSPORT))
+    monkeypatch.setattr(publisher._Run, "_begin", failing("begin", gone, begin))
+    # The first one is that of the start, the second one asks who else sends.
+    monkeypatch.setattr(progress, "read", failing("read", TelcoError("no leader"), read))
+    sent = send(kafka, feed, unique("progress"), pace=Pace.of(speed=1.0), patience=2.0)
+    assert sent.done
+    assert sent.restarts == 2
+    assert not any(failures.values())
     check(kafka.client(), feed)
 
 

@@ -1,10 +1,12 @@
 """A live stream: from which day it goes on, what it makes or waits for, when it ends."""
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +37,7 @@ class Broker:
         records: Records of each delivery.
         sent: Progress.
         pushed: Days that were sent, with topics, release they begin with, and --again.
+        damaged: Days of the lake that cannot be read.
         last: The delivery after which the stream is told to stop.
     """
 
@@ -43,6 +46,7 @@ class Broker:
     sent: list[Progress] = field(default_factory=list)
     pushed: list[tuple[dt.date, tuple[str, ...], int | None, bool]] = field(default_factory=list)
     last: int = 2
+    damaged: set[dt.date] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class Scripted(streams.Stream):
 
     def lacks(self, day: dt.date) -> list[str]:
         return [] if day in self.broker.made else self.datasets
+
+    def feed(self, day: dt.date, start: object = None, end: object = None) -> Any:
+        if day in self.broker.damaged:
+            raise TelcoError("damaged")
+        return SimpleNamespace(content={one.name: "content" for one in self.topics})
 
     def push(self, day: dt.date, pace: Pace, **how: Any) -> Delivery:
         names = tuple(one.name for one in self.topics)
@@ -146,6 +155,34 @@ def test_what_is_left_of_the_day_before_goes_first(
     stream.broker.sent += [progress(day(-2), topic, done=False) for topic in BOTH]
     before = [] if expected is None else [(day(-1), expected)]
     assert run(stream)[: len(before) + 1] == [*before, (day(0), BOTH)]
+
+
+def test_what_was_begun_otherwise_is_told_of_and_today_goes_on(stream: Scripted) -> None:
+    stream.broker.sent = [
+        progress(day(-1), "cdrs", done=False),
+        dataclasses.replace(progress(day(-1), "logs", done=False), content="other"),
+    ]
+    told: list[str] = []
+    assert run(stream, control=Control(told=told.append)) == [(day(-1), ("cdrs",)), (day(0), BOTH)]
+    (line,) = told
+    assert line.startswith("2026-03-09 was begun in logs from other rows or with other settings")
+
+    stream.broker.pushed.clear()
+    del stream.broker.sent[0]
+    assert run(stream)[0] == (day(0), BOTH)
+    stream.broker.pushed.clear()
+    stream.broker.damaged.add(day(-1))
+    assert run(stream, control=Control(told=told.append))[0] == (day(0), BOTH)
+    assert told[1] == "what is left of 2026-03-09 is not sent: damaged"
+
+
+def test_a_time_that_does_not_matter_is_told_of(stream: Scripted) -> None:
+    stream.broker.sent = [dataclasses.replace(progress(day(0), "cdrs", done=False), records=5)]
+    told: list[str] = []
+    run(stream, since=NOON, control=Control(told=told.append))
+    (line,) = told
+    assert "2026-03-10 was begun before in cdrs: it goes on behind" in line
+    assert "not from 12:00 on" in line
 
 
 def test_the_day_before_is_left_if_it_is_gone_or_all_is_sent_anew(stream: Scripted) -> None:
