@@ -51,6 +51,14 @@ _CREATED: Final = {
     "min.cleanable.dirty.ratio": "0.1",
     "delete.retention.ms": "3600000",
 }
+_MOMENTARY: Final = (
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+)
 _STEP: Final = 0.2
 Ends = dict[int, int]
 """Offset after the last record, by partition."""
@@ -265,15 +273,28 @@ def end_offsets(connection: Connection, *topics: str, timeout: float = 10.0) -> 
                 if known.error is not None:
                     raise KafkaException(known.error)
                 for number in known.partitions:
-                    marks = consumer.get_watermark_offsets(
-                        TopicPartition(name, number), timeout=timeout
-                    )
-                    found[name][number] = marks[1]
+                    found[name][number] = _end(consumer, TopicPartition(name, number), timeout)
         finally:
             consumer.close()
     except KafkaException as error:
         raise explain(error, connection, f"reading where {', '.join(topics)} ends") from error
     return found
+
+
+def _end(consumer: Consumer, part: TopicPartition, timeout: float) -> int:
+    """Return the offset after the last record of a partition.
+
+    After a broken connection the client does not know a partition, or who leads it, for a moment,
+    although the broker has just told of it: such errors are none until `timeout` seconds are over.
+    """
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(part, timeout=timeout)[1])
+        except KafkaException as error:
+            if error.args[0].code() not in _MOMENTARY or time.monotonic() >= until:
+                raise
+            time.sleep(_STEP)
 
 
 def read(

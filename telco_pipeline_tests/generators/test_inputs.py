@@ -18,7 +18,7 @@ def test_the_day_longest_not_asked_for_goes_first(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(inputs, "Day", Stub)
     monkeypatch.setattr(Inputs, "identities_until", lambda _, until: None)
     world = Inputs.__new__(Inputs)
-    vars(world)["_days"] = {}
+    vars(world).update(_days={}, days_kept=3)
     for number in (1, 2, 3, 1, 4, 1, 3, 2):
         world.day(dt.date(2026, 1, number))
     assert made == [1, 2, 3, 4, 2]

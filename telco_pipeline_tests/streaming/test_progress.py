@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming import progress
@@ -108,3 +108,23 @@ def test_progress_of_a_newer_version() -> None:
     plain = json.loads(one.value()) | {"version": 99}
     with pytest.raises(TelcoError, match="newer version of telco"):
         progress.Progress.of(plain)
+
+
+class Forgetful:
+    """A consumer that does not know a partition at first, as after a broken connection."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def get_watermark_offsets(self, part: TopicPartition, timeout: float) -> tuple[int, int]:
+        self.times -= 1
+        if self.times >= 0:
+            raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
+        return 0, 7
+
+
+def test_an_end_is_asked_for_again_where_the_client_has_forgotten_the_partition() -> None:
+    where = TopicPartition("cdrs", 0)
+    assert progress._end(Forgetful(2), where, 10.0) == 7  # type: ignore[arg-type]
+    with pytest.raises(KafkaException):
+        progress._end(Forgetful(10**6), where, 0.0)  # type: ignore[arg-type]
