@@ -100,9 +100,12 @@ def _headers(number: int) -> Headers:
 
 
 def settings(progress: str, interval: float = 0.1) -> StreamSettings:
-    """Return settings with a progress topic of one's own."""
-    topic = Topic("unused", ())
-    return StreamSettings("by_kind", {}, (), progress_topic(progress), topic, interval=interval)
+    """Return settings with a progress topic, and so with transactional ids, of one's own.
+
+    With shared ids the workers of a test run, who share a broker, would fence each other.
+    """
+    topic, own = Topic("unused", ()), progress_topic(progress)
+    return StreamSettings("by_kind", {}, (), own, topic, prefix=progress, interval=interval)
 
 
 def make_topics(client: Settings, *names: str, partitions: int = 1, **configured: str) -> None:
