@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DAGSTER_DIR := data/dagster_home
-EXTRAS := ui,bench,avro,dev
+EXTRAS := ui,bench,avro,postgres,warehouse,exports,dbt,dev
 
 PORT ?= 3000
 KAFKA_PORT ?= 9092
@@ -131,7 +131,7 @@ constraints: ## Resolve the newest allowed packages and write constraints.txt
 	@$(find_python); set -e; \
 	rm -rf .venv-constraints; \
 	"$$py" -m venv .venv-constraints; \
-	.venv-constraints/bin/python -m pip install --quiet --upgrade hatchling setuptools '.[$(EXTRAS),postgres,docs]'; \
+	.venv-constraints/bin/python -m pip install --quiet --upgrade hatchling setuptools '.[$(EXTRAS),docs]'; \
 	{ \
 		echo "# Exact versions of all packages, extras and the build backend included."; \
 		echo "# Made by 'make constraints' ($$("$$py" -V 2>&1)); do not edit by hand."; \
