@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, Final
@@ -85,29 +85,40 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
         TelcoError: It cannot be started.
     """
     sys.stdout.flush()
-    with _signals() as process_of:
+    with _signals() as lead_to:
         try:
             process = subprocess.Popen(command, env=dict(environment))
         except OSError as error:
             raise TelcoError(f"{command[0][:200]} cannot be run: {error.strerror}") from None
-        process_of.append(process)
+        lead_to(process)
         status = process.wait()
     return status if status >= 0 else _BY_SIGNAL - status
 
 
 @contextmanager
-def _signals() -> "Iterator[list[subprocess.Popen[bytes]]]":
-    """Pass signals on to the process that the block appends, rather than end by them."""
+def _signals() -> "Iterator[Callable[[subprocess.Popen[bytes]], None]]":
+    """Pass signals on to the process that the block names, rather than end by them."""
     started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
         # A terminal sends Ctrl-C to all who run in it; twice would be once too often.
-        if started and not (number == signal.SIGINT and _has_terminal()):
+        if number == signal.SIGINT and _has_terminal():
+            return
+        if started:
             started[0].send_signal(number)
+        else:
+            early.append(number)
+
+    def lead_to(process: "subprocess.Popen[bytes]") -> None:
+        started.append(process)
+        # The process runs before its name is known here.
+        for number in early:
+            process.send_signal(number)
 
     kept = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
     try:
-        yield started
+        yield lead_to
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
