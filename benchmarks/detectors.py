@@ -21,6 +21,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -34,15 +35,17 @@ from sklearn.metrics import average_precision_score
 from threadpoolctl import threadpool_limits
 
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
-from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.lineage import ancestors_of
 from telco_pipeline.production import produce
 from telco_pipeline.scenarios.language import Layer
-from telco_pipeline.scenarios.loading import load_layers, with_layers
+from telco_pipeline.scenarios.loading import chosen, load_layers, with_layers
+from telco_pipeline.scenarios.story import layers_of
 from telco_pipeline.scenarios.words import Amount
 from telco_pipeline.settings import DEFAULT_WORLD_FILE, WorldConfig, load_world
 from telco_pipeline.training.features import KEYS, features_of, sources_of
+from telco_pipeline.training.labels import TRUTH, kinds_of
+from telco_pipeline.training.measures import Sketches
 from telco_pipeline.training.splits import FOLD
 from telco_pipeline.training.table import CUT_OFF, Training, Wanted
 from telco_pipeline.workers import shared_crews
@@ -290,11 +293,9 @@ def layers_at(difficulty: float, cases: Sequence[Case], world_file: Path) -> dic
     Raises:
         TelcoError: There is no such layer.
     """
-    known = load_layers(world_file)
+    known = chosen([case.layer for case in cases], load_layers(world_file))
     found: dict[str, Layer] = {}
     for case in cases:
-        if case.layer not in known:
-            raise TelcoError(f"no layer {case.layer!r} beside {world_file}")
         tree = known[case.layer].to_dict()
         when = {**tree["when"], **case.when}
         tree["when"] = {key: value for key, value in when.items() if value is not None}
@@ -307,7 +308,7 @@ def make_world(
     config: WorldConfig, lake: Lake, days: Sequence[dt.date], datasets: set[str]
 ) -> None:
     """Make what the detectors need of a world, without checks."""
-    wanted = datasets | {"truth_entities", "truth_incidents", "identity_changes"}
+    wanted = datasets | {*TRUTH, "identity_changes"}
     wanted |= {name for one in wanted for name in ancestors_of(one)}
     with shared_crews():
         for name in STATIC_DATASETS:
@@ -317,7 +318,7 @@ def make_world(
                 produce(config, lake, name, days, workers=2)
 
 
-def table_of(training: Training, sketches: Any, case: Case) -> pl.DataFrame:
+def table_of(training: Training, sketches: Sketches, case: Case) -> pl.DataFrame:
     """Return a case's rows with `mark`: whether it is so (null: it cannot be said)."""
     frames = [training.rows(sketches, cut_off).filter(case.among) for cut_off in training.cut_offs]
     rows = pl.concat(frames)
@@ -407,19 +408,16 @@ def judge_lake(
     config: WorldConfig, lake: Lake, cases: Sequence[Case], difficulty: float, scratch: Path
 ) -> Iterator[Judged]:
     """Yield what comes of each case on a lake; days are counted once for all of them."""
-    open_sketches: dict[str, Any] = {}
-    try:
+    counted: dict[str, Sketches] = {}
+    with ExitStack() as stack:
         for case in cases:
             wanted = Wanted(case.layer, case.window, 1, case.ahead or 1, stages=case.stages)
             training = Training(config, lake, wanted)
             of = sources_of(training.entity)[0].dataset
-            if of not in open_sketches:
+            if of not in counted:
                 (scratch / of).mkdir(parents=True)
-                open_sketches[of] = training.sketches(scratch / of)
-            yield judge(case, training, table_of(training, open_sketches[of], case), difficulty)
-    finally:
-        for one in open_sketches.values():
-            one.connection.close()
+                counted[of] = stack.enter_context(training.sketches(scratch / of))
+            yield judge(case, training, table_of(training, counted[of], case), difficulty)
 
 
 def run(
@@ -452,9 +450,6 @@ def run(
 
 def _datasets(config: WorldConfig, cases: Sequence[Case]) -> set[str]:
     """Return the datasets behind the features of some cases."""
-    from telco_pipeline.scenarios.story import layers_of
-    from telco_pipeline.training.labels import kinds_of
-
     layers = layers_of(config)
     kinds = {kinds_of(layers[case.layer])[0] for case in cases}
     return {source.dataset for kind in kinds for source in sources_of(kind)}
@@ -472,7 +467,7 @@ def page(
         told: Which worlds, in words.
     """
     blocks = [
-        _INTRODUCTION.format(told=told, hours=f"{SETTLED:g}", fall=_A_FALL),
+        _INTRODUCTION.format(told=told, hours=f"{SETTLED:g}", fall=_A_FALL, noise=_NOISE),
         _summary(found, cases),
     ]
     for case in cases:
@@ -502,7 +497,8 @@ it fails within the days ahead. Look-alikes count as negative.
 
 *Average precision* of a random score is the share of positives. *Precision at the top* is among as
 many of the highest scores as there are positives. *Recall* is at one false alarm in a thousand
-negatives. Boosting *falls* if its average precision is lower by {fall:g} or more in the end.
+negatives. Boosting *falls* if its average precision is lower by {fall:g} or more in the end, and
+rises by no more than {noise:g} from one difficulty to the next.
 
 Outages and storms are not judged: their own alarms tell of them. Wrong QoS, unrated roaming and
 lost files are not either: comparing each record with the plan, or the running numbers of files,

@@ -37,6 +37,7 @@ import polars as pl
 
 from telco_pipeline.analytics.stumps import Split, splits
 from telco_pipeline.contracts import DATASETS
+from telco_pipeline.contracts.state import HISTORY
 from telco_pipeline.engine import draws
 from telco_pipeline.engine.calendar import day_number
 from telco_pipeline.errors import TelcoError
@@ -135,6 +136,22 @@ class _Touched:
     ids: dict[dt.date, list[pl.Series]] = field(default_factory=lambda: defaultdict(list))
     fits: pl.Series | None = None
     all: dict[dt.date, list[pl.Series]] = field(default_factory=lambda: defaultdict(list))
+
+
+def days_of(lake: Lake) -> list[dt.date]:
+    """Return the days to look at: those of which a lake has observable records.
+
+    Of each of them `examine` asks for the truth. What is kept of all days since the epoch, whatever
+    days records are made of, does not count.
+
+    Raises:
+        TelcoError: There are no records.
+    """
+    names = [name for name in observable() if DATASETS[name].daily and name not in HISTORY]
+    days = sorted({day for name in names for day in lake.days(name)})
+    if not days:
+        raise TelcoError(f"{lake.root} has no records: make some with `{lake.command()}`")
+    return days
 
 
 def audit(

@@ -14,14 +14,15 @@ from typing import Any, Final
 
 import dagster as dg
 
-from telco_pipeline import partitions
-from telco_pipeline.assets.deliveries import STEP, datasets_of, key_of
+from telco_pipeline import failures, partitions
+from telco_pipeline.assets.deliveries import PREFIX, STEP, key_of
 from telco_pipeline.assets.live import NAME as LIVE
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.jobs import PUSH
 from telco_pipeline.settings import values
 from telco_pipeline.streaming.layout import StreamSettings
+from telco_pipeline.streaming.sources import inputs_of
 
 PUSH_DAYS: Final = "push_days"
 KEEP_LIVE: Final = "live"
@@ -39,10 +40,6 @@ FIRST_WAIT: Final = dt.timedelta(seconds=10)
 LONGEST_WAIT: Final = dt.timedelta(minutes=15)
 STEADY: Final = dt.timedelta(minutes=30)
 """A live run that lasted this long was well; when it dies the next one starts at once."""
-
-FINISHED: Final = frozenset(
-    {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
-)
 
 
 def switched_on(text: str) -> frozenset[str]:
@@ -112,14 +109,14 @@ def build_sensors(
         name=PUSH_FAILED,
         monitor_all_code_locations=False,
         default_status=status(PUSH_FAILED),
-        description="When a delivery fails: writes into the run's log what was sent, and what to "
-        "do.",
+        description="When a delivery fails: writes into the run's log why, that nothing is lost, "
+        "and what to do.",
     )
     def push_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         run = context.dagster_run
         if run.job_name not in (PUSH, LIVE) and not _pushes(run):
             return dg.SkipReason(f"{run.job_name} sends nothing")
-        told = recovery(run, _failure_of(context))
+        told = recovery(run, failures.of_run(context.instance, run.run_id)[0].line)
         context.log.error(told)
         context.instance.report_engine_event(told, run)
         return None
@@ -240,11 +237,10 @@ def is_lives(instance: dg.DagsterInstance, now: dt.datetime) -> bool:
     if now.time() >= MOVED_ON:
         return False
     records = instance.get_run_records(dg.RunsFilter(job_name=LIVE), limit=RUNS_SEEN)
-    states = [record.dagster_run.status for record in records]
+    if any(not record.dagster_run.is_finished for record in records):
+        return True
     # One that died is started again, and goes on with yesterday first.
-    return any(one not in FINISHED for one in states) or (
-        states[:1] == [dg.DagsterRunStatus.FAILURE]
-    )
+    return bool(records) and records[0].dagster_run.status is dg.DagsterRunStatus.FAILURE
 
 
 def days_made(
@@ -254,7 +250,7 @@ def days_made(
     days: list[dt.date],
 ) -> list[dt.date]:
     """Return those of the days of which every dataset of the topics is made."""
-    names = {name for topic in settings.topics for name in datasets_of(topic)}
+    names = inputs_of([name for topic in settings.topics for name in topic.datasets])
     keys = [partitions.key_of(day) for day in days]
     made = set(keys)
     for name in sorted(names):
@@ -283,7 +279,7 @@ def keep_alive(
     count = _count(cursor)
     records = instance.get_run_records(dg.RunsFilter(job_name=LIVE), limit=RUNS_SEEN)
     last = records[0] if records and cursor else None
-    if any(record.dagster_run.status not in FINISHED for record in records):
+    if any(not record.dagster_run.is_finished for record in records):
         return dg.SensorResult(skip_reason="it streams", cursor=_cursor(count))
     if last is not None:
         status = last.dagster_run.status
@@ -369,27 +365,7 @@ def sends_again(run: dg.DagsterRun) -> bool:
         return False
 
 
-def _failure_of(context: dg.RunFailureSensorContext) -> str:
-    for event in context.get_step_failure_events():
-        data = event.step_failure_data
-        if data.user_failure_data and data.user_failure_data.description:
-            return _ended_line(data.user_failure_data.description)
-        if data.error:
-            # Dagster's own words are around it.
-            return _ended_line((data.error.cause or data.error).message)
-    # No step failed, so it was the process; Dagster knows no more than that.
-    return (
-        "The run's process was lost: killed, out of memory, or its machine or code server was "
-        "restarted."
-    )
-
-
-def _ended_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if line.endswith(".") else f"{line}."
-
-
 def _pushes(run: dg.DagsterRun) -> bool:
     """Whether a run that somebody launched from an asset's page sends something."""
     chosen: Any = run.asset_selection or ()
-    return any(key.path[0] == key_of("").path[0] for key in chosen)
+    return any(key.path[0] == PREFIX for key in chosen)

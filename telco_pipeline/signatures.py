@@ -80,7 +80,8 @@ def judge(
         config: The world.
         lake: Its lake; the control world lies beside it.
         layers: The layers by name.
-        days: The days to look at, in order.
+        days: The days to look at, in order. Those of which the lake lacks what a query names do
+            not count as days that its signature needs.
 
     Raises:
         TelcoError: A query is wrong, or gives no number.
@@ -88,11 +89,12 @@ def judge(
     control = Lake(lake.root, CONTROL)
     for name, layer in layers.items():
         for signature in layer.signatures:
-            if note := _too_small(config, signature, days):
+            there = _days_of(lake, signature, days)
+            if note := _too_small(config, signature, there):
                 yield Judgement(name, signature, None, None, Verdict.TOO_SMALL, note)
                 continue
             value = figure(lake, name, signature, days)
-            if lacking := _lacking(lake, control, signature, days):
+            if lacking := _lacking(lake, control, signature, there):
                 note = (
                     f"{lacking}: make it with `telco counterfactual --without all`, or with the "
                     "job `counterfactual`"
@@ -165,6 +167,12 @@ def _lacking(lake: Lake, control: Lake, signature: Signature, days: Sequence[dt.
     return ""
 
 
+def _days_of(lake: Lake, signature: Signature, days: Sequence[dt.date]) -> list[dt.date]:
+    """Return the days of which a lake has all daily datasets that a query names."""
+    names = [name for name in _named(signature) if DATASETS[name].daily]
+    return [day for day in days if all(lake.files(name, day) for name in names)]
+
+
 def _named(signature: Signature) -> list[str]:
     """Return the observable datasets that a query names."""
     words = set(_WORD.findall(signature.sql.lower()))
@@ -186,7 +194,8 @@ def _too_small(config: WorldConfig, signature: Signature, days: Sequence[dt.date
     if config.subscribers < needs.subscribers:
         lacking.append(f"{needs.subscribers:,} subscribers, not {config.subscribers:,}")
     if len(days) < needs.days:
-        lacking.append(f"{needs.days} days, not {len(days)}")
+        unit = "day" if needs.days == 1 else "days"
+        lacking.append(f"{needs.days} {unit}, not {len(days)}")
     return f"needs {', and '.join(lacking)}" if lacking else ""
 
 

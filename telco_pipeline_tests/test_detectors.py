@@ -62,8 +62,8 @@ def test_layers_keep_their_amounts_at_another_difficulty() -> None:
         assert layer.difficulty == 0.9
         assert (layer.cast, layer.stages) == (known[name].cast, known[name].stages)
         assert layer.number == known[name].number
-    unknown = Case("none", CASES[0].among, "", CASES[0].rule, "")
-    with pytest.raises(TelcoError, match="no layer 'none'"):
+    unknown = Case("nobodys_story", CASES[0].among, "", CASES[0].rule, "")
+    with pytest.raises(TelcoError, match="no scenario layer 'nobodys_story'"):
         detectors.layers_at(0.5, [unknown], WORLD)
 
 
@@ -86,6 +86,8 @@ def test_the_page_tells_what_falls_and_what_does_not() -> None:
         (line,) = [line for line in page.splitlines() if line.startswith(f"| {CASES[0].layer} ")]
         assert line.split("|")[-2].strip() == word
         assert "Worlds: one." in page
+        assert "lower by 0.02 or more" in page
+        assert "rises by no more than 0.01 from one difficulty to the next" in page
     assert "| 0.5 | 1,000 | 10 | 5 | rule | - | - | - |" in page
     assert detectors.harder(layers[CASES[0].layer])[0] in " ".join(page.split())
 

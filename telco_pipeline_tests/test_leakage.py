@@ -11,6 +11,7 @@ import pytest
 from telco_pipeline import leakage
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.contracts.oss import PM_COUNTERS
+from telco_pipeline.contracts.state import HISTORY
 from telco_pipeline.contracts.truth import TRUTH_INCIDENTS
 from telco_pipeline.engine import draws
 from telco_pipeline.errors import TelcoError
@@ -271,6 +272,23 @@ def test_what_must_be_there_is_told(lake: Lake) -> None:
     with pytest.raises(TelcoError, match="layer 'other' is not on"):
         leakage.audit(config, lake, DAYS, ["other"])
     assert leakage.audit(config, lake, []) == []
+
+
+def test_days_are_those_of_records_and_want_their_truth(lake: Lake) -> None:
+    """The state, and who comes and goes, lie in a lake since the epoch; records may begin later."""
+    later = DAY + dt.timedelta(days=1)
+    put(lake, "network_logs", later, [_nothing("network_logs")])
+    for name in HISTORY:
+        put(lake, name, later + dt.timedelta(days=1), [_nothing(name)])
+    assert leakage.days_of(lake) == [DAY, later]
+    tell(lake, world())
+    with pytest.raises(TelcoError, match=f"has no truth_incidents of {later}: make it with"):
+        leakage.audit(world(), lake, leakage.days_of(lake))
+
+
+def test_a_lake_without_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TelcoError, match="has no records: make some with `telco generate"):
+        leakage.days_of(Lake(tmp_path))
 
 
 # Cells, and rows without an id

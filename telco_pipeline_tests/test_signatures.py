@@ -1,6 +1,7 @@
 """Signatures are judged by both worlds, see observable data alone, and say what went wrong."""
 
 import datetime as dt
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,31 @@ def test_what_needs_more_says_so_and_does_not_pass(
     shown = result(found, "talk")
     assert not shown.passed
     assert shown.severity.value == "WARN"
+
+
+@pytest.mark.parametrize(
+    ("made", "needs", "told"), [(2, 3, "needs 3 days, not 2"), (0, 1, "needs 1 day, not 0")]
+)
+def test_days_without_its_records_do_not_count(
+    lake: Lake, tmp_path: Path, made: int, needs: int, told: str
+) -> None:
+    """The state lies in a lake of all days since the epoch, records perhaps of some alone."""
+    alone = tmp_path / "lake"
+    shutil.copytree(lake.root, alone, symlinks=True)
+    first, second = lake.days("cdrs_voice")
+    days = [first, second, *(second + dt.timedelta(days=number) for number in range(1, 30))]
+    for day in lake.days("cdrs_voice")[made:]:
+        shutil.rmtree(alone / "cdrs_voice" / f"day={day}")
+    layer = _layer(_signature(needs={"days": needs}))
+    (found,) = judge(CONFIG, Lake(alone), {"talk": layer}, days)
+    assert (found.verdict, found.note) == (Verdict.TOO_SMALL, told)
+
+
+def test_a_day_counts_that_has_its_records(lake: Lake) -> None:
+    days = lake.days("cdrs_voice")
+    layer = _layer(_signature(needs={"days": 2}))
+    (found,) = judge(CONFIG, lake, {"talk": layer}, [*days, days[-1] + dt.timedelta(days=1)])
+    assert found.verdict is Verdict.SEEN
 
 
 def test_without_a_control_world_it_is_not_judged(lake: Lake, tmp_path: Path) -> None:

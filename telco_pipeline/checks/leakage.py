@@ -37,7 +37,7 @@ def _check(name: str, layer: Layer, pool: str | None) -> dg.AssetChecksDefinitio
     def check(operator: dg.ResourceParam[Operation]) -> dg.AssetCheckResult:
         try:
             refuse_other_layers(operator)
-            days = operator.lake.days("truth_records")
+            days = leakage.days_of(operator.lake)
             found = list(leakage.examine(operator.config, operator.lake, days, [name]))
         except TelcoError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error

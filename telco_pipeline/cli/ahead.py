@@ -9,20 +9,20 @@ memory, and because Ctrl-C ends the two in different ways.
 
 import contextlib
 import datetime as dt
-import fcntl
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from telco_pipeline.cli.display import Meter, progress, stderr
+from telco_pipeline.cli.display import Meter, progress, say
 from telco_pipeline.errors import TelcoError
+from telco_pipeline.lake import locks
 
 if TYPE_CHECKING:
     from telco_pipeline.production import PartitionReport
@@ -35,8 +35,8 @@ AGAIN_AFTER: Final = dt.timedelta(minutes=15)
 _DAY: Final = dt.timedelta(days=1)
 _LOCK: Final = ".make.lock"
 
-Told = tuple[str, Any]
-Run = Callable[["Order", Callable[[Told], None], Callable[[], bool]], None]
+Message = tuple[str, Any]
+Run = Callable[["Order", Callable[[Message], None], Callable[[], bool]], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ class Order:
     workers: int
 
 
-def _in_a_process(order: Order, hear: Callable[[Told], None], stopping: Callable[[], bool]) -> None:
+def _in_a_process(
+    order: Order, hear: Callable[[Message], None], stopping: Callable[[], bool]
+) -> None:
     """Make a day in a process of its own; pass on what it tells.
 
     Raises:
@@ -102,7 +104,8 @@ def _make(order: Order, mouth: Pipe) -> None:
         os.nice(5)
     # Ctrl-C of a terminal reaches this process too; the stream says what there is to say.
     try:
-        with _alone(order.folder):
+        # Two streams of a lake take turns: what the one has made the other does not lack.
+        with locks.held(order.folder / _LOCK):
             _make_lacking(order, mouth)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -115,18 +118,14 @@ def _make(order: Order, mouth: Pipe) -> None:
 def _make_lacking(order: Order, mouth: Pipe) -> None:
     from telco_pipeline import planning
     from telco_pipeline.cli.generate import refuse_failures
-    from telco_pipeline.contracts import DATASETS
     from telco_pipeline.counterfactuals import held_config
     from telco_pipeline.lake import Lake
     from telco_pipeline.runs import run_operator, stages_of
+    from telco_pipeline.streaming import sources
 
     lake = Lake(order.lake)
     config = held_config(lake)
-    lacking = [
-        name
-        for name in order.datasets
-        if not lake.exists(name, order.day if DATASETS[name].daily else None)
-    ]
+    lacking = sources.lacking(lake, order.datasets, order.day)
     if not lacking:
         return
     if order.day < config.epoch:
@@ -153,15 +152,6 @@ def _make_lacking(order: Order, mouth: Pipe) -> None:
     failed = [one for one in summary.findings if not one.passed and not one.doubt]
     if failed:
         mouth.send(("checks", f"{len(failed)} checks failed, first {failed[0].check}"))
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other stream of the lake makes days."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _now() -> dt.datetime:
@@ -218,10 +208,10 @@ class Maker:
         if not lacking:
             return
 
-        def hear(told: Told) -> None:
+        def hear(told: Message) -> None:
             kind, what = told
             if kind == "checks":
-                _say(f"{day}: {what}; telco check says more")
+                say(f"{day}: {what}; telco check says more")
             elif meter is not None and kind == "total":
                 meter.total = what
             elif meter is not None:
@@ -244,12 +234,8 @@ class Maker:
                         self._make(tomorrow, None)
                 except TelcoError as error:
                     next_try = moment + AGAIN_AFTER
-                    _say(f"{tomorrow} could not be made ahead: {error}; tried again later")
+                    say(f"{tomorrow} could not be made ahead: {error}; tried again later")
                 else:
                     if not self.stream.lacks(tomorrow):
-                        _say(f"{tomorrow} is made.")
+                        say(f"{tomorrow} is made.")
             self._left.wait(self.look)
-
-
-def _say(text: str) -> None:
-    stderr().print(text, markup=False, soft_wrap=True)

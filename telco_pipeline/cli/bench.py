@@ -33,6 +33,7 @@ STREAM_RECORDS = 500_000
 STREAM_ROUNDS = 3
 PACED_RATE = 10_000.0
 PACED_SECONDS = 60.0
+MOST = 1e7
 
 app = typer.Typer()
 
@@ -152,9 +153,11 @@ def stream(
 
     for name, number in (("--records", records), ("--rounds", rounds)):
         options.at_least_one(name, number)
-    for name, value in (("--rate", rate), ("--seconds", seconds)):
-        if not 0 <= value < 1e7 or (name == "--rate" and not value):
-            raise TelcoError(f"{name} {value:g}: must be a number above 0")
+    if not 0 < rate < MOST:
+        raise TelcoError(f"--rate {rate:g}: must be above 0 and below {MOST:,.0f}")
+    if not 0 <= seconds < MOST:
+        raise TelcoError(f"--seconds {seconds:g}: must be 0 or more, and below {MOST:,.0f}")
+    asked = options.day_of("--day", day)
     target = _json_target(json_file)
     try:
         from benchmarks import stream as streaming
@@ -166,7 +169,7 @@ def stream(
     settings = load_settings()
     plan = streaming.Plan(
         root,
-        _day(root, day, settings.topics),
+        asked or _first_day(root, settings.topics),
         settings,
         records,
         rounds,
@@ -182,15 +185,10 @@ def stream(
         typer.echo(f"Written to {target}")
 
 
-def _day(root: str, text: str | None, topics: "Sequence[Topic]") -> dt.date:
-    """Return the day that is asked for, or the first that the lake has of the topics' datasets."""
+def _first_day(root: str, topics: "Sequence[Topic]") -> dt.date:
+    """Return the first day that the lake has of the topics' datasets."""
     from telco_pipeline.lake import Lake
 
-    if text is not None:
-        try:
-            return dt.date.fromisoformat(text)
-        except ValueError:
-            raise TelcoError(f"--day {text[:40]!r}: write a date, such as 2026-01-01") from None
     held = Lake(root)
     days = [day for topic in topics for name in topic.datasets for day in held.days(name)]
     if not days:

@@ -29,6 +29,7 @@ from telco_pipeline.cli.display import (
     megabytes,
     print_line,
     print_table,
+    say,
     stderr,
 )
 from telco_pipeline.errors import TelcoError
@@ -210,7 +211,7 @@ def _names(connection: "Connection", asked: str | None, settings: "StreamSetting
 
 
 @dataclass
-class Tally:
+class Count:
     """Records of a topic so far."""
 
     records: int = 0
@@ -234,13 +235,13 @@ class Seen:
     names: Sequence[str]
     tail: "deque[Message]"
     decode: "Decode | None" = None
-    topics: dict[str, Tally] = field(default_factory=dict)
+    topics: dict[str, Count] = field(default_factory=dict)
     lag: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     _past: "deque[tuple[float, dict[str, int]]]" = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        self.topics = {name: Tally() for name in self.names}
+        self.topics = {name: Count() for name in self.names}
 
     @property
     def records(self) -> int:
@@ -366,7 +367,7 @@ class _Lines:
         self._next = time.monotonic() + SECONDS_BETWEEN_LINES
         rate, lag = sum(seen.rates().values()), sum(seen.lag.values())
         text = f"{count(seen.records)} records  {count(rate)} records/s  lag {count(lag)}"
-        stderr().print(text, markup=False, soft_wrap=True)
+        say(text)
 
 
 class _Table:
@@ -396,7 +397,7 @@ class _Table:
 def _shown(start: str) -> "Iterator[Show]":
     console = stderr()
     if not console.is_terminal:
-        console.print(f"{start} ...", markup=False, soft_wrap=True)
+        say(f"{start} ...")
         yield _Lines()
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:

@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from telco_pipeline import logs
+
 if TYPE_CHECKING:
     from telco_pipeline.production import PartitionReport
 
@@ -67,6 +69,12 @@ def print_table(title: str, columns: Sequence[Column], rows: Sequence[Sequence[s
 def print_line(text: str = "") -> None:
     """Print a line on stdout, as it is (no markup, no wrapping)."""
     stdout().print(text, markup=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print a line on stderr, as it is: what is not a result. A log file has it too."""
+    logs.SAID.info(text)
+    stderr().print(text, markup=False, soft_wrap=True)
 
 
 def count(number: float) -> str:
@@ -185,7 +193,7 @@ def progress(unit: str, start: str, total: int = 0) -> Iterator[Meter]:
     """
     console = stderr()
     if not console.is_terminal:
-        console.print(f"{start} ...", markup=False, soft_wrap=True)
+        say(f"{start} ...")
         yield Meter(Lines(console, unit), total)
         return
     columns = (

@@ -158,7 +158,9 @@ def users(
     world: options.World = "main",
     replace: Annotated[
         bool,
-        typer.Option("--replace", help="Replace an earlier file.", rich_help_panel=options.HOW),
+        typer.Option(
+            "--replace", help="Replace an earlier file of users.", rich_help_panel=options.HOW
+        ),
     ] = False,
 ) -> None:
     """Write a profile of each user as JSON: phone number, IMSI, IMEI and plan.
@@ -173,6 +175,7 @@ def users(
     options.at_least_one("--num-users", num_users)
     if not out.strip():
         raise TelcoError("--out is empty; name a file, such as users.json")
+    options.file_to_be("--out", Path(out))
     root = options.lake_root(lake)
 
     from telco_pipeline.cli.display import count, print_line

@@ -143,7 +143,7 @@ def audit(lake: options.LakeDirectory = None) -> None:
     """
     from telco_pipeline.cli.display import Column, count, print_line, print_table, progress
     from telco_pipeline.lake import Lake
-    from telco_pipeline.leakage import DIFFICULTY, LIMIT, examine
+    from telco_pipeline.leakage import DIFFICULTY, LIMIT, days_of, examine
     from telco_pipeline.scenarios.story import layers_of
 
     root = Lake(options.lake_root(lake))
@@ -153,7 +153,7 @@ def audit(lake: options.LakeDirectory = None) -> None:
         raise TelcoError(f"the world in {root.root} has no layer on: there is nothing to give away")
     found = []
     with progress("judgements", "Looking for columns that tell") as meter:
-        for judgement in examine(config, root, root.days("network_state")):
+        for judgement in examine(config, root, days_of(root)):
             found.append(judgement)
             meter.step(f"{judgement.layer}, {judgement.dataset}")
     print_table(

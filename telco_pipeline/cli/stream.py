@@ -1,43 +1,41 @@
-"""`telco stream`: days of the lake to Kafka, and what a running stream is told.
+"""`telco stream`: days of the lake to Kafka.
 
-Belongs here: what is typed, and what is shown while and after sending. Does not belong here:
-sending (`streaming.stream`, `streaming.publisher`).
+Belongs here: its options, and the way from them through sending to what is shown. Does not belong
+here: what options mean (`cli.stream_asked`), what is shown (`cli.stream_shown`), what a running
+stream is told (`cli.stream_control`), sending (`streaming.stream`, `streaming.publisher`).
 """
 
 import datetime as dt
 import inspect
-import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from telco_pipeline.cli import kafka, options
-from telco_pipeline.cli.display import (
-    SECONDS_BETWEEN_LINES,
-    Column,
-    count,
-    duration,
-    megabytes,
-    print_line,
-    print_table,
-    stderr,
+from telco_pipeline.cli.display import say
+from telco_pipeline.cli.stream_asked import (
+    Moment,
+    clock_of,
+    days_of,
+    moment_of,
+    parts_of,
+    settings_of,
 )
+from telco_pipeline.cli.stream_shown import Show, Summary, print_summary, shown
 from telco_pipeline.errors import TelcoError
 
 if TYPE_CHECKING:
     from telco_pipeline.cli.ahead import Maker
     from telco_pipeline.streaming.connection import Connection
     from telco_pipeline.streaming.control import Control
-    from telco_pipeline.streaming.layout import StreamSettings
+    from telco_pipeline.streaming.delivery import Delivery
     from telco_pipeline.streaming.pacing import Pace
-    from telco_pipeline.streaming.publisher import Delivery
     from telco_pipeline.streaming.stream import Stream
 
 STOPPED = 130
@@ -46,7 +44,6 @@ WHAT = "What"
 MAIN = "main"
 CLOCK = "The clock"
 FORM = "Form, and what is disturbed on purpose"
-_DAY = dt.timedelta(days=1)
 
 app = typer.Typer(no_args_is_help=False)
 
@@ -209,8 +206,8 @@ def _stream(
     options.at_least_one("--max-count", max_count)
     options.at_least_one("--num-users", num_users)
     options.at_least_one("--workers", workers)
-    first, last = _moment("--from", begin), _moment("--to", until)
-    settings = _settings(
+    first, last = moment_of("--from", begin), moment_of("--to", until)
+    settings = settings_of(
         layout,
         {"encoding": encoding, "headers": headers, "schema_registry": schema_registry},
         {
@@ -221,7 +218,7 @@ def _stream(
         },
         interval,
     )
-    clock = _clock(settings, speed, rate, live)
+    clock = clock_of(settings, speed, rate, live)
     if live and last is not None:
         raise TelcoError("--to and --live: a live stream has no end; stop it with Ctrl-C")
     root = Path(options.lake_root(lake))
@@ -237,12 +234,12 @@ def _stream(
     chosen = settings.chosen(None if topics is None else options.names("--topics", topics))
     people = users.chosen(store, None if users_file is None else Path(users_file), num_users)
     stream = Stream(store, chosen, settings, connection, people, again)
-    days = [] if live else _days(stream, first, last)
+    days = [] if live else days_of(stream, first, last)
     stream.prepared()
-    control = Control(stream.folder, name, _amiss)
-    told = Told(_parts(days, first, last), people is not None)
+    control = Control(stream.folder, name, say)
+    told = Summary(parts_of(days, first, last), people is not None)
     started = time.monotonic()
-    with control, control.signals(), _shown(stream) as show:
+    with control, control.signals(), shown(stream) as show:
         if live:
             maker = _maker(stream, workers, control) if make else None
             done = _live(stream, first, control, show, max_count, maker)
@@ -251,7 +248,7 @@ def _stream(
         for delivery in done:
             told.add(delivery)
     told.seconds = time.monotonic() - started
-    _tell(told, as_json=as_json, live=live)
+    print_summary(told, as_json=as_json, live=live)
     if control.is_stopping:
         sent = len(told.deliveries)
         _stopped(again, None if sent >= len(days) else days[sent])
@@ -292,141 +289,7 @@ _root.__annotations__ = {**_stream.__annotations__, "context": typer.Context, "r
 app.callback(invoke_without_command=True)(_root)
 
 
-# --- from what was typed to what is asked for ----------------------------------------------
-
-
-def _settings(
-    layout: str | None,
-    words: Mapping[str, str | None],
-    rates: Mapping[str, float | None],
-    interval: float | None,
-) -> "StreamSettings":
-    """Return the settings of the file with what options replace."""
-    from telco_pipeline.streaming.settings_file import load_settings
-
-    given: dict[str, Any] = {key: word for key, word in words.items() if word is not None}
-    for key, known in (("encoding", ("json", "avro")), ("headers", ("cloudevents", "none"))):
-        if key in given and given[key] not in known:
-            raise TelcoError(
-                f"--{key} {given[key][:40]!r}{options.did_you_mean(given[key], known)}"
-            )
-    disturb = {kind: rate for kind, rate in rates.items() if rate is not None}
-    for kind, share in disturb.items():
-        if not 0 <= share <= 1:
-            raise TelcoError(f"--{kind.replace('_', '-')} must be from 0 to 1, not {share:g}")
-    if interval is not None:
-        if not 0.01 <= interval <= 10:
-            raise TelcoError(f"--interval must be 0.01 to 10 seconds, not {interval:g}")
-        given["interval"] = interval
-    settings = load_settings(layout=layout)
-    settings = replace(settings, **given, disturb={**settings.disturb, **disturb})
-    if settings.encoding == "avro" and settings.schema_registry is None:
-        raise TelcoError(
-            "--encoding avro needs a schema registry: name it with --schema-registry, or in "
-            "scenarios/streaming.yaml"
-        )
-    return settings
-
-
-def _clock(settings: "StreamSettings", speed: str | None, rate: float | None, live: bool) -> "Pace":
-    """Return the pace that is asked for; checks it before anything is asked of the broker."""
-    from telco_pipeline.streaming.pacing import Pace
-
-    number: float | None = None
-    if speed is not None and speed != "max":
-        try:
-            number = float(speed)
-        except ValueError:
-            raise TelcoError(f"--speed {speed[:40]!r}: must be max or a number above 0") from None
-    if speed == "max" and (rate is not None or live):
-        raise TelcoError(f"--speed max and {'--live' if live else '--rate'} are different clocks")
-    if speed is None and rate is None and not live:
-        number, rate = settings.speed, settings.rate
-    return Pace.of(speed=number, rate=rate, live=live)
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A day, or a time on it.
-
-    Attributes:
-        at: When it begins.
-        whole: Whether it is a day.
-    """
-
-    at: dt.datetime
-    whole: bool
-
-    @property
-    def end(self) -> dt.datetime:
-        """The end of the day, or the time itself."""
-        return self.at + _DAY if self.whole else self.at
-
-
-def _moment(option: str, text: str | None) -> Moment | None:
-    """Return a day or a time as typed."""
-    if text is None:
-        return None
-    if "T" not in text and " " not in text.strip():
-        day = options.day_of(option, text.strip())
-        assert day is not None
-        return Moment(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC), True)
-    try:
-        at = dt.datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise TelcoError(
-            f"{option} {text[:40]!r}: write a day (2026-01-31) or a time (2026-01-31T08:00, UTC)"
-        ) from None
-    at = at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
-    return Moment(at, False)
-
-
-def _days(stream: "Stream", first: Moment | None, last: Moment | None) -> list[dt.date]:
-    """Return the days to send, all of which the lake must hold."""
-    from telco_pipeline.contracts import DATASETS
-
-    daily = [name for name in stream.datasets if DATASETS[name].daily] or ["identity_changes"]
-    there = sorted({day for name in daily for day in stream.lake.days(name)})
-    if not there:
-        raise TelcoError(
-            f"{stream.lake.root} has no day of {', '.join(daily)}. Make one with: "
-            f"{stream.lake.command(','.join(daily))}"
-        )
-    known = f"it has {there[0]} to {there[-1]}"
-    begin = first.at.date() if first else there[0]
-    end = (last.end - dt.timedelta(microseconds=1)).date() if last else there[-1]
-    if first and last and last.end <= first.at:
-        raise TelcoError(f"--to {last.at:%Y-%m-%dT%H:%M} does not lie after --from")
-    if end < there[0] or begin > there[-1]:
-        asked = f"from {begin} on" if last is None else f"from {begin} to {end}"
-        raise TelcoError(f"{stream.lake.root} has no day {asked}; {known}")
-    days = [begin + number * _DAY for number in range((end - begin).days + 1)]
-    for day in days:
-        lacking = stream.lacks(day)
-        if lacking:
-            names = ",".join(lacking)
-            raise TelcoError(
-                f"{stream.lake.root} lacks {', '.join(lacking)} of {day}; {known}. Make it with: "
-                f"{stream.lake.command(names, day, day)}"
-            )
-    return days
-
-
-def _parts(
-    days: Sequence[dt.date], first: Moment | None, last: Moment | None
-) -> frozenset[dt.date]:
-    """Return the days of which only some times are asked for."""
-    found = set()
-    for day in days:
-        start = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
-        after = first is not None and first.at > start
-        before = last is not None and last.end < start + _DAY
-        if after or before:
-            found.add(day)
-    return frozenset(found)
-
-
-# --- sending -------------------------------------------------------------------------------
+# --- sending ----------------------------------------------------------------------------
 
 
 def _replay(
@@ -435,7 +298,7 @@ def _replay(
     clock: "Pace",
     span: tuple[Moment | None, Moment | None],
     control: "Control",
-    show: "Show",
+    show: Show,
     max_count: int | None,
 ) -> "Iterator[Delivery]":
     from telco_pipeline.streaming import stream as streams
@@ -458,7 +321,7 @@ def _live(
     stream: "Stream",
     first: Moment | None,
     control: "Control",
-    show: "Show",
+    show: Show,
     max_count: int | None,
     maker: "Maker | None",
 ) -> "Iterator[Delivery]":
@@ -494,224 +357,6 @@ def _maker(stream: "Stream", workers: int | None, control: "Control") -> "Maker 
     return Maker(stream, workers or Settings.from_env().workers, lambda: control.is_stopping)
 
 
-# --- what is shown -------------------------------------------------------------------------
-
-
-class Show:
-    """How far it is: a line that changes on a terminal, else a line every few seconds."""
-
-    def __init__(self, terminal: Progress | None) -> None:
-        self._terminal = terminal
-        self._task = None if terminal is None else terminal.add_task("")
-        self._next = time.monotonic() + SECONDS_BETWEEN_LINES
-        self._day: dt.date | None = None
-        self._since = time.monotonic()
-
-    def day(self, day: dt.date) -> None:
-        """A day begins."""
-        self._day, self._since = day, time.monotonic()
-
-    def progress(self, records: int, size: int) -> None:
-        """So many records and bytes of the day are committed."""
-        rate = records / max(time.monotonic() - self._since, 1e-3)
-        text = (
-            f"{self._day}  {count(records)} records  {megabytes(size)} MB  {count(rate)} records/s"
-        )
-        if self._terminal is not None and self._task is not None:
-            self._terminal.update(self._task, description=text)
-        elif time.monotonic() >= self._next:
-            self._next = time.monotonic() + SECONDS_BETWEEN_LINES
-            stderr().print(text, markup=False, soft_wrap=True)
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Let something else show how far it is."""
-        if self._terminal is not None:
-            self._terminal.stop()
-        try:
-            yield
-        finally:
-            if self._terminal is not None:
-                self._terminal.start()
-
-    @contextmanager
-    def waiting(self, day: dt.date) -> Iterator[None]:
-        """Say that a day is waited for."""
-        text = f"Waiting for {day}, which is not in the lake yet (telco generate --start {day})"
-        if self._terminal is not None and self._task is not None:
-            self._terminal.update(self._task, description=text)
-        else:
-            stderr().print(text, markup=False, soft_wrap=True)
-        yield
-
-
-@contextmanager
-def _shown(stream: "Stream") -> Iterator[Show]:
-    console = stderr()
-    names = ", ".join(topic.name for topic in stream.topics)
-    text = f"Sending {names} to {stream.connection.address}"
-    console.print(f"{text} ...", markup=False, soft_wrap=True)
-    if not console.is_terminal:
-        yield Show(None)
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, refresh_per_second=5, transient=True) as line:
-        yield Show(line)
-
-
-@dataclass
-class Told:
-    """What was done, day by day.
-
-    Attributes:
-        parts: Days of which only some times were asked for.
-        people: Whether only what is of some users was.
-        deliveries: What was sent.
-        seconds: How long it took.
-    """
-
-    parts: frozenset[dt.date] = frozenset()
-    people: bool = False
-    deliveries: "list[Delivery]" = field(default_factory=list)
-    seconds: float = 0.0
-
-    def add(self, delivery: "Delivery") -> None:
-        """Take in a day."""
-        self.deliveries.append(delivery)
-
-    @property
-    def records(self) -> int:
-        """Records that were sent."""
-        return sum(one.records for one in self.deliveries)
-
-    @property
-    def size(self) -> int:
-        """Bytes of their values."""
-        return sum(one.size for one in self.deliveries)
-
-    def rows(self) -> Iterator[list[str]]:
-        """Yield a row for each topic."""
-        names = dict.fromkeys(name for one in self.deliveries for name in one.topics)
-        for name in names:
-            days = [one for one in self.deliveries if name in one.topics]
-            sent = [one.topics[name] for one in days]
-            disturbed = sum(sum(one.disturbed.values()) for one in sent)
-            yield [
-                name,
-                count(sum(one.records for one in sent)),
-                megabytes(sum(one.size for one in sent)),
-                count(disturbed),
-                count(sum(one.total for one in sent)),
-                self._done(name, days),
-            ]
-
-    def is_part(self, one: "Delivery") -> bool:
-        """Whether only a part of a day was asked for."""
-        return self.people or one.day in self.parts
-
-    def _done(self, name: str, days: "Sequence[Delivery]") -> str:
-        """Return how many days are done; a day of which a part was asked for is not."""
-        whole = sum(one.topics[name].done for one in days if not self.is_part(one))
-        parts = sum(one.topics[name].done for one in days if self.is_part(one))
-        if len(days) == 1 and parts:
-            return "part of the day"
-        told = f"{whole} of {len(days)}"
-        return f"{told}, of {parts} a part" if parts else told
-
-    def plain(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return {
-            "records": self.records,
-            "bytes": self.size,
-            "seconds": round(self.seconds, 3),
-            "days": [_plain(one, self.is_part(one)) for one in self.deliveries],
-        }
-
-
-def _plain(one: "Delivery", is_part: bool) -> dict[str, Any]:
-    return {
-        "day": one.day.isoformat(),
-        "records": one.records,
-        "bytes": one.size,
-        "done": one.done,
-        "part_of_the_day": is_part,
-        "transactions": one.transactions,
-        "restarts": one.restarts,
-        "records_per_second_asked": one.asked,
-        "records_per_second_achieved": round(one.achieved, 1),
-        "lateness_seconds": {
-            "median": one.acknowledged.median,
-            "p99": one.acknowledged.p99,
-            "max": one.acknowledged.worst,
-        }
-        if one.acknowledged.count
-        else None,
-        "topics": {
-            name: {
-                "records": sent.records,
-                "bytes": sent.size,
-                "disturbed": dict(sent.disturbed),
-                "records_of_the_day": sent.total,
-                "done": sent.done,
-                "begun": None if sent.since is None else sent.since.isoformat(),
-            }
-            for name, sent in one.topics.items()
-        },
-    }
-
-
-def _tell(told: Told, *, as_json: bool, live: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(told.plain(), indent=2))
-        return
-    if told.deliveries:
-        columns = [
-            Column("topic"),
-            Column("records", True),
-            Column("MB", True),
-            Column("disturbed", True),
-            Column("so far", True),
-            Column("days done", True),
-        ]
-        print_table("Sent", columns, list(told.rows()))
-    for one in told.deliveries:
-        print_line(_day_line(one))
-        for line in [] if live else one.told_of_begin("--again"):
-            print_line(line)
-    if any(told.is_part(one) for one in told.deliveries):
-        print_line(
-            "Only a part of the day was asked for (--from, --to, --users-file); a day has one set "
-            "of times and users in a topic: --again sends all of it, beside what is there."
-        )
-    print_line(
-        f"{count(told.records)} records, {megabytes(told.size)} MB in {duration(told.seconds)}."
-    )
-    if told.deliveries and not told.records and all(one.done for one in told.deliveries):
-        print_line("All that was asked for was sent before; --again sends it from the start.")
-
-
-def _day_line(one: "Delivery") -> str:
-    asked = "" if one.asked is None else f" of {count(one.asked)} asked for"
-    parts = [f"{one.day}: {count(one.records)} records, {count(one.achieved)} records/s{asked}"]
-    if one.acknowledged.count:
-        late = one.acknowledged
-        parts.append(
-            f"lateness {late.median * 1000:,.0f} ms (median), {late.p99 * 1000:,.0f} ms (99 of "
-            f"100), {late.worst * 1000:,.0f} ms at most"
-        )
-    if one.restarts:
-        parts.append(f"went on {one.restarts} times after the broker had failed")
-    return "; ".join(parts)
-
-
-def _amiss(text: str) -> None:
-    stderr().print(text, markup=False, soft_wrap=True)
-
-
 def _stopped(again: bool, following: dt.date | None) -> NoReturn:
     """Say how to go on, and end.
 
@@ -725,107 +370,3 @@ def _stopped(again: bool, following: dt.date | None) -> NoReturn:
         text += f"; days from {following} on need --again still (--from {following})"
     typer.echo(text, err=True)
     sys.exit(STOPPED)
-
-
-# --- a stream that runs --------------------------------------------------------------------
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name; see `telco stream status`.")]
-
-
-def _ask(name: str, what: Any, lake: str | None, told: str) -> None:
-    from telco_pipeline.streaming import control
-    from telco_pipeline.streaming.stream import FOLDER
-
-    control.request(Path(options.lake_root(lake)) / FOLDER, name, what)
-    print_line(f"{name}: {told}")
-
-
-@app.command()
-def stop(name: Name = "stream", lake: options.LakeDirectory = None) -> None:
-    """End a running stream after it has committed what is under way.
-
-    For example:
-
-      telco stream stop
-
-      telco stream stop live --lake data/lake
-    """
-    _ask(name, "stop", lake, "asked to stop")
-
-
-@app.command()
-def pause(name: Name = "stream", lake: options.LakeDirectory = None) -> None:
-    """Let a running stream send nothing until it is resumed.
-
-    For example:
-
-      telco stream pause
-
-      telco stream pause live
-    """
-    _ask(name, "pause", lake, "asked to pause; telco stream resume lets it go on")
-
-
-@app.command()
-def resume(name: Name = "stream", lake: options.LakeDirectory = None) -> None:
-    """Let a paused stream go on.
-
-    For example:
-
-      telco stream resume
-
-      telco stream resume live
-    """
-    _ask(name, "resume", lake, "asked to go on")
-
-
-@app.command()
-def status(lake: options.LakeDirectory = None) -> None:
-    """Show the streams of a lake: what they send, how far they are, how late.
-
-    For example:
-
-      telco stream status
-
-      telco stream status --lake data/lake
-    """
-    from telco_pipeline.streaming import control
-    from telco_pipeline.streaming.stream import FOLDER
-
-    found = control.streams(Path(options.lake_root(lake)) / FOLDER)
-    if not found:
-        print_line("No stream has run from this lake.")
-        return
-    now = dt.datetime.now(dt.UTC)
-    columns = [
-        Column("name"),
-        Column("status"),
-        Column("day"),
-        Column("records", True),
-        Column("records/s", True),
-        Column("late (99 of 100)", True),
-        Column("told"),
-        Column("says"),
-    ]
-    rows = [
-        [
-            one.state.name,
-            one.status,
-            one.state.day,
-            count(one.state.records),
-            count(one.state.achieved),
-            "-" if one.state.lateness is None else f"{one.state.lateness * 1000:,.0f} ms",
-            _ago(one.state.updated, now),
-            one.state.message,
-        ]
-        for one in found
-    ]
-    print_table("Streams", columns, rows)
-
-
-def _ago(told: str, now: dt.datetime) -> str:
-    """Return how long ago a state was written."""
-    try:
-        return f"{duration(max((now - dt.datetime.fromisoformat(told)).total_seconds(), 0))} ago"
-    except (ValueError, TypeError):
-        return told

@@ -51,9 +51,7 @@ def check_target(target: Path, *, replace: bool) -> None:
     Raises:
         TelcoError: With what lies there, and what to do.
     """
-    above = next((each for each in target.parents if each.exists()), None)
-    if above is not None and not above.is_dir():
-        raise TelcoError(f"{above} is a file, so {target} cannot be: choose another --out")
+    check_above(target)
     if not target.exists():
         return
     if not target.is_dir():
@@ -66,6 +64,17 @@ def check_target(target: Path, *, replace: bool) -> None:
         raise TelcoError(
             f"{target} holds an export already: choose another --out, or replace it with --replace"
         )
+
+
+def check_above(target: Path) -> None:
+    """Refuse a file or directory to be that lies below a file.
+
+    Raises:
+        TelcoError: With the file, and what to do.
+    """
+    above = next((each for each in target.parents if each.exists()), None)
+    if above is not None and not above.is_dir():
+        raise TelcoError(f"{above} is a file, so {target} cannot be: choose another --out")
 
 
 def note(directory: Path, content: dict[str, Any]) -> None:

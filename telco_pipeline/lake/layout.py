@@ -17,7 +17,6 @@ lake's own file system, so that a rename is all it takes.
 
 import datetime as dt
 import errno
-import fcntl
 import json
 import os
 import re
@@ -31,6 +30,7 @@ from typing import Any, Final
 import polars as pl
 
 from telco_pipeline.errors import TelcoError
+from telco_pipeline.lake import locks
 
 MAIN: Final = "main"
 PROVENANCE_FILE: Final = "_provenance.json"
@@ -177,16 +177,8 @@ def locked(root: Path) -> Iterator[None]:
 
     It is held for renames and small files only, never while rows are written.
     """
-    staging = root / _STAGING
-    staging.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(staging / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with locks.held(root / _STAGING / "lock"):
         yield
-    finally:
-        # Closing alone would not do: a process forked meanwhile has the descriptor, too.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

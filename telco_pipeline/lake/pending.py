@@ -26,7 +26,7 @@ import polars as pl
 
 from telco_pipeline.contracts import Dataset
 from telco_pipeline.errors import TelcoError
-from telco_pipeline.lake import layout
+from telco_pipeline.lake import layout, locks
 from telco_pipeline.lake.provenance import FileStats, Origin, Provenance, combined_hash
 from telco_pipeline.lake.worlds import LakeWorld, refuse_other_world
 
@@ -200,23 +200,8 @@ def _sweep(root: Path) -> None:
     """Move the staging directories of dead writers to the trash; the caller holds the lock."""
     for directory in layout.staged(root):
         alive = _alive_file(directory)
-        if _is_held(alive):
+        if locks.is_held(alive):
             continue
         with suppress(FileNotFoundError):  # a writer may just be removing its own
             layout.to_trash(root, directory)
         alive.unlink(missing_ok=True)
-
-
-def _is_held(lock: Path) -> bool:
-    """Return whether a living process holds the lock on a file."""
-    try:
-        descriptor = os.open(lock, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

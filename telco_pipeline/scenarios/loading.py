@@ -159,7 +159,10 @@ def with_words(config: WorldConfig, world_file: Path) -> tuple[WorldConfig, list
         The world, and the names of the layers whose files now do something else, or cannot be read:
         these are as they were, as are those whose files are gone.
     """
-    layers = {name: Layer.model_validate(tree) for name, tree in config.layers.items()}
+    # Here, not above: NumPy is slow to import.
+    from telco_pipeline.scenarios.story import layers_of
+
+    layers = dict(layers_of(config))
     changed = []
     for name, held in layers.items():
         # Each by its own name: what else lies there does not matter here.

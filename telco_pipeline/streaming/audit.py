@@ -9,14 +9,13 @@ and one doubled do not hide each other. Ids of the lake's side are worked out fr
 
 import datetime as dt
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import polars as pl
 
-from telco_pipeline.errors import TelcoError
+from telco_pipeline.engine.calendar import DAY, day_start
 from telco_pipeline.streaming import encoding, progress
 from telco_pipeline.streaming.connection import Connection
 from telco_pipeline.streaming.consumer import (
@@ -36,8 +35,6 @@ ROWS: Final = 262_144
 _DUPLICATED: Final = "duplicated"
 _MALFORMED: Final = "malformed"
 _DELAYED: Final = ("late", "out_of_order")
-STALLED: Final = 60.0
-"""Seconds without a step forward after which an open transaction is in the way."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,9 @@ class Comparison:
         gone: Whether the broker has removed records since, so that nothing can be said.
         since: Time of the day with which its sending began, so that what was due before is left
             out on both sides; None for all of the day.
+        window: Times of the day from which and before which records were asked for, so that all
+            others are left out on both sides; None for all of the day.
+        unjudged: Why it cannot be said which rows are to be there; empty if it can.
     """
 
     topic: str
@@ -65,6 +65,8 @@ class Comparison:
     problem: str = ""
     gone: bool = False
     since: dt.datetime | None = None
+    window: tuple[dt.datetime, dt.datetime] | None = None
+    unjudged: str = ""
 
 
 @dataclass
@@ -106,9 +108,7 @@ def _compared(
     stream: Stream, topic: Topic, day: dt.date, sent: Progress | None, book: Book
 ) -> Comparison:
     if sent is None or not sent.done:
-        known = sum(
-            file.rows for name in topic.datasets for file in files_of(stream.lake, name, day)
-        )
+        known = _rows(stream, topic, day)
         if sent is None or not sent.records:
             problem = f"nothing of {day} was sent: push it"
         else:
@@ -118,16 +118,20 @@ def _compared(
             )
         found = 0 if sent is None else sent.records
         return Comparison(topic.name, day, known, found, problem=problem)
-    rows, ids = of_lake(stream, topic, day, since=sent.since)
     if _is_gone(stream.connection, topic, sent):
-        return Comparison(topic.name, day, rows, 0, sent.disturbed, gone=True)
+        known = _rows(stream, topic, day)
+        return Comparison(topic.name, day, known, 0, sent.disturbed, gone=True)
     counted = count_by_day(
         stream.connection,
         [topic],
         day,
         world=stream.world,
         first={topic.name: sent.begun},
+        last={topic.name: _end(sent, book)},
     )[topic.name]
+    if sent.part.people is not None:
+        return _of_users(sent, counted, _rows(stream, topic, day))
+    rows, ids = of_lake(stream, topic, day, since=sent.since, window=sent.part.window)
     told = _truth(stream, topic, day, sent, book)
     rows, ids = rows + told.earlier, ids + told.earlier_sum
     return Comparison(
@@ -138,12 +142,64 @@ def _compared(
         sent.disturbed,
         _problem(rows, ids, counted, sent, told, _is_other(stream, topic, day, sent)),
         since=sent.began,
+        window=sent.window,
+    )
+
+
+def _rows(stream: Stream, topic: Topic, day: dt.date) -> int:
+    """Return how many rows of a day the lake has for a topic."""
+    return sum(file.rows for name in topic.datasets for file in files_of(stream.lake, name, day))
+
+
+def _end(sent: Progress, book: Book) -> dict[int, int]:
+    """Return where, by partition, the first delivery begins that began after a day was done.
+
+    Behind it nothing of the day is looked for: so all days of a topic are counted with one reading
+    of it, and what somebody wrote between two deliveries is seen. A partition behind which nothing
+    began, or of which the delivery does not tell its end, is left out.
+    """
+    found: dict[int, int] = {}
+    if not sent.ended:
+        return found
+    for other in book.deliveries.values():
+        begun = other.begun if other.topic == sent.topic else {}
+        if all(begun.get(number, -1) >= end for number, end in sent.ended.items()):
+            found = {number: min(at, found.get(number, at)) for number, at in begun.items()}
+    return found
+
+
+def _of_users(sent: Progress, counted: DayCount, known: int) -> Comparison:
+    """Compare a day of some users with what its delivery counted: who they are is not known."""
+    problem = unjudged = ""
+    if counted.records != sent.records:
+        what = "missing" if counted.records < sent.records else "too many"
+        problem = (
+            f"{abs(sent.records - counted.records):,} records are {what}: {sent.records:,} were "
+            f"sent, the topic holds {counted.records:,}; somebody else writes to it or deletes "
+            "from it: send the day again with --again"
+        )
+    else:
+        unjudged = (
+            f"the day was sent with a file of users (--users-file), which is not known here: the "
+            f"topic holds the {sent.records:,} records that were sent, but whether these are all "
+            "of theirs is not judged"
+        )
+    return Comparison(
+        sent.topic,
+        sent.day,
+        known,
+        counted.records,
+        sent.disturbed,
+        problem,
+        since=sent.began,
+        window=sent.window,
+        unjudged=unjudged,
     )
 
 
 def _is_other(stream: Stream, topic: Topic, day: dt.date, sent: Progress) -> bool:
     """Whether a day was sent from other rows or with other settings than it would be now."""
-    feed = replace(stream, topics=(topic,)).feed(day)
+    feed = replace(stream, topics=(topic,)).feed(day, *(sent.window or ()))
     return feed.content[topic.name] != sent.content
 
 
@@ -173,8 +229,7 @@ def _problem(
             + (f", {twice:,} are doubled on purpose" if twice else "")
             + f", the topic holds {counted.records:,}; "
             + (
-                "the day was sent with other settings (part of it: --from, --to with a time, or "
-                "--users-file), or the lake was made anew since"
+                "the lake was made anew since, or the day was sent with other settings"
                 if other
                 else "somebody else writes to it or deletes from it"
             )
@@ -195,7 +250,12 @@ def _problem(
 
 
 def of_lake(
-    stream: Stream, topic: Topic, day: dt.date, *, since: int | None = None
+    stream: Stream,
+    topic: Topic,
+    day: dt.date,
+    *,
+    since: int | None = None,
+    window: tuple[int, int] | None = None,
 ) -> tuple[int, int]:
     """Return how many rows of a day go into a topic, and the sum over their ids.
 
@@ -204,14 +264,16 @@ def of_lake(
         topic: The topic.
         day: The day.
         since: Leave out what happened before, microseconds since 1970.
+        window: Leave out what happened before the one or not before the other, likewise.
     """
+    begin, end = window or (day_start(day), day_start(day) + DAY)
+    begin = begin if since is None else max(begin, since)
     count, total = 0, 0
     for dataset in topic.datasets:
         for file in files_of(stream.lake, dataset, day):
             for first in range(0, file.rows, ROWS):
                 rows, times = file.read(first, min(ROWS, file.rows - first))
-                if since is not None:
-                    rows = rows.filter(pl.Series(times >= since))
+                rows = rows.filter(pl.Series((times >= begin) & (times < end)))
                 count += rows.height
                 ids = encoding.texts_to_bytes(encoding.ids(dataset, rows))
                 total = (total + fingerprint(ids)) % MODULUS
@@ -238,17 +300,9 @@ def _truth(stream: Stream, topic: Topic, day: dt.date, sent: Progress, book: Boo
         own = book.of(stream.world, day).get(name)
         first = {name: {} if own is None else own.begun}
     source = f"/telco/{stream.world}".encode()
-    with Reading(stream.connection, [name], first=first) as reading:
-        moved = time.monotonic()
-        while not reading.at_end:
-            batch = reading.batch(0.2)
-            if batch:
-                moved = time.monotonic()
-            elif time.monotonic() - moved > STALLED:
-                raise TelcoError(
-                    f"reading {name} at {stream.connection.address}: an open transaction hides the "
-                    "end: let the publisher finish, then count again"
-                )
+    last = {name: sent.told_ended}
+    with Reading(stream.connection, [name], first=first, last=last) as reading:
+        for batch in reading.to_end(f"reading {name}"):
             for message in batch:
                 headers = dict(message.headers() or ())
                 if headers.get("ce_source", source) != source:

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -24,16 +24,21 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
 
+from telco_pipeline.contracts import DATASETS
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming.connection import Asking, Connection, ask, explain
+from telco_pipeline.streaming.encoding import primary_key
 from telco_pipeline.streaming.layout import AVRO_MAGIC, Topic
-from telco_pipeline.streaming.topics import TYPE_PREFIX, Where, dataset_of, offsets
+from telco_pipeline.streaming.topics import Where, dataset_of, offsets
 
 Start = Literal["beginning", "latest"]
 
 PATIENCE: Final = 15.0
 """Seconds for which a broker that was there may be gone."""
+STALLED: Final = 60.0
+"""Seconds without a step forward after which an open transaction is in the way of the end."""
 _WITHIN: Final = 10.0
+_STEP: Final = 0.2
 _AT_A_TIME: Final = 10_000
 _PASSING: Final = (
     KafkaError._TRANSPORT,
@@ -162,6 +167,32 @@ class Reading:
     def at_end(self) -> bool:
         """Whether all is read that was there at the beginning."""
         return all(self._next[where] >= end for where, end in self.ends.items())
+
+    def to_end(self, doing: str, stalled: float = STALLED) -> Iterator[list[Message]]:
+        """Yield all records up to the end that there was at the beginning.
+
+        Args:
+            doing: What they are read for, for messages.
+            stalled: Seconds without a step forward after which this gives up.
+
+        Raises:
+            TelcoError: As `batch`, or an open transaction hides the end.
+        """
+        moved = time.monotonic()
+        while not self.at_end:
+            batch = self.batch(_STEP)
+            if batch:
+                moved = time.monotonic()
+                yield [one for one in batch if self._is_before_end(one)]
+            elif time.monotonic() - moved > stalled:
+                raise TelcoError(
+                    f"{doing} at {self._connection.address}: an open transaction hides the end: "
+                    "let the publisher finish, then count again"
+                )
+
+    def _is_before_end(self, message: Message) -> bool:
+        where = (str(message.topic()), int(message.partition() or 0))
+        return int(message.offset() or 0) < self.ends[where]
 
     def lag(self) -> dict[str, int]:
         """Return how many offsets each topic is behind its end, as far as its end is known.
@@ -330,7 +361,7 @@ def count_by_day(
     world: str | None = None,
     first: Mapping[str, Mapping[int, int]] | None = None,
     last: Mapping[str, Mapping[int, int]] | None = None,
-    stalled: float = 60.0,
+    stalled: float = STALLED,
 ) -> dict[str, DayCount]:
     """Count the committed records of a day in topics; memory does not grow with their number.
 
@@ -360,21 +391,9 @@ def count_by_day(
     source = None if world is None else f"/telco/{world}".encode()
     counts = {topic.name: DayCount() for topic in topics}
     with Reading(connection, list(counts), first=first, last=last) as reading:
-        moved = time.monotonic()
-        while not reading.at_end:
-            batch = reading.batch(0.2)
+        for batch in reading.to_end(f"counting {day} in {', '.join(counts)}", stalled):
             for message in batch:
-                name = str(message.topic())
-                where = (name, int(message.partition() or 0))
-                if int(message.offset() or 0) < reading.ends[where]:
-                    _count(counts[name], message, span, source)
-            if batch:
-                moved = time.monotonic()
-            elif time.monotonic() - moved > stalled:
-                raise TelcoError(
-                    f"counting {day} in {', '.join(counts)} at {connection.address}: an open "
-                    "transaction hides the end: let the publisher finish, then count again"
-                )
+                _count(counts[str(message.topic())], message, span, source)
     return counts
 
 
@@ -391,7 +410,8 @@ def _count(counted: DayCount, message: Message, span: range, source: bytes | Non
     value = _bytes(message.value() or b"")
     counted.records += 1
     counted.bytes += len(value)
-    dataset, identity = _named(headers) if headers else _told(value)
+    dataset = dataset_of(message)
+    identity = _identity(headers, dataset, value)
     if dataset is not None:
         counted.datasets[dataset] = counted.datasets.get(dataset, 0) + 1
     if identity is None:
@@ -400,35 +420,23 @@ def _count(counted: DayCount, message: Message, span: range, source: bytes | Non
         counted.fingerprint = (counted.fingerprint + xxhash.xxh64_intdigest(identity)) % MODULUS
 
 
-def _named(headers: Mapping[str, Any]) -> tuple[str | None, bytes | None]:
-    kind = headers.get("ce_type") or b""
-    text = kind.decode(errors="replace") if isinstance(kind, bytes) else str(kind)
-    dataset = text.removeprefix(TYPE_PREFIX) if text.startswith(TYPE_PREFIX) else None
-    identity = headers.get("ce_id")
-    return dataset, identity.encode() if isinstance(identity, str) else identity
-
-
-_BEGINNING: Final = re.compile(rb'\{"(?:dataset|record)":"([a-z0-9_]+)"')
 _EVENT: Final = re.compile(rb'"event_id":(\d+)')
 
 
-def _told(value: bytes) -> tuple[str | None, bytes | None]:
-    """Return dataset and id as a JSON value without headers tells them."""
-    # Here, not above: the contracts are slow to import, and most records have headers.
-    from telco_pipeline.contracts import DATASETS
-    from telco_pipeline.streaming.encoding import primary_key
-
-    begun = _BEGINNING.match(value)
-    if begun is None or begun[1].decode() not in DATASETS:
-        return None, None
-    dataset = begun[1].decode()
+def _identity(headers: Mapping[str, Any], dataset: str | None, value: bytes) -> bytes | None:
+    """Return a record's id as its headers tell it or, without headers, its JSON."""
+    if headers:
+        told = headers.get("ce_id")
+        return told.encode() if isinstance(told, str) else told
+    if dataset not in DATASETS:
+        return None
     key = primary_key(dataset)
     if key == ["event_id"]:
         found = _EVENT.search(value)
-        return dataset, found[1] if found else None
+        return found[1] if found else None
     try:
         plain = json.loads(value)
         parts = [str(plain[name]) for name in key]
     except (ValueError, KeyError, TypeError):
-        return dataset, None
-    return dataset, "/".join([dataset, *parts]).encode()
+        return None
+    return "/".join([dataset, *parts]).encode()

@@ -25,6 +25,7 @@ from types import FrameType
 from typing import Any, Final, Literal, get_args
 
 from telco_pipeline.errors import TelcoError
+from telco_pipeline.lake import locks
 
 Status = Literal["starting", "running", "paused", "stopping", "ended", "failed"]
 Request = Literal["pause", "resume", "stop"]
@@ -72,7 +73,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Stream:
+class Running:
     """A stream as its files show it.
 
     Attributes:
@@ -255,16 +256,16 @@ class Control:
                 signal.signal(number, handler)
 
 
-def streams(folder: Path) -> list[Stream]:
+def streams(folder: Path) -> list[Running]:
     """Return the streams whose state lies in a directory, by name."""
     found = (look(folder, path.stem) for path in sorted(folder.glob("*.json")))
     return [stream for stream in found if stream is not None]
 
 
-def look(folder: Path, name: str) -> Stream | None:
+def look(folder: Path, name: str) -> Running | None:
     """Return a stream; None if there never was one of this name, or its state is damaged."""
     state = _read(folder, name)
-    return None if state is None else Stream(state, _is_alive(folder, name))
+    return None if state is None else Running(state, _is_alive(folder, name))
 
 
 def request(folder: Path, name: str, what: Request) -> State:
@@ -318,17 +319,9 @@ def _locked(lock: int) -> bool:
 
 def _is_alive(folder: Path, name: str) -> bool:
     try:
-        lock = os.open(_file(folder, name, "lock"), os.O_RDWR)
+        return locks.is_held(_file(folder, name, "lock"))
     except OSError:
         return False
-    try:
-        # Shared: two who look at once do not take each other for the stream.
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False
 
 
 def _now() -> str:

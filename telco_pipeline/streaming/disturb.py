@@ -18,11 +18,11 @@ import polars as pl
 
 from telco_pipeline.contracts import DATASETS
 from telco_pipeline.engine import draws
-from telco_pipeline.engine.calendar import day_number
+from telco_pipeline.engine.calendar import DAY, day_number, day_start
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming import encoding
 from telco_pipeline.streaming.layout import AVRO_MAGIC, DISTURBANCES, Topic
-from telco_pipeline.streaming.sources import DAY, FILE, RELEASE, ROW, TIME, day_start
+from telco_pipeline.streaming.sources import FILE, RELEASE, ROW, TIME
 
 KINDS: Final = ("", *DISTURBANCES)
 """Kinds by number; 0 is none."""

@@ -85,6 +85,20 @@ class Batch:
         )
 
 
+@dataclass(frozen=True)
+class Part:
+    """What of a day's rows is sent to a topic.
+
+    Attributes:
+        window: Event times that are asked for, microseconds since 1970, the second one exclusive;
+            None where that is not known.
+        people: `People.identity` of the users whose records alone are sent; None for everybody.
+    """
+
+    window: tuple[int, int] | None = None
+    people: str | None = None
+
+
 class Feed(Protocol):
     """The entries of one day for some topics.
 
@@ -94,11 +108,13 @@ class Feed(Protocol):
         content: What the entries of each topic follow from (rows, encoding, filter, disturbance),
             as a hash by topic name: two feeds with the same one give the same entries. Of the topic
             of truth about disturbances it tells nothing; see `Batch.owner`.
+        parts: What of the day is sent, by topic name; not of the topic of truth.
     """
 
     topics: Sequence[Topic]
     disturbances: Sequence[str]
     content: Mapping[str, str]
+    parts: Mapping[str, Part]
 
     def batches(self, after: Mapping[str, Position]) -> Iterator[Batch]:
         """Yield all entries in order, without those up to `after` of their topic (by name)."""

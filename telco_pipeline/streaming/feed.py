@@ -31,22 +31,21 @@ import numpy.typing as npt
 import polars as pl
 
 from telco_pipeline.contracts import DATASETS
+from telco_pipeline.engine.calendar import DAY, day_start
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.streaming import disturb, encoding
 from telco_pipeline.streaming.disturb import COPY, KIND, Disturbance
 from telco_pipeline.streaming.encoding import Encoder, JsonEncoder
-from telco_pipeline.streaming.entries import Batch, Position
+from telco_pipeline.streaming.entries import Batch, Part, Position
 from telco_pipeline.streaming.layout import Topic
 from telco_pipeline.streaming.sources import (
-    DAY,
     FILE,
     RELEASE,
     ROW,
     TIME,
     Reader,
     SourceFile,
-    day_start,
     files_of,
     microseconds,
     provenances,
@@ -164,6 +163,8 @@ class DayFeed:
         self.content: Mapping[str, str] = {topic.name: self._content(topic) for topic in topics}
         # Its entries follow from those of the other topics, which hold what they follow from.
         self.content |= {topic.name: f"of others/{FORM}" for topic in truth}
+        part = Part((self._start, self._end), None if people is None else people.identity)
+        self.parts: Mapping[str, Part] = dict.fromkeys((topic.name for topic in topics), part)
 
     def batches(self, after: Mapping[str, Position]) -> Iterator[Batch]:
         """Yield all entries in order, without those up to `after` of their topic (by name).

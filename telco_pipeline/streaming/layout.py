@@ -17,6 +17,8 @@ Layout = Literal["by_kind", "by_type"]
 Encoding = Literal["json", "avro"]
 Headers = Literal["cloudevents", "none"]
 
+INTERVAL: Final = (0.01, 10)
+"""Seconds that may lie between commits where records are paced, from and to."""
 FOR_EVER: Final = -1
 """Retention of records that are kept for ever."""
 BROKERS_DEFAULT: Final = -1

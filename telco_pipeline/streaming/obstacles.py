@@ -109,15 +109,15 @@ def _describe(batch: Batch, number: int) -> str:
     return f"record {event} of {dataset}"
 
 
-def obstacle(connection: Connection, names: Sequence[str]) -> str:
-    """Return why a broker that answers takes no records; nothing if it does not answer."""
+def obstacle(connection: Connection, names: Sequence[str]) -> str | None:
+    """Return why a broker takes no records, as far as it says; None if it does not answer."""
     try:
         asking = Asking(connection)
         ask(asking, within=3.0)
         known = asking.admin.list_topics(timeout=3.0).topics
         told = configured(connection, names)
     except (KafkaException, TelcoError):
-        return ""
+        return None
     for name in names:
         if name not in known:
             return f"the topic {name} is gone: start again, which creates it"

@@ -50,6 +50,8 @@ _TEXTS: Final = ("structured_data", "message", "line", "note", "additional_text"
 """Columns of text in which an identity may stand."""
 _IDENTITY: Final = r"\+?\d{10,15}"
 _MOST_ID: Final = 2**63 - 1
+_OWN_IDS: Final = 10**15
+"""Ids that follow from an IMSI of 15 digits begin here, of 14 at twice that."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,17 @@ class User:
     imsi: str | None
     imei: str | None
     plan_id: str | None
+
+    @property
+    def own_id(self) -> int | None:
+        """The id that his records bear: the file's or, of who was added without one, his own.
+
+        That follows from the IMSI, and is above all ids of a world's subscribers and holders, so
+        that no record bears the id of somebody who is not in the file.
+        """
+        if self.subscriber_id is not None or self.imsi is None:
+            return self.subscriber_id
+        return _OWN_IDS * (16 - len(self.imsi)) + int(self.imsi)
 
 
 class People:
@@ -78,7 +91,7 @@ class People:
         self.users = tuple(users)
         self.world = world
         told = [
-            [user.subscriber_id, user.phone_number, user.imsi, user.imei, user.plan_id]
+            [user.own_id, user.phone_number, user.imsi, user.imei, user.plan_id]
             for user in users
         ]
         told.sort(key=str)
@@ -114,8 +127,9 @@ class People:
         users = [_user(path, place, each) for place, each in enumerate(plain["users"])]
         if not users:
             raise TelcoError(f'{path}: the list "users" is empty, so nothing would be sent')
-        for name in ("subscriber_id", "phone_number", "imsi"):
+        for name in ("phone_number", "imsi"):
             _check_unique(path, name, [getattr(user, name) for user in users])
+        _check_unique(path, "subscriber_id", [user.own_id for user in users])
         return cls(path, users, world)
 
     def on(self, lake: Lake, day: dt.date) -> Callable[[str, pl.DataFrame], pl.DataFrame]:
@@ -139,7 +153,7 @@ class People:
         world = pl.concat([lake.read(name, columns=columns) for name in (REGISTRY, PROSPECTS)])
         file = pl.DataFrame(
             {
-                "own_id": [user.subscriber_id for user in self.users],
+                "own_id": [user.own_id for user in self.users],
                 "_msisdn": [user.phone_number for user in self.users],
                 "_imsi": [user.imsi for user in self.users],
                 "_imei": [user.imei for user in self.users],
@@ -160,7 +174,7 @@ class People:
         whole = pl.concat([known, stand_ins.join(world, on="subscriber_id")], how="diagonal")
         whole = whole.select(
             "subscriber_id",
-            pl.coalesce("own_id", "subscriber_id").alias("own_id"),
+            "own_id",
             *(pl.coalesce(f"_{name}", name).alias(name) for name in ("imsi", "msisdn", "imei")),
             pl.when(pl.col("_plan_id").is_in(plans)).then("_plan_id").alias("plan_id"),
         ).sort("subscriber_id")
@@ -180,7 +194,7 @@ class People:
         for row in added.iter_rows(named=True):
             lacking = next((key for key, name in _COLUMNS.items() if row[f"_{name}"] is None), None)
             if lacking is not None:
-                who = row["own_id"]
+                who = self.users[row["place"]].subscriber_id
                 why = (
                     "no subscriber_id" if who is None else f"subscriber_id {who}, whom {lake.root}"
                 )
@@ -459,13 +473,15 @@ def write(lake: Lake, path: Path, number: int | None = None, *, replace: bool = 
     """Write a file of users and return how many are in it; see `profiles`.
 
     Raises:
-        TelcoError: Besides, there is such a file already (it may be edited), unless `replace`, or
-            the disk refuses.
+        TelcoError: Besides, there is such a file already (it may be edited), unless `replace`;
+            there is another one, which never is replaced; or the disk refuses.
     """
-    if path.exists() and not replace:
-        raise TelcoError(
-            f"{path} is there already: choose another --out, or replace it (--replace)"
-        )
+    if path.exists():
+        if not replace:
+            raise TelcoError(
+                f"{path} is there already: choose another --out, or replace it (--replace)"
+            )
+        _refuse_other_file(path)
     plain = profiles(lake, number)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -473,6 +489,17 @@ def write(lake: Lake, path: Path, number: int | None = None, *, replace: bool = 
     except OSError as error:
         raise TelcoError(f"{path} cannot be written: {error.strerror or error}") from error
     return len(plain["users"])
+
+
+def _refuse_other_file(path: Path) -> None:
+    """Refuse a file that is none of users."""
+    try:
+        People.read(path)
+    except TelcoError as error:
+        raise TelcoError(
+            f"it would replace a file that is none of users ({error}): choose another --out, or "
+            "remove it"
+        ) from error
 
 
 def chosen(lake: Lake, path: Path | None, number: int | None) -> People | None:

@@ -32,9 +32,10 @@ from confluent_kafka.admin import (  # they are meant to be taken from there
     NewTopic,  # pyright: ignore[reportPrivateImportUsage]
 )
 
+from telco_pipeline.engine.calendar import DAY, day_start
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming.connection import Asking, Connection, ask, explain, is_embedded
-from telco_pipeline.streaming.entries import Position
+from telco_pipeline.streaming.entries import Part, Position
 from telco_pipeline.streaming.layout import Topic
 
 VERSION: Final = 1
@@ -82,6 +83,9 @@ class Progress:
         done: Whether all entries are sent.
         told: Offsets of the topic of truth about disturbed records before it: what is told of its
             records lies behind them. Empty if nothing is disturbed.
+        part: What of the day is sent.
+        ended: Offsets after its last record, by partition, once it is done; empty before.
+        told_ended: The same of the topic of truth.
     """
 
     world: str
@@ -96,6 +100,9 @@ class Progress:
     begun: Mapping[int, int] = field(default_factory=dict)
     done: bool = False
     told: Mapping[int, int] = field(default_factory=dict)
+    part: Part = field(default_factory=Part)
+    ended: Mapping[int, int] = field(default_factory=dict)
+    told_ended: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def key(self) -> bytes:
@@ -118,11 +125,18 @@ class Progress:
     @property
     def began(self) -> dt.datetime | None:
         """Time of the day with which it began; None if that is the day's start."""
-        if self.since is None:
+        if self.since is None or self.since <= day_start(self.day):
             return None
-        at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=self.since)
-        start = dt.datetime(self.day.year, self.day.month, self.day.day, tzinfo=dt.UTC)
-        return at if at > start else None
+        return _moment(self.since)
+
+    @property
+    def window(self) -> tuple[dt.datetime, dt.datetime] | None:
+        """Times of the day that are asked for, the second one exclusive; None for all of it."""
+        start = day_start(self.day)
+        if self.part.window in (None, (start, start + DAY)):
+            return None
+        first, end = self.part.window
+        return _moment(first), _moment(end)
 
     @classmethod
     def of(cls, plain: dict[str, Any]) -> "Progress":
@@ -148,16 +162,35 @@ class Progress:
                 int(plain["bytes"]),
                 {str(kind): int(count) for kind, count in plain["disturbed"].items()},
                 plain["since"],
-                {int(partition): int(offset) for partition, offset in plain["begun"].items()},
+                _offsets(plain["begun"]),
                 bool(plain["done"]),
                 # What was written by earlier versions does not say.
-                {int(number): int(offset) for number, offset in plain.get("told", {}).items()},
+                _offsets(plain.get("told", {})),
+                _part(plain.get("part", {})),
+                _offsets(plain.get("ended", {})),
+                _offsets(plain.get("told_ended", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise TelcoError(
                 f"a record of progress is none ({error!r}): somebody else writes to this topic; "
                 "name another one in scenarios/streaming.yaml (progress: name)"
             ) from None
+
+
+def _moment(microseconds: int) -> dt.datetime:
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=microseconds)
+
+
+def _offsets(plain: Mapping[str, Any]) -> Ends:
+    return {int(partition): int(offset) for partition, offset in plain.items()}
+
+
+def _part(plain: Mapping[str, Any]) -> Part:
+    window, people = plain.get("window"), plain.get("people")
+    return Part(
+        None if window is None else (int(window[0]), int(window[1])),
+        None if people is None else str(people),
+    )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import length_hint
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ from telco_pipeline.streaming import obstacles, progress
 from telco_pipeline.streaming.connection import Connection, explain
 from telco_pipeline.streaming.control import Control
 from telco_pipeline.streaming.delivery import Delivery, Sent
-from telco_pipeline.streaming.entries import Batch, Feed
+from telco_pipeline.streaming.entries import Batch, Feed, Part
 from telco_pipeline.streaming.layout import StreamSettings
 from telco_pipeline.streaming.pacing import Lateness, Pace, Seconds
 from telco_pipeline.streaming.progress import Claim, Ends, Progress
@@ -198,6 +198,7 @@ class _Run:
     book: dict[str, Progress] = field(default_factory=dict)
     at_start: dict[str, Progress] = field(default_factory=dict)
     first: dict[str, Ends] = field(default_factory=dict)
+    last: dict[str, Ends] = field(default_factory=dict)
 
     open_since: float | None = None
     open_due: list[Seconds] = field(default_factory=list)
@@ -220,6 +221,7 @@ class _Run:
     acknowledged: Lateness = field(default_factory=Lateness)
     committed: Lateness = field(default_factory=Lateness)
     stopped: bool = False
+    is_waiting: bool = False
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.feed)
@@ -252,8 +254,7 @@ class _Run:
                 cause = self._again(error.args[0])
             finally:
                 self._drop()
-        last = progress.end_offsets(self.connection, *names)
-        return self._result(last)
+        return self._result(self.last or progress.end_offsets(self.connection, *names))
 
     def _result(self, last: Mapping[str, Ends]) -> Delivery:
         topics: dict[str, Sent] = {}
@@ -356,10 +357,13 @@ class _Run:
         except TelcoError as error:
             if not self.at_start:
                 raise
-            # The broker is gone once more, or has no leader for it yet.
-            self._check_patience(error)
-            time.sleep(_NAP)
-            raise _BrokenError(KafkaError(KafkaError._TRANSPORT)) from error
+            self._gone_again(error)
+
+    def _gone_again(self, error: TelcoError) -> NoReturn:
+        """Go on with a new producer: the broker is gone, or has no leader for a topic yet."""
+        self._check_patience(error)
+        time.sleep(_NAP)
+        raise _BrokenError(KafkaError(KafkaError._TRANSPORT)) from error
 
     def _first_time(self, found: Mapping[str, Progress]) -> None:
         """Check what was sent before, and write down that this process goes on with it."""
@@ -385,6 +389,7 @@ class _Run:
                     since=since if timed[name] else None,
                     begun=self.first[name],
                     told=truth,
+                    part=self.feed.parts.get(name, Part()),
                 )
             elif before.content != content:
                 raise TelcoError(
@@ -451,8 +456,9 @@ class _Run:
         """Note that a new producer goes on after an error; raise it if none can."""
         cause = self._mendable(error)
         self.restarts += 1
+        self.is_waiting = True
         left = self._longest - (time.monotonic() - self.alive)
-        told = explain(cause, self.connection, "lost the broker")
+        told = explain(self._telling(cause), self.connection, "lost the broker")
         self.control.tell(f"{told}; tries again for {max(left, 0):.0f} s")
         return cause
 
@@ -466,25 +472,32 @@ class _Run:
         for one in (*self.failures, error):
             if one.code() in _HOPELESS:
                 raise self._explained(one)
-        worst = error
         for one in self.complaints:
-            if one.code() not in (KafkaError._ALL_BROKERS_DOWN, *_FENCED):
-                worst = one
             if one.code() in _HOPELESS:
                 raise self._explained(one)
         waited = time.monotonic() - self.alive
         if self.control.is_stopping or waited > self._longest:
-            raise self._explained(worst, f" ({waited:.0f} s without a commit)")
+            raise self._explained(self._telling(error), f" ({waited:.0f} s without a commit)")
         # What a call raises may just say that something fatal was said before.
         fenced = [one for one in (*self.complaints, *self.failures) if one.code() in _FENCED]
         return (fenced or [error])[0]
 
+    def _telling(self, error: KafkaError) -> KafkaError:
+        """Return what says most of why something failed: the last complaint, if there is one."""
+        empty = (KafkaError._ALL_BROKERS_DOWN, *_FENCED)
+        return next((one for one in reversed(self.complaints) if one.code() not in empty), error)
+
     def _explained(self, error: KafkaError, more: str = "") -> TelcoError:
         names = ", ".join(self.first)
         told = explain(error, self.connection, f"sending {self.day} to {names}")
-        return TelcoError(
-            f"{told}{more}; {self.sent - self.tally.records:,} records of this run are committed, "
-            "the next run goes on after them"
+        return TelcoError(f"{told}{more}; {self._kept}")
+
+    @property
+    def _kept(self) -> str:
+        """What is not lost, in words."""
+        return (
+            f"{self.sent - self.tally.records:,} records of this run are committed, the next run "
+            "goes on after them"
         )
 
     def _drop(self) -> None:
@@ -505,6 +518,10 @@ class _Run:
         """Do what a broker may take some time for; ask why if it takes long."""
         begun = time.monotonic()
         asked = False
+        # An open transaction is lost by then, and a new producer sees more. Of an outage that
+        # lasts, what is left of our patience.
+        left = self._longest - (begun - self.alive if self.is_waiting else 0.0)
+        longest = min(progress.TRANSACTION_SECONDS, max(left, _SLICE))
         while True:
             try:
                 action(_SLICE)
@@ -522,19 +539,27 @@ class _Run:
             for one in self.complaints:
                 if one.code() in _HOPELESS:
                     raise self._explained(one)
-            # An open transaction is lost by then, and a new producer sees more.
-            if waited > min(progress.TRANSACTION_SECONDS, self._longest):
+            if waited > longest:
                 raise _BrokenError(self.complaints[-1] if self.complaints else cause)
 
     def _ask_why(self, doing: str) -> None:
-        """Raise what keeps the broker from taking records, if it can be told."""
+        """Raise what keeps the broker from taking records; say that we wait if nobody tells."""
         why = obstacles.obstacle(self.connection, [*self.first, self.settings.progress.name])
         if why:
             raise TelcoError(
-                f"{doing} {self.day} at {self.connection.address}: {why}; "
-                f"{self.sent - self.tally.records:,} records of this run are committed, the next "
-                "run goes on after them"
+                f"{doing} {self.day} at {self.connection.address}: {why}; {self._kept}"
             )
+        if self.is_waiting:  # that was said
+            return
+        silent = time.monotonic() - self.alive
+        since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=silent)
+        self.is_waiting = True
+        what = "does not answer" if why is None else "answers, but takes nothing"
+        self.control.tell(
+            f"the broker at {self.connection.address} {what}, the last commit was at "
+            f"{since:%H:%M:%S} UTC; waits {max(self._longest - silent, 0):.0f} s more (it may be "
+            "restarting; a full or read-only disk ends a broker: its log says so)"
+        )
 
     # --- sending ---------------------------------------------------------------------------
 
@@ -547,10 +572,30 @@ class _Run:
         batches = self.feed.batches({name: at for name, at in after.items() if at is not None})
         with contextlib.closing(_generator(batches)) as entries:
             for batch in entries:
+                if self.open_since is None:
+                    self.alive = time.monotonic()  # until now the feed was waited for
                 if not self._send_batch(batch):
                     self.stopped = True
                     break
-        self._commit(done=not self.stopped)
+        self._commit()
+        if not self.stopped:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Write down that all is sent, and where it ends: who counts it need not read further."""
+        try:
+            self.last = progress.end_offsets(self.connection, *self.first)
+        except TelcoError as error:
+            self._gone_again(error)
+        truth = self.last.get(self.settings.disturbances.name, {})
+        self._commit(
+            {
+                name: one
+                if one.done
+                else replace(one, done=True, ended=self.last[name], told_ended=truth)
+                for name, one in self.book.items()
+            }
+        )
 
     def _send_batch(self, batch: Batch) -> bool:
         """Send a batch; return whether there is to be more."""
@@ -713,11 +758,9 @@ class _Run:
         if full or waited >= longest:
             self._commit()
 
-    def _commit(self, *, done: bool = False) -> None:
-        """Commit what is open, with progress of all topics that moved, or of all at the end."""
-        fresh = self.tally.on(self.book)
-        if done:
-            fresh = {name: replace(one, done=True) for name, one in fresh.items()}
+    def _commit(self, fresh: dict[str, Progress] | None = None) -> None:
+        """Commit what is open with progress of all topics that moved, as it is then."""
+        fresh = fresh or self.tally.on(self.book)
         moved = [one for name, one in fresh.items() if one is not self.book[name]]
         if not moved:
             return
@@ -732,10 +775,14 @@ class _Run:
     def _committed(self, book: dict[str, Progress]) -> None:
         now = self.pace.clock()
         self.book = book
-        self.alive = self.committed_at = time.monotonic()
-        self.last_ack = now
+        self.alive = time.monotonic()
+        if self.tally.records:  # else it says that all was sent before
+            self.committed_at, self.last_ack = self.alive, now
         self.transactions += 1
         self.complaints.clear()  # what they were about is over
+        if self.is_waiting:
+            self.is_waiting = False
+            self.control.update(force=True, message="")
         self.size = sum(one.size - self.at_start[name].size for name, one in book.items())
         for due in self.open_due:
             self.committed.add(now - due)

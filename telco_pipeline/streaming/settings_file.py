@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, get_args
 
 from pydantic import BeforeValidator, ValidationError, model_validator
 
@@ -20,8 +20,11 @@ from telco_pipeline.streaming.layout import (
     BROKERS_DEFAULT,
     DISTURBANCES,
     FOR_EVER,
+    INTERVAL,
     LAYOUTS,
     MOST_IN_A_NAME,
+    Encoding,
+    Headers,
     Layout,
     StreamSettings,
     Topic,
@@ -139,7 +142,7 @@ class Pace(Strict):
         BeforeValidator(Rule("max, or a number above 0 and at most 1,000,000", _speed)),
     ] = "max"
     rate: Annotated[float, BeforeValidator(values.number(0, 1e7, above=True))] | None = None
-    interval: Annotated[float, BeforeValidator(values.number(0.01, 10))] = 0.1
+    interval: Annotated[float, BeforeValidator(values.number(*INTERVAL))] = 0.1
 
 
 class Disturb(Strict):
@@ -156,8 +159,8 @@ class StreamFile(Strict):
 
     version: Annotated[int, BeforeValidator(values.VERSION)]
     layout: Annotated[Layout, BeforeValidator(values.one_of(*LAYOUTS))] = "by_kind"
-    encoding: Annotated[str, BeforeValidator(values.one_of("json", "avro"))] = "json"
-    headers: Annotated[str, BeforeValidator(values.one_of("cloudevents", "none"))] = "cloudevents"
+    encoding: Annotated[str, BeforeValidator(values.one_of(*get_args(Encoding)))] = "json"
+    headers: Annotated[str, BeforeValidator(values.one_of(*get_args(Headers)))] = "cloudevents"
     schema_registry: _Url | None = None
     prefix: _Prefix = "telco"
     partitions: _Partitions = 6

@@ -24,12 +24,11 @@ import pyarrow.parquet as pq
 
 from telco_pipeline import asof
 from telco_pipeline.contracts import DATASETS
+from telco_pipeline.engine.calendar import DAY, day_start
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.lake.provenance import Provenance
 
-DAY: Final = 86_400_000_000
-"""Microseconds of a UTC day."""
 ROW: Final = "_row"
 """Column that is added to rows: their number in the file."""
 FILE: Final = "_file"
@@ -51,11 +50,6 @@ Rows = Callable[[pl.DataFrame], pl.DataFrame]
 def microseconds(moment: dt.datetime) -> int:
     """Return a moment as microseconds since 1970 (UTC)."""
     return (moment - _EPOCH) // _MICROSECOND
-
-
-def day_start(day: dt.date) -> int:
-    """Return the beginning of a UTC day, microseconds since 1970."""
-    return microseconds(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC))
 
 
 @dataclass(frozen=True)
@@ -233,6 +227,36 @@ def files_of(lake: Lake, dataset: str, day: dt.date) -> list[SourceFile]:
     return found + _files(lake, PROSPECTS, day, joined, REGISTRY)
 
 
+def inputs_of(datasets: Sequence[str]) -> tuple[str, ...]:
+    """Return the datasets from which rows of some datasets are read.
+
+    Those of the registry, as it stands when a day begins, come also from who joined, from what
+    changed, and from who has which plan.
+    """
+    found = ((*_REGISTRY_INPUTS, name) if name == REGISTRY else (name,) for name in datasets)
+    return tuple(dict.fromkeys(name for names in found for name in names))
+
+
+def lacking(lake: Lake, datasets: Sequence[str], day: dt.date) -> list[str]:
+    """Return those of some datasets that are not in the lake.
+
+    Args:
+        lake: The lake.
+        datasets: The datasets.
+        day: The day; of changes of identities those before it count too, as who has which identity
+            follows from all of them.
+
+    Raises:
+        TelcoError: The lake does not say when its world begins, and changes are asked for.
+    """
+    return [
+        name
+        for name in datasets
+        if not lake.exists(name, day if DATASETS[name].daily else None)
+        or (name == asof.CHANGES and asof.missing_days(lake, day - dt.timedelta(days=1)))
+    ]
+
+
 def provenances(lake: Lake, dataset: str, day: dt.date) -> Iterator[Provenance]:
     """Yield where the rows of a day come from; see `files_of`.
 
@@ -329,6 +353,7 @@ PROSPECTS: Final = "prospects"
 IN_SERVICE: Final = "in_service"
 """Column that the registry has beside its contract's: false from the end of a subscription on."""
 _STATE: Final = "subscriber_state"
+_REGISTRY_INPUTS: Final = (REGISTRY, PROSPECTS, asof.CHANGES, _STATE)
 _OVERLAID: Final = ("imsi", "msisdn", "imei", "iccid", "device_id", "number_holder")
 
 

@@ -25,6 +25,7 @@ from telco_pipeline.streaming.layout import StreamSettings, Topic
 from telco_pipeline.streaming.pacing import Pace
 from telco_pipeline.streaming.people import People
 from telco_pipeline.streaming.publisher import Delivery, OnProgress, deliver
+from telco_pipeline.streaming.sources import inputs_of, lacking
 
 FOLDER: Final = "_streams"
 """Where in a lake its streams tell of themselves; see `control`."""
@@ -158,14 +159,12 @@ class Stream:
         )
 
     def lacks(self, day: dt.date) -> list[str]:
-        """Return the datasets of a day that are sent and not in the lake."""
-        from telco_pipeline.contracts import DATASETS
+        """Return what the rows of a day are read from and the lake does not have.
 
-        return [
-            name
-            for name in self.datasets
-            if not self.lake.exists(name, day if DATASETS[name].daily else None)
-        ]
+        Raises:
+            TelcoError: The lake does not say when its world begins, and users are sent.
+        """
+        return lacking(self.lake, inputs_of(self.datasets), day)
 
 
 OnDay = Callable[[dt.date], None]
@@ -297,7 +296,7 @@ def _begun(stream: Stream, day: dt.date, control: Control) -> Stream | None:
     None, too, if the lake no longer has the day: it is sent when somebody asks for it. Topics that
     were begun from other rows or with other settings are told of and left out: today goes on.
     """
-    if stream.again or stream.lacks(day):
+    if stream.again or lacking(stream.lake, stream.datasets, day):
         return None
     sent = progress.read(stream.connection, stream.settings.progress.name).of(stream.world, day)
     begun = [one for one in stream.topics if one.name in sent and not sent[one.name].done]

@@ -62,12 +62,9 @@ def _plain(text: str, *names: str, unit: str = "") -> list[Feature]:
     ]
 
 
-def _part(name: str, number: str, of: str, text: str) -> Feature:
-    return Feature(name, f"{number} / nullif({of}, 0)", text)
-
-
-def _mean(name: str, total: str, number: str, text: str, unit: str = "") -> Feature:
-    return Feature(name, f"{total} / nullif({number}, 0)", text, unit)
+def _ratio(name: str, of: str, over: str, text: str, unit: str = "") -> Feature:
+    """Return one measure over another, such as a part or a mean; null where that is zero."""
+    return Feature(name, f"({of}) / nullif({over}, 0)", text, unit)
 
 
 def _last(measure: str, text: str, unit: str = "") -> Feature:
@@ -101,14 +98,16 @@ SUBSCRIBER_FEATURES: Final = (
     ),
     _last("calls_out", "Calls made"),
     _high("calls_out", "Calls made"),
-    _part("calls_new_part", "called", "calls_out", "Different numbers to calls made"),
-    _part("calls_out_part", "calls_out", "calls_out + calls_in", "Calls made to all calls"),
-    _part("calls_night_part", "calls_night", "calls_out", "Calls by night to calls made"),
-    _part("calls_abroad_part", "calls_abroad", "calls_out", "Calls to other countries to all made"),
-    _part("answered_part", "answered_out", "calls_out", "Calls answered to calls made"),
-    _mean("seconds_a_call", "seconds_out", "answered_out", "Mean of calls made and answered", "s"),
-    _mean("seconds_a_call_in", "seconds_in", "answered_in", "Mean of calls taken", "s"),
-    _mean("ring_missed", "missed_ring", "missed", "How long missed calls rang", "s"),
+    _ratio("calls_new_part", "called", "calls_out", "Different numbers to calls made"),
+    _ratio("calls_out_part", "calls_out", "calls_out + calls_in", "Calls made to all calls"),
+    _ratio("calls_night_part", "calls_night", "calls_out", "Calls by night to calls made"),
+    _ratio(
+        "calls_abroad_part", "calls_abroad", "calls_out", "Calls to other countries to all made"
+    ),
+    _ratio("answered_part", "answered_out", "calls_out", "Calls answered to calls made"),
+    _ratio("seconds_a_call", "seconds_out", "answered_out", "Mean of calls made and answered", "s"),
+    _ratio("seconds_a_call_in", "seconds_in", "answered_in", "Mean of calls taken", "s"),
+    _ratio("ring_missed", "missed_ring", "missed", "How long missed calls rang", "s"),
     *_plain(
         "Talk in calls made|Talk to other countries",
         *("seconds_out", "seconds_abroad"),
@@ -121,7 +120,7 @@ SUBSCRIBER_FEATURES: Final = (
     ),
     _last("texts_out", "Messages sent"),
     _high("texts_out", "Messages sent"),
-    _part("texts_out_part", "texts_out", "texts_out + texts_in", "Messages sent to all"),
+    _ratio("texts_out_part", "texts_out", "texts_out + texts_in", "Messages sent to all"),
     *_plain(
         "Data sessions|Sessions between 22 and 6 h|Sessions abroad|Sessions refused by the network"
         "|Sessions that were lost|Hours in which a session began|Different applications",
@@ -133,12 +132,12 @@ SUBSCRIBER_FEATURES: Final = (
     *_plain("Sent|Received", "bytes_up", "bytes_down", unit="byte"),
     _last("bytes_up", "Sent", "byte"),
     _high("bytes_up", "Sent", "byte"),
-    _part("bytes_up_part", "bytes_up", "bytes_up + bytes_down", "Sent to all bytes"),
-    _mean("bytes_a_session", "bytes_up + bytes_down", "sessions", "Mean of a session", "byte"),
-    _mean("seconds_a_session", "data_seconds", "sessions", "Mean of a session", "s"),
-    _mean("latency", "latency_total", "measured", "Mean round trip", "ms"),
-    _mean("packet_loss", "loss_total", "measured", "Mean loss of packets", "%"),
-    _mean("rate_down", "rate_total", "measured", "Mean rate downwards", "kbit/s"),
+    _ratio("bytes_up_part", "bytes_up", "bytes_up + bytes_down", "Sent to all bytes"),
+    _ratio("bytes_a_session", "bytes_up + bytes_down", "sessions", "Mean of a session", "byte"),
+    _ratio("seconds_a_session", "data_seconds", "sessions", "Mean of a session", "s"),
+    _ratio("latency", "latency_total", "measured", "Mean round trip", "ms"),
+    _ratio("packet_loss", "loss_total", "measured", "Mean loss of packets", "%"),
+    _ratio("rate_down", "rate_total", "measured", "Mean rate downwards", "kbit/s"),
     *_plain(
         "Different cells in which it was seen|Attaches|Updates with another tracking area"
         "|Updates with another cell|All updates of the location|Updates that were refused",
@@ -155,7 +154,7 @@ SUBSCRIBER_FEATURES: Final = (
         "Contacts with care|about bills|about the network|about fraud",
         *("contacts", "contacts_billing", "contacts_network", "contacts_fraud"),
     ),
-    _mean("sentiment", "sentiment_total", "contacts", "Mean sentiment of the contacts"),
+    _ratio("sentiment", "sentiment_total", "contacts", "Mean sentiment of the contacts"),
 )
 
 NETWORK_FEATURES: Final = (
@@ -173,26 +172,26 @@ NETWORK_FEATURES: Final = (
     _last("errors", "Errors"),
     _high("errors", "Errors"),
     _last("hours_with_errors", "Hours with an error"),
-    _part("errors_part", "errors", "lines", "Errors to all lines"),
-    _part("errors_last_part", "last_errors", "errors", "Errors on the last day to all errors"),
+    _ratio("errors_part", "errors", "lines", "Errors to all lines"),
+    _ratio("errors_last_part", "last_errors", "errors", "Errors on the last day to all errors"),
     *_plain(
         "Alarms raised|critical|major|of equipment|of the quality of service",
         *("alarms", "alarms_critical", "alarms_major", "alarms_equipment", "alarms_quality"),
     ),
     _last("alarms", "Alarms"),
-    _mean("cpu", "cpu_total", "periods", "Mean use of the processor", "%"),
-    _mean("memory", "memory_total", "periods", "Mean use of memory", "%"),
-    _mean("link_loss", "link_loss_total", "periods", "Mean loss on its links", "%"),
-    _mean(
+    _ratio("cpu", "cpu_total", "periods", "Mean use of the processor", "%"),
+    _ratio("memory", "memory_total", "periods", "Mean use of memory", "%"),
+    _ratio("link_loss", "link_loss_total", "periods", "Mean loss on its links", "%"),
+    _ratio(
         "link_loss_last_day",
         "last_link_loss_total",
         "last_periods",
         "Mean loss on its links on the last day",
         "%",
     ),
-    _mean("link_latency", "link_latency_total", "periods", "Mean round trip", "ms"),
-    _mean("jitter", "jitter_total", "periods", "Mean jitter", "ms"),
-    _mean("throughput", "throughput_total", "periods", "Mean traffic", "kbit/s"),
+    _ratio("link_latency", "link_latency_total", "periods", "Mean round trip", "ms"),
+    _ratio("jitter", "jitter_total", "periods", "Mean jitter", "ms"),
+    _ratio("throughput", "throughput_total", "periods", "Mean traffic", "kbit/s"),
     *_plain(
         "Highest use of the processor|Highest loss|Highest use of its links",
         *("cpu_top", "link_loss_top", "links_used_top"),
@@ -207,17 +206,19 @@ NETWORK_FEATURES: Final = (
     _last("attempts", "Attempts to connect"),
     _last("quiet_quarters", "Quarters of an hour without any"),
     _high("quiet_quarters", "Quarters of an hour without any"),
-    _part("attempts_last_part", "last_attempts", "attempts", "Attempts on the last day to all"),
-    _part("attempts_low_part", "low_attempts", "attempts", "Those on the day with least to all"),
-    _part("attempts_failed_part", "attempts_failed", "attempts", "Attempts that failed"),
-    _part("bearers_failed_part", "bearers_failed", "bearers", "Bearers that were not set up"),
-    _part("lost_part", "lost", "released", "Bearers that were lost to all released"),
-    _part("lost_last_part", "last_lost", "last_released", "Bearers that were lost on the last day"),
-    _part("legs_blocked_part", "legs_blocked", "legs", "Legs of calls that were blocked"),
-    _part("legs_dropped_part", "legs_dropped", "legs", "Legs of calls that were cut off"),
+    _ratio("attempts_last_part", "last_attempts", "attempts", "Attempts on the last day to all"),
+    _ratio("attempts_low_part", "low_attempts", "attempts", "Those on the day with least to all"),
+    _ratio("attempts_failed_part", "attempts_failed", "attempts", "Attempts that failed"),
+    _ratio("bearers_failed_part", "bearers_failed", "bearers", "Bearers that were not set up"),
+    _ratio("lost_part", "lost", "released", "Bearers that were lost to all released"),
+    _ratio(
+        "lost_last_part", "last_lost", "last_released", "Bearers that were lost on the last day"
+    ),
+    _ratio("legs_blocked_part", "legs_blocked", "legs", "Legs of calls that were blocked"),
+    _ratio("legs_dropped_part", "legs_dropped", "legs", "Legs of calls that were cut off"),
     *_plain("From devices|To devices", "volume_up", "volume_down", unit="byte"),
     _last("volume_down", "To devices", "byte"),
-    _part("prb_part", "prb_used", "prb_there", "Resource blocks in use"),
+    _ratio("prb_part", "prb_used", "prb_there", "Resource blocks in use"),
     *_plain("Time out of service", "unavailable", unit="s"),
 )
 

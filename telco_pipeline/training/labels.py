@@ -22,7 +22,7 @@ TRUTH: Final = ("truth_incidents", "truth_entities")
 
 LABELS: Final = {
     "active": "A stage of the layer that is no look-alike touched it in the window",
-    "active_hours": "For how long, within the window",
+    "active_hours": "For how long, within the window; stages at the same time count once",
     "ahead": "A later stage begins for it within the days ahead of the cut-off; null where the "
     "lake does not reach so far",
     "benign": "It is not active, and only looks like those that are",
@@ -136,21 +136,20 @@ def labels_at(truth: Touched, cut_off: dt.date, days: int, ahead: int) -> pl.Dat
     time, stop = pl.col("event_time"), pl.col("end_time")
     inside = (time < end) & (stop > start)
     begins = pl.col("later") & (time >= end) & (time < end + pl.duration(days=ahead))
-    length = (pl.min_horizontal(stop, end) - pl.max_horizontal(time, start)).dt.total_seconds()
     active, coming = inside & pl.col("counts"), begins & knows_ahead(truth, cut_off, ahead)
+    # Stages may overlap: what an earlier one has counted already does not count again.
+    over, begun = pl.min_horizontal(stop, end), pl.max_horizontal(time, start)
+    before = over.cum_max().shift(1).over("entity_id", "active")
+    seconds = (over - pl.max_horizontal(begun, before)).dt.total_seconds().clip(0)
     shown = (
-        truth.rows.with_columns(
-            active=active,
-            benign=inside & pl.col("benign"),
-            ahead=coming,
-            seconds=pl.when(active).then(length).otherwise(0),
-        )
+        truth.rows.with_columns(active=active, benign=inside & pl.col("benign"), ahead=coming)
         .filter(pl.col("active") | pl.col("benign") | pl.col("ahead"))
         .sort("event_time", "incident_id")
+        .with_columns(seconds=pl.when("active").then(seconds).otherwise(0))
     )
     return shown.group_by("entity_id").agg(
         pl.col("active").any(),
-        active_hours=pl.min_horizontal(pl.col("seconds").sum() / 3600, pl.lit(24.0 * days)),
+        active_hours=pl.col("seconds").sum() / 3600,
         ahead=pl.col("ahead").any(),
         benign=pl.col("benign").any() & ~pl.col("active").any(),
         incident_id=pl.col("incident_id").last(),

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from telco_pipeline.contracts.codes import EntityKind
 from telco_pipeline.errors import TelcoError
+from telco_pipeline.exports.directory import check_above
 from telco_pipeline.lake import Lake
 from telco_pipeline.scenarios.story import layers_of
 from telco_pipeline.settings import WorldConfig
@@ -234,9 +235,7 @@ def check_target(out: Path, *, replace: bool) -> None:
     Raises:
         TelcoError: With what lies there, and what to do.
     """
-    above = next((each for each in out.parents if each.exists()), None)
-    if above is not None and not above.is_dir():
-        raise TelcoError(f"{above} is a file, so {out} cannot be: choose another --out")
+    check_above(out)
     if out.is_dir():
         raise TelcoError(f"{out} is a directory: name a file with --out, such as table.parquet")
     if not out.exists():
@@ -278,7 +277,8 @@ def _cut_offs(lake: Lake, kind: EntityKind, wanted: Wanted) -> tuple[dt.date, ..
                 f"{lake.root} has no {name}: make it with `{lake.command(','.join(names))}`"
             )
         there = days if there is None else there & days
-    known = sorted(there or ())
+    there = there or set()
+    known = sorted(there)
     if not known:
         raise TelcoError(f"{lake.root} has no day of all of {', '.join(names)}")
     day = dt.timedelta(days=1)
@@ -296,7 +296,7 @@ def _cut_offs(lake: Lake, kind: EntityKind, wanted: Wanted) -> tuple[dt.date, ..
         (
             needed[0] + offset * day
             for offset in range((needed[1] - needed[0]).days)
-            if needed[0] + offset * day not in set(known)
+            if needed[0] + offset * day not in there
         ),
         None,
     )

@@ -4,15 +4,16 @@ import datetime as dt
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from telco_pipeline.cli.ahead import Maker, Order, Told
+from telco_pipeline.cli.ahead import Maker, Message, Order
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
 from telco_pipeline.streaming.connection import Connection
-from telco_pipeline.streaming.layout import Topic
+from telco_pipeline.streaming.layout import USERS, Topic
 from telco_pipeline.streaming.settings_file import load_settings
 from telco_pipeline.streaming.stream import Stream
 from telco_pipeline_tests.cli.conftest import LakeOnDisk
@@ -20,6 +21,7 @@ from telco_pipeline_tests.cli.conftest import LakeOnDisk
 EPOCH = dt.date(2026, 1, 1)
 NEXT = dt.date(2026, 1, 4)
 TOPIC = Topic("location_updates", ("location_updates",))
+USERS_TOPIC = Topic("users", USERS)
 
 
 @pytest.fixture
@@ -50,6 +52,17 @@ def test_a_day_is_made_with_those_before_it(
     assert f"Making {later}: location_updates" in told
 
 
+def test_users_lack_what_the_registry_is_read_from(stream: Stream) -> None:
+    """Else they would fail at midnight, or be of other plans once the state is there."""
+    users = replace(stream, topics=(USERS_TOPIC,))
+    assert users.lacks(at(0).date()) == []
+    assert users.lacks(NEXT) == ["identity_changes", "subscriber_state"]
+    shutil.rmtree(stream.lake.directory("identity_changes", EPOCH))
+    assert users.lacks(at(0).date()) == ["identity_changes"]
+    Maker(users, 1, lambda: False).make(NEXT)
+    assert users.lacks(NEXT) == users.lacks(EPOCH) == []
+
+
 def test_what_is_there_is_not_made_again(stream: Stream) -> None:
     def run(*_: object) -> None:
         raise AssertionError("made again")
@@ -76,7 +89,7 @@ def test_tomorrow_is_made_in_the_evening(
     made: list[dt.date] = []
     looks = 0
 
-    def run(order: Order, _: Callable[[Told], None], __: Callable[[], bool]) -> None:
+    def run(order: Order, _: Callable[[Message], None], __: Callable[[], bool]) -> None:
         assert order.datasets == ("location_updates",)
         made.append(order.day)
 

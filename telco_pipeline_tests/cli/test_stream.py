@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from telco_pipeline.cli import stream
+from telco_pipeline.cli import stream, stream_shown
 from telco_pipeline.lake import Lake
 from telco_pipeline.streaming.delivery import Delivery, Sent
 from telco_pipeline.streaming.pacing import Lateness
@@ -193,14 +193,14 @@ def test_what_a_live_stream_left_out_is_told(capsys: pytest.CaptureFixture[str])
         "users": Sent(0, 0, {}, 7, {}, {}, {}, True),
     }
     done = Delivery(since.date(), sent, 0, 1, 0, None, 0, Lateness(), Lateness(), False)
-    told = stream.Told(deliveries=[done])
-    stream._tell(told, as_json=False, live=False)
+    told = stream_shown.Summary(deliveries=[done])
+    stream_shown.print_summary(told, as_json=False, live=False)
     shown = " ".join(capsys.readouterr().out.split())
     assert (
         "of 2026-01-01 only what is from 12:05 on was sent to cdrs (a live stream began then): "
         "send all with --again" in shown
     )
-    stream._tell(told, as_json=False, live=True)
+    stream_shown.print_summary(told, as_json=False, live=True)
     assert "only what is from" not in capsys.readouterr().out
 
 

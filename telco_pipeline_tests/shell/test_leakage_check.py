@@ -19,6 +19,7 @@ from telco_pipeline.scenarios.loading import with_layers
 from telco_pipeline_tests.scenarios.kit import layer
 from telco_pipeline_tests.shell.kit import operation, tiny_world
 
+EPOCH = tiny_world().epoch
 BEST = Split("msisdn", "its length", "its length above 12", 0.6, 0.05)
 CLEAN = Judgement("one", "cdrs_sms", "subscribers", 900, 80, BEST)
 LEAK = Leak("one", "cdrs_sms", "msisdn", "its length above 12", 0.91)
@@ -87,10 +88,22 @@ def test_a_run_tells_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return [CLEAN]
 
     monkeypatch.setattr(leakage, "examine", examine)
+    monkeypatch.setattr(leakage, "days_of", lambda lake: [EPOCH])
     told = check(operator=operation(tmp_path))
     assert isinstance(told, dg.AssetCheckResult)
     assert asked == [["one"]]
     assert told.passed
+
+
+def test_a_lake_without_the_truth_is_told_not_judged(tmp_path: Path) -> None:
+    """That no record is touched cannot be said of days of which nobody knows what happened."""
+    config = with_layers(tiny_world(), {"one": layer()})
+    (check,) = build_leakage_checks({"one": layer()}, None)
+    with pytest.raises(dg.Failure, match="has no records"):
+        check(operator=operation(tmp_path, config=config))
+    (tmp_path / "cdrs_sms" / f"day={EPOCH}").mkdir(parents=True)
+    with pytest.raises(dg.Failure, match=f"has no truth_incidents of {EPOCH}: make it with"):
+        check(operator=operation(tmp_path, config=config))
 
 
 def test_a_lake_of_other_layers_is_refused(tmp_path: Path) -> None:

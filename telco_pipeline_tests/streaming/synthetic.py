@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from telco_pipeline.streaming.entries import Batch, Headers, Position
+from telco_pipeline.streaming.entries import Batch, Headers, Part, Position
 from telco_pipeline.streaming.layout import StreamSettings, Topic, progress_topic
 from telco_pipeline_tests.kafka import Settings, create_topics
 
@@ -48,6 +48,10 @@ class SyntheticFeed:
     @property
     def content(self) -> dict[str, str]:
         return dict.fromkeys(self.names, f"{self.count}/{self.padding}/{self.version}")
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        return {}
 
     def topic_of(self, number: int) -> int:
         # By key: all of a subscriber's entries lie in one topic.

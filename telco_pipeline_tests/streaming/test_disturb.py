@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telco_pipeline.engine.calendar import DAY, day_start
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming import disturb
 from telco_pipeline.streaming.disturb import COPY, KIND, KINDS, Disturbance
 from telco_pipeline.streaming.layout import Topic
-from telco_pipeline.streaming.sources import DAY, FILE, RELEASE, ROW, TIME, day_start
+from telco_pipeline.streaming.sources import FILE, RELEASE, ROW, TIME
 from telco_pipeline_tests.lake.kit import DAY as DATE
 from telco_pipeline_tests.streaming.small_day import random_rows
 

@@ -121,8 +121,11 @@ def test_who_is_added_stands_in_for_somebody(lake: Lake, tmp_path: Path) -> None
     assert len(registry) == len(users)
     assert registry["208010000000002"]["subscriber_id"] == 5
     assert registry["208010000000002"]["plan_id"] == "PLAN-1"
-    known = {subscriber(number) for number in range(6)}
-    assert registry["208010000000001"]["subscriber_id"] not in known
+    # Nobody else's, so that no id on a topic is that of somebody who is not in the file.
+    assert registry["208010000000001"]["subscriber_id"] == 1_208010000000001
+    ids = {value.get("subscriber_id") for value in values}
+    in_file = {subscriber(number) for number in range(6)}
+    assert ids == {None, 5, 1_208010000000001, *in_file}
     assert sent(lake, written(path, users[::-1])) == values, "the file's order matters"
 
 
@@ -328,6 +331,34 @@ def test_the_command_writes_a_profile_of_each_user(lake: Lake, tmp_path: Path) -
         assert {"name", "payment", "monthly_fee"} <= set(user["plan"])
     again = run(app, ["users", "--lake", str(lake.root), "--out", str(path)])
     assert isinstance(again.exception, TelcoError)
+
+
+@pytest.mark.parametrize("content", [b"my notes", b'{"users": "many"}', b"\xff\x00"])
+def test_a_file_that_is_none_of_users_is_never_replaced(
+    lake: Lake, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "users.json"
+    path.write_bytes(content)
+    run: Callable[..., Any] = CliRunner().invoke
+    result = run(app, ["users", "--lake", str(lake.root), "--out", str(path), "--replace"])
+    assert isinstance(result.exception, TelcoError)
+    told = str(result.exception)
+    assert "would replace a file that is none of users" in told
+    assert str(path) in told
+    assert path.read_bytes() == content
+
+
+def test_a_place_where_no_file_of_users_can_be_is_refused(lake: Lake, tmp_path: Path) -> None:
+    run: Callable[..., Any] = CliRunner().invoke
+    (tmp_path / "file").touch()
+    for out, words in (
+        (tmp_path, "is a directory; name a file"),
+        (tmp_path / "file" / "users.json", "is a file, not a directory"),
+    ):
+        result = run(app, ["users", "--lake", str(lake.root), "--out", str(out), "--replace"])
+        assert isinstance(result.exception, TelcoError)
+        assert words in str(result.exception)
+        assert "--out" in str(result.exception)
 
 
 def test_a_lake_without_a_registry_says_what_to_do(tmp_path: Path) -> None:

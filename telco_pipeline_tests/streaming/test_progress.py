@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming import progress
-from telco_pipeline.streaming.entries import Position
+from telco_pipeline.streaming.entries import Part, Position
 from telco_pipeline_tests.kafka import ApacheKafka, unique
 from telco_pipeline_tests.streaming.synthetic import (
     DAY,
@@ -24,7 +24,7 @@ __all__ = ["names"]  # a fixture
 def test_a_record_says_all() -> None:
     one = progress.Progress(
         WORLD, DAY, "cdrs", "hash", Position(4, 3, 2, 1), 7, 99, {"late": 2}, 5, {0: 1, 11: 2},
-        True, {0: 3},
+        True, {0: 3}, Part((5, 9), "of these"), {0: 4, 11: 8}, {0: 6},
     )  # fmt: skip
     assert progress.Progress.of(json.loads(one.value())) == one
     assert one.key == f"{WORLD}/2026-01-01/cdrs".encode()

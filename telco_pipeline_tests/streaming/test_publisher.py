@@ -3,9 +3,11 @@
 import contextlib
 import dataclasses
 import gc
+import re
 import resource
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -397,13 +399,45 @@ def test_a_broker_whose_disk_is_full(own_kafka: Callable[..., ApacheKafka]) -> N
     assert send(broker, feed, "progress", max_count=1_000).records == 1_000
     # No file may grow beyond this: as a disk that is full, without filling one.
     resource.prlimit(broker.about["pid"], resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
-    with said_in_time("the next run goes on after them", 25):
+    with said_in_time("the next run goes on after them"):
         send(broker, feed, "progress")
     if broker.is_running:
         broker.kill()
     broker.process.wait(30)  # type: ignore[union-attr]
     broker.start()
     send(broker, feed, "progress")
+    check(broker.client(), feed)
+
+
+def test_a_broker_that_goes_away_is_waited_for_and_that_is_said_soon(
+    own_kafka: Callable[..., ApacheKafka], tmp_path: Path
+) -> None:
+    broker = own_kafka()
+    make_topics(broker.client(), "one")
+    feed = SyntheticFeed(("one",), count=10_000)
+    killed: list[float] = []
+    said: list[tuple[float, str]] = []
+
+    def kill(records: int, _: int) -> None:
+        if records >= 1_000 and not killed:
+            broker.kill()
+            killed.append(time.monotonic())
+
+    def hear(text: str) -> None:
+        said.append((time.monotonic(), text))
+        if len(said) == 1:
+            broker.start()
+
+    with Control(tmp_path, "one", hear) as control:
+        pace = Pace.of(rate=1_000.0)
+        done = send(broker, feed, "progress", pace=pace, control=control, on_progress=kill)
+        assert control.state.message == ""
+    assert done.records == 10_000
+    at, text = said[0]
+    assert at - killed[0] < WITHIN
+    assert re.search(
+        r"does not answer, the last commit was at ..:..:.. UTC; waits 5\d s more", text
+    )
     check(broker.client(), feed)
 
 

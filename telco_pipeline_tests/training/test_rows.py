@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from telco_pipeline.contracts.codes import EntityKind
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.training.features import features_of
-from telco_pipeline.training.table import Training, Wanted
+from telco_pipeline.training.table import Training, Wanted, check_target
 from telco_pipeline_tests.training.kit import (
     LAYER,
     PEOPLE,
@@ -102,6 +102,8 @@ def test_other_records_are_counted_too(tmp_path: Path) -> None:
     assert (row["texts_out"], row["texts_in_services"], row["texts_failed"]) == (2, 1, 1)
     assert (row["sessions"], row["sessions_failed"], row["services"]) == (2, 1, 2)
     assert (row["bytes_up"], row["bytes_down"]) == (300, 3600)
+    assert row["bytes_a_session"] == (300 + 3600) / 2
+    assert row["bytes_up_part"] == 300 / 3900
     assert row["latency"] == (40 + 40 + 80) / 3
     assert row["cells"] == 3
     assert (row["attaches"], row["refused"], row["refused_last_day"]) == (1, 1, 1)
@@ -252,6 +254,32 @@ def test_labels_are_of_the_window_and_of_the_days_ahead(tmp_path: Path) -> None:
     assert told[3] == told[4] == told[5] == nothing
 
 
+@pytest.mark.parametrize(
+    ("touches", "hours"),
+    [
+        ([(at(2), at(3), "it"), (at(2), at(3), "more")], 24.0),
+        ([(at(2), at(3), "it"), (at(2, 18), at(3, 18), "more")], 30.0),
+        # The second lies in the first, and the third begins when only the second has ended.
+        ([(at(2), at(3), "it"), (at(2, 13), at(2, 14), "more"), (at(3, 0), at(3, 20), "it")], 32),
+        # Some of the window lies between them; both go beyond it.
+        ([(at(0), at(2, 6), "it"), (at(3, 18), at(5), "more")], 6.0 + 6),
+        # What is ahead of the cut-off is not in the window.
+        ([(at(2), at(3), "it"), (at(4, 1), at(5), "more")], 24.0),
+    ],
+    ids=["the same", "later", "within", "apart", "ahead"],
+)
+def test_an_hour_counts_once_whatever_stages_there_are(
+    tmp_path: Path, touches: list[tuple[dt.datetime, dt.datetime, str]], hours: float
+) -> None:
+    entities = [touch(start, end, stage=stage) for start, end, stage in touches]
+    others = [touch(at(2), at(4), benign=True, role="others"), touch(at(2), at(4), 2)]
+    truth: Records = {
+        "truth_incidents": TRUTH["truth_incidents"],
+        "truth_entities": sorted(entities + others, key=lambda row: row["event_time"]),
+    }
+    assert one(tmp_path, truth)["active_hours"] == hours
+
+
 def test_named_stages_count_and_are_foretold(tmp_path: Path) -> None:
     row = one(tmp_path, TRUTH, stages=("more",))
     assert (row["active"], row["ahead"]) == (False, True)
@@ -294,3 +322,9 @@ def test_a_missing_day_is_named(tmp_path: Path, name: str) -> None:
     directory.rename(tmp_path / "away")
     with pytest.raises(TelcoError, match=rf"no {name} of {day(2)}.*telco generate"):
         Training(config, lake, Wanted(LAYER, window=1, ahead=1))
+
+
+def test_a_table_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TelcoError, match=r"file is a file, so .*table\.parquet cannot be.*--out"):
+        check_target(tmp_path / "file" / "below" / "table.parquet", replace=True)
