@@ -208,8 +208,10 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 @contextmanager
-def disk_errors(doing: str, path: Path) -> Iterator[None]:
+def disk_errors(doing: str, path: Path, option: str = "--lake") -> Iterator[None]:
     """Turn the disk's errors into one line that says what, where and what to do.
+
+    The option is the one that names the place.
 
     Polars reports them as a `PolarsError` whose text ends in the number of the system's error.
     """
@@ -217,12 +219,12 @@ def disk_errors(doing: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         number = error.errno or _os_error_in(str(error))
-        raise TelcoError(_told(doing, path, number, str(error))) from error
+        raise TelcoError(_told(doing, path, number, str(error), option)) from error
     except pl.exceptions.PolarsError as error:
         number = _os_error_in(str(error))
         if number is None:
             raise
-        raise TelcoError(_told(doing, path, number, str(error))) from error
+        raise TelcoError(_told(doing, path, number, str(error), option)) from error
 
 
 def _os_error_in(text: str) -> int | None:
@@ -230,12 +232,12 @@ def _os_error_in(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _told(doing: str, path: Path, number: int | None, text: str) -> str:
+def _told(doing: str, path: Path, number: int | None, text: str, option: str) -> str:
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        advice = "free some space or name another directory with --lake"
+        advice = f"free some space or name another directory with {option}"
     elif number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        advice = "make it writable for this user or name another directory with --lake"
+        advice = f"make it writable for this user or name another directory with {option}"
     else:
-        advice = "check the path that --lake names"
+        advice = f"check the path that {option} names"
     reason = os.strerror(number) if number else text
     return f"cannot {doing} {path}: {reason}; {advice}"

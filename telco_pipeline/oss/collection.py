@@ -65,7 +65,7 @@ _WRITERS: Final = {
 }
 # Column that tells when a record ends, where it does not end as it begins: a time, or a duration
 # in seconds; null means at once.
-_ENDS: Final = {
+ENDS: Final = {
     FiledDataset.CDRS_VOICE: "release_time",
     FiledDataset.CDRS_DATA: "duration",
     FiledDataset.CDRS_VOIP: "release_time",
@@ -108,7 +108,7 @@ def make(config: WorldConfig, lake: Lake, day: dt.date) -> pl.DataFrame:
     elements = lake.read("network_elements", columns=["element_id", "element_type"])
     tally = _Tally(len(elements), day)
     for number, name in enumerate(DATASETS):
-        for back in range(_days_before(config, name), -1, -1):
+        for back in range(days_before(name, config.charging.voice_max_s), -1, -1):
             date = day - dt.timedelta(days=back)
             if not back or lake.files(name, date):
                 tally.add_up(lake, number, date, elements["element_id"])
@@ -242,13 +242,18 @@ def _known(elements: pl.DataFrame) -> Flags:
     return np.stack([types.is_in(names).to_numpy() for names in writers])
 
 
-def _days_before(config: WorldConfig, name: str) -> int:
-    """Return how many days back a record may begin that ends on a day."""
-    if name not in _ENDS:
+def days_before(name: str, voice_max_s: int) -> int:
+    """Return how many days back a record of a dataset may begin that ends on a day.
+
+    Args:
+        name: The dataset.
+        voice_max_s: The world's longest call (`charging.voice_max_s`).
+    """
+    if name not in ENDS:
         return 0
-    if _ENDS[FiledDataset(name)] == "duration":
+    if ENDS[FiledDataset(name)] == "duration":
         return 1
-    return 1 + (config.charging.voice_max_s + _LONGEST_SETUP_S) // (DAY // SECOND)
+    return 1 + (voice_max_s + _LONGEST_SETUP_S) // (DAY // SECOND)
 
 
 class _Tally:
@@ -293,7 +298,7 @@ class _Tally:
         self, file: Path, name: str, elements: pa.Array
     ) -> Iterator[tuple[Rows, Rows, Rows, Rows]]:
         """Yield of each row group, of the records that end on the day: element, start, end, id."""
-        ends = _ENDS.get(FiledDataset(name))
+        ends = ENDS.get(FiledDataset(name))
         times = ["event_time", *([ends] if ends else [])]
         with pq.ParquetFile(file, read_dictionary=["recording_entity"]) as parquet:
             for group in range(parquet.metadata.num_row_groups):
@@ -469,4 +474,4 @@ def _local(config: WorldConfig, day: dt.date) -> pl.Series:
     return pl.Series([f"{time.astimezone(config.country_tz):%Y%m%d_-_%H%M%z}" for time in closed])
 
 
-__all__ = ["NAME", "make", "touched"]
+__all__ = ["DATASETS", "ENDS", "NAME", "QUARTER", "QUARTERS", "days_before", "make", "touched"]

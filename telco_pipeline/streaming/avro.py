@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from telco_pipeline.contracts import DATASETS
+from telco_pipeline.contracts.plain import as_integers, avro_schema
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.streaming.layout import AVRO_MAGIC, USERS, StreamSettings, Topic
 from telco_pipeline.streaming.registry import Registry
@@ -42,20 +42,6 @@ CONTENT_TYPE: Final = b"application/vnd.apache.avro+binary"
 HEAD: Final = struct.Struct(">cI")
 """What comes before the record: a zero byte and the schema's id."""
 
-_TYPES: Final[Mapping[type[pl.DataType], Any]] = {
-    pl.Int64: "long",
-    pl.Int32: "int",
-    pl.Int16: "int",
-    pl.Float64: "double",
-    pl.Boolean: "boolean",
-    pl.String: "string",
-    pl.Enum: "string",
-    pl.Datetime: {"type": "long", "logicalType": "timestamp-micros"},
-    pl.Date: {"type": "int", "logicalType": "date"},
-}
-_TOLD: Final = ("unit", "standard", "personal")
-"""What of a column's metadata stands beside its field."""
-
 
 # --- schemas -------------------------------------------------------------------------------
 
@@ -63,35 +49,13 @@ _TOLD: Final = ("unit", "standard", "personal")
 def schema_of(dataset: str) -> dict[str, Any]:
     """Return the Avro schema of a dataset's records as they are sent.
 
-    Fields are the contract's columns in their order. A column that may be null is a union of null
-    and its type with null as default. A column of a closed list is a string, the list stands in the
-    property `values`: a reader with an older list still reads a newer word, which an Avro enum
-    would refuse. Unit, standard and kind of personal data are properties too.
+    That is `contracts.plain.avro_schema`, and for users one field more.
     """
-    contract = DATASETS[dataset]
-    fields = []
-    for name, column in contract.schema.columns().items():
-        dtype = column.dtype
-        made: dict[str, Any] = {"name": name, "type": _TYPES[type(dtype)]}
-        if column.nullable:
-            made |= {"type": ["null", made["type"]], "default": None}
-        if column.description:
-            made["doc"] = column.description
-        if isinstance(dtype, pl.Enum):
-            made["values"] = dtype.categories.to_list()
-        known = column.metadata or {}
-        fields.append(made | {key: known[key] for key in _TOLD if key in known})
+    schema = avro_schema(dataset)
     if dataset in USERS:
         doc = "Whether the subscription has not ended when the day begins."
-        fields.append({"name": IN_SERVICE, "type": "boolean", "doc": doc})
-    return {
-        "type": "record",
-        "name": dataset,
-        "namespace": f"telco.v{contract.version}",
-        "aliases": [f"telco.v{earlier}.{dataset}" for earlier in range(1, contract.version)],
-        "doc": contract.description,
-        "fields": fields,
-    }
+        schema["fields"].append({"name": IN_SERVICE, "type": "boolean", "doc": doc})
+    return schema
 
 
 def subject_of(topic: str, schema: Mapping[str, Any]) -> str:
@@ -181,14 +145,7 @@ class AvroEncoder:
         """
         head, schema = self._heads[topic.name, dataset], self._schemas[dataset]
         names = [one["name"] for one in schema["fields"]]
-        rows = rows.select(
-            pl.col(name).to_physical()
-            if isinstance(dtype, pl.Datetime | pl.Date)
-            else pl.col(name).cast(pl.String)
-            if isinstance(dtype, pl.Enum)
-            else pl.col(name)
-            for name, dtype in ((name, rows.schema[name]) for name in names)
-        )
+        rows = rows.select(as_integers({name: rows.schema[name] for name in names}))
         _check_nulls(dataset, schema, rows)
         return _written(head, self._binary[dataset], rows)
 

@@ -14,11 +14,10 @@ from typing import Final, Protocol
 import polars as pl
 
 from telco_pipeline.contracts import DATASETS
+from telco_pipeline.contracts.plain import TIME_FORMAT, as_texts
 from telco_pipeline.streaming.entries import Headers
 from telco_pipeline.streaming.layout import Topic
 
-TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
-"""RFC 3339 in UTC with microseconds, as Polars writes it."""
 DATASET: Final = "dataset"
 """First member of every JSON value, unless the dataset has a column of that name."""
 RECORD: Final = "record"
@@ -60,14 +59,8 @@ class JsonEncoder:
 
 def json_values(dataset: str, rows: pl.DataFrame) -> list[bytes]:
     """Return each row as a JSON object in UTF-8, with the dataset's name first."""
-    columns = [
-        pl.col(name).dt.to_string(TIME_FORMAT if isinstance(dtype, pl.Datetime) else "%Y-%m-%d")
-        if isinstance(dtype, pl.Datetime | pl.Date)
-        else pl.col(name)
-        for name, dtype in rows.schema.items()
-    ]
     first = RECORD if DATASET in rows.columns else DATASET
-    whole = pl.struct(pl.lit(dataset).alias(first), *columns)
+    whole = pl.struct(pl.lit(dataset).alias(first), *as_texts(rows.schema))
     return texts_to_bytes(rows.select(whole.struct.json_encode().alias("value"))["value"])
 
 
