@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from telco_pipeline import lineage, partitions, planning
+from telco_pipeline import lineage, logs, partitions, planning
 from telco_pipeline.assets.realism import config_of
 from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS, STATIC_DATASETS
@@ -394,7 +394,9 @@ def _book(instance: dg.DagsterInstance | None) -> Iterator[dg.DagsterInstance]:
         return
     home = os.environ.get("DAGSTER_HOME")
     with (
-        _instance_of(home) if home else dg.DagsterInstance.ephemeral(settings=NO_TELEMETRY) as found
+        _instance_of(home)
+        if home
+        else dg.DagsterInstance.ephemeral(settings=NO_TELEMETRY | logs.instance_settings()) as found
     ):
         yield found
 
@@ -409,7 +411,9 @@ def _instance_of(home: str) -> dg.DagsterInstance:
     # Dagster would turn this process's stdout and stderr into files while a step runs, and copy
     # them to the terminal line by line; that ruins progress bars.
     return dg.DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(path), overrides=NO_CAPTURE | NO_TELEMETRY)
+        InstanceRef.from_dir(
+            str(path), overrides=NO_CAPTURE | NO_TELEMETRY | logs.instance_settings()
+        )
     )
 
 

@@ -137,7 +137,7 @@ def variables(tree: object) -> Iterator[str]:
 def test_dagster_gets_its_variables(name: str) -> None:
     environment = SERVICES[name]["environment"]
     asked = set(variables(yaml.safe_load((DEPLOY / "dagster.yaml").read_text())))
-    assert len(asked) == 4
+    assert len(asked) == 5
     assert asked <= set(environment)
     postgres = SERVICES["postgres"]["environment"]
     for ours, theirs in (("USER", "USER"), ("PASSWORD", "PASSWORD"), ("DB", "DB")):
@@ -170,7 +170,7 @@ def test_the_image_is_made_of_what_is_there() -> None:
     text = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
     lines = [line.split(maxsplit=1) for line in text.splitlines() if line and line[0] != "#"]
     copied = {source for word, rest in lines if word == "COPY" for source in shlex.split(rest)[:-1]}
-    assert len(copied) == 8
+    assert len(copied) == 9
     for source in copied:
         assert (ROOT / source).exists(), source
     kept = {
