@@ -24,6 +24,7 @@ from telco_pipeline.errors import TelcoError
 from telco_pipeline.kafka_resource import Kafka
 from telco_pipeline.resources import Operation, never_again
 from telco_pipeline.streaming.layout import USERS, StreamSettings, Topic
+from telco_pipeline.streaming.sources import inputs_of
 
 if TYPE_CHECKING:
     from telco_pipeline.streaming.publisher import Delivery, Sent
@@ -36,9 +37,6 @@ STEP: Final = "deliveries"
 OWNERS: Final = ["team:mediation"]
 KINDS: Final = {"kafka"}
 SECONDS_BETWEEN_LINES: Final = 10.0
-
-REGISTRY_SOURCES: Final = ("subscribers", "prospects", "identity_changes", "subscriber_state")
-"""What the registry as of a day is read from."""
 
 Metadata = dict[str, dg.MetadataValue]
 
@@ -65,11 +63,6 @@ class PushConfig(dg.Config):
 def key_of(word: str) -> dg.AssetKey:
     """Return the asset of a topic."""
     return dg.AssetKey([PREFIX, word])
-
-
-def datasets_of(topic: Topic) -> tuple[str, ...]:
-    """Return what a day in a topic is read from."""
-    return REGISTRY_SOURCES if topic.datasets == USERS else topic.datasets
 
 
 def build_deliveries(
@@ -127,7 +120,7 @@ def _spec(word: str, topic: Topic) -> dg.AssetSpec:
     of = "the registry as of the day's start" if topic.datasets == USERS else _listed(topic)
     return dg.AssetSpec(
         key_of(word),
-        deps=[dg.AssetDep(name) for name in datasets_of(topic)],
+        deps=[dg.AssetDep(name) for name in inputs_of(topic.datasets)],
         description=f"Days sent to the topic `{topic.name}`: {of}, merged by time, each record "
         "once however often a run dies or is repeated.",
         group_name=GROUP,
@@ -180,7 +173,8 @@ def _send(
     stream.prepared()
     shown: dict[dt.date, dict[str, Metadata]] = {}
     # Terminating the run raises in the midst of it: what is not committed then is not sent.
-    with Control(stream.folder, f"push-{context.run.run_id[:8]}") as control:
+    called = f"push-{context.run.run_id[:8]}"
+    with Control(stream.folder, called, context.log.warning) as control:
         pace = functools.partial(kafka.pace, speed=config.speed, rate=config.rate)
         tell = Teller(context)
         for done in streams.replay(

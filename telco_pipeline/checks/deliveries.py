@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 CHECK: Final = "counts"
 PROMISE: Final = (
-    "The topic holds exactly the records of the day that the lake holds, none missing and none "
-    "twice, but for those that were disturbed on purpose, about each of which the truth tells."
+    "The topic holds exactly the records of the day that the lake holds, or of the times of it "
+    "that were asked for, none missing and none twice, but for those disturbed on purpose, "
+    "about each of which the truth tells. Of a day of some users it warns instead."
 )
 
 
@@ -83,6 +84,7 @@ def result(word: str, found: "list[Comparison]") -> dg.AssetCheckResult:
     """Return what Dagster shows: both numbers, what was left out or disturbed, what is wrong."""
     wrong = [one for one in found if one.problem]
     gone = [one for one in found if one.gone]
+    unjudged = [one for one in found if one.unjudged]
     disturbed: dict[str, int] = {}
     for one in found:
         for kind, count in one.disturbed.items():
@@ -98,6 +100,13 @@ def result(word: str, found: "list[Comparison]") -> dg.AssetCheckResult:
             for one in found
             if one.since is not None
         },
+        **{
+            f"part_{one.day}": dg.MetadataValue.text(
+                f"only what is from {one.window[0]} on and before {one.window[1]} was asked for"
+            )
+            for one in found
+            if one.window is not None
+        },
         **{f"disturbed_{kind}": dg.MetadataValue.int(n) for kind, n in disturbed.items()},
     }
     description = None
@@ -112,8 +121,10 @@ def result(word: str, found: "list[Comparison]") -> dg.AssetCheckResult:
             f"{days}: the broker has removed records since (retention, or the embedded broker's "
             "few megabytes), so nothing can be compared"
         )
+    elif unjudged:
+        description = f"{unjudged[0].day} in {unjudged[0].topic}: {unjudged[0].unjudged}"
     return dg.AssetCheckResult(
-        passed=not wrong and not gone,
+        passed=not wrong and not gone and not unjudged,
         check_name=CHECK,
         asset_key=key_of(word),
         severity=dg.AssetCheckSeverity.ERROR if wrong else dg.AssetCheckSeverity.WARN,

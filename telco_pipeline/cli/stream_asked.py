@@ -112,7 +112,7 @@ def moment_of(option: str, text: str | None) -> Moment | None:
 
 def days_of(stream: "Stream", first: Moment | None, last: Moment | None) -> list[dt.date]:
     """Return the days to send, all of which the lake must hold."""
-    from telco_pipeline.streaming.sources import inputs_of, lacking
+    from telco_pipeline.streaming.sources import inputs_of
 
     # Of the registry, which has no days, those on which it can have changed.
     daily = _daily(stream.datasets) or _daily(inputs_of(stream.datasets))
@@ -133,7 +133,7 @@ def days_of(stream: "Stream", first: Moment | None, last: Moment | None) -> list
     days = [begin + number * _DAY for number in range((end - begin).days + 1)]
     for day in days:
         # What the registry is read from beside itself is told when it is read, as far as it lacks.
-        absent = lacking(stream.lake, stream.datasets, day)
+        absent = stream.absent(day)
         if absent:
             names = ",".join(absent)
             raise TelcoError(

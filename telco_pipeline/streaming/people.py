@@ -91,8 +91,7 @@ class People:
         self.users = tuple(users)
         self.world = world
         told = [
-            [user.own_id, user.phone_number, user.imsi, user.imei, user.plan_id]
-            for user in users
+            [user.own_id, user.phone_number, user.imsi, user.imei, user.plan_id] for user in users
         ]
         told.sort(key=str)
         self.identity = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]

@@ -38,7 +38,7 @@ from telco_pipeline.streaming.tally import Tally
 PATIENCE: Final = 60.0
 """Seconds without a commit after which a broker that does not answer is given up."""
 FAST_RECORDS: Final = 50_000
-"""Records in a transaction without a clock; larger ones are no faster, see docs/streaming.md."""
+"""Records in a transaction without a clock; what larger ones did is told in docs/streaming.md."""
 SENDING: Final[Mapping[str, Any]] = {
     "acks": "all",
     # Java's: a subscriber lies in the same partition whoever writes.
@@ -87,7 +87,7 @@ _HOPELESS: Final = (
 
 
 OnProgress = Callable[[int, int], None]
-"""Called after each commit with the records and bytes committed by this run."""
+"""Called after each commit of records with those committed by this run, and their bytes."""
 
 
 def deliver(
@@ -776,7 +776,8 @@ class _Run:
         now = self.pace.clock()
         self.book = book
         self.alive = time.monotonic()
-        if self.tally.records:  # else it says that all was sent before
+        has_records = self.tally.records > 0  # else it says that all was sent before
+        if has_records:
             self.committed_at, self.last_ack = self.alive, now
         self.transactions += 1
         self.complaints.clear()  # what they were about is over
@@ -797,7 +798,7 @@ class _Run:
             achieved=round(rate, 1),
             lateness=None if self.pace.is_fast else round(self.committed.p99, 3),
         )
-        if self.on_progress is not None:
+        if self.on_progress is not None and has_records:
             self.on_progress(self.sent, self.size)
 
     def _keep(self, key: bytes, value: bytes) -> None:

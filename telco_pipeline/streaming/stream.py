@@ -158,8 +158,16 @@ class Stream:
             max_count=max_count,
         )
 
+    def absent(self, day: dt.date) -> list[str]:
+        """Return the datasets of a day that are sent and not in the lake."""
+        return lacking(self.lake, self.datasets, day)
+
     def lacks(self, day: dt.date) -> list[str]:
         """Return what the rows of a day are read from and the lake does not have.
+
+        More than what is `absent`: a live stream awaits all of it, as rows of users that are read
+        before all is there would be others afterwards. Days that were made long ago are read from
+        what there is.
 
         Raises:
             TelcoError: The lake does not say when its world begins, and users are sent.
@@ -296,7 +304,7 @@ def _begun(stream: Stream, day: dt.date, control: Control) -> Stream | None:
     None, too, if the lake no longer has the day: it is sent when somebody asks for it. Topics that
     were begun from other rows or with other settings are told of and left out: today goes on.
     """
-    if stream.again or lacking(stream.lake, stream.datasets, day):
+    if stream.again or stream.absent(day):
         return None
     sent = progress.read(stream.connection, stream.settings.progress.name).of(stream.world, day)
     begun = [one for one in stream.topics if one.name in sent and not sent[one.name].done]

@@ -12,14 +12,16 @@ from pydantic import ValidationError
 
 from telco_pipeline.assets.deliveries import PushConfig, key_of
 from telco_pipeline.assets.live import LiveConfig
+from telco_pipeline.checks import deliveries
 from telco_pipeline.definitions import build_defs
 from telco_pipeline.kafka_resource import Kafka
 from telco_pipeline.lake import Lake
-from telco_pipeline.streaming import audit
+from telco_pipeline.streaming import audit, people
 from telco_pipeline.streaming import stream as streams
 from telco_pipeline.streaming.connection import Connection
 from telco_pipeline.streaming.layout import DISTURBANCES, StreamSettings, Topic, progress_topic
 from telco_pipeline.streaming.pacing import Pace
+from telco_pipeline.streaming.progress import Book, Ends, Progress
 from telco_pipeline.streaming.stream import Stream
 from telco_pipeline_tests.kafka import ApacheKafka, unique
 from telco_pipeline_tests.shell.kit import ephemeral, failures, operation, run_job, tiny_world
@@ -217,9 +219,74 @@ def test_what_is_missing_is_told_with_its_reason(
 
     noon = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
     assert stream.push(day, Pace(), end=noon).done
-    (one,) = audit.compare(stream, [day])
+    all_of_lake = audit.of_lake
+    with monkeypatch.context() as patched:  # as if an earlier version had written it
+        patched.setattr(audit, "of_lake", lambda *args, **_: all_of_lake(*args))
+        (one,) = audit.compare(stream, [day])
     assert "records are missing" in one.problem
-    assert "the day was sent with other settings (part of it: --from, --to" in one.problem
+    assert one.found < one.lake == rows(lake, settings.known["cdrs"])
+
+
+def test_a_part_of_a_day_is_counted_as_such(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings
+) -> None:
+    rates = dict(zip(DISTURBANCES, (0.2, 0.1, 0.2, 0.1), strict=True))
+    stream = stream_of(lake, apache_kafka, dataclasses.replace(settings, disturb=rates))
+    day = dt.date(2026, 1, 1)
+    window = tuple(dt.datetime(2026, 1, 1, hour, tzinfo=dt.UTC) for hour in (6, 18))
+    assert stream.push(day, Pace(), start=window[0], end=window[1]).done
+    found = audit.compare(stream, [day])
+    assert [one.problem for one in found] == ["", ""]
+    for one, topic in zip(found, stream.topics, strict=True):
+        assert one.window == window
+        assert 0 < one.lake < rows(lake, topic)
+        assert one.found == one.lake + one.disturbed["duplicated"]
+    shown = deliveries.result("cdrs", found[:1])
+    assert shown.passed
+    assert "from 2026-01-01 06:00:00+00:00 on" in str(shown.metadata[f"part_{day}"].value)
+
+
+def test_a_day_of_some_users_is_not_judged(
+    lake: Lake, apache_kafka: ApacheKafka, settings: StreamSettings, tmp_path: Path
+) -> None:
+    path = tmp_path / "users.json"
+    people.write(lake, path, 5)
+    alone = dataclasses.replace(settings, on=("cdrs",))
+    stream = stream_of(lake, apache_kafka, alone)
+    day = dt.date(2026, 1, 1)
+    sent = dataclasses.replace(stream, people=people.People.read(path)).push(day, Pace())
+    assert sent.done
+    found = audit.compare(stream, [day])
+    assert found[0].found == sent.records < found[0].lake
+    shown = deliveries.result("cdrs", found)
+    assert not shown.passed
+    assert shown.severity is dg.AssetCheckSeverity.WARN
+    assert "is not judged" in (shown.description or "")
+
+    moment = int(dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC).timestamp() * 1000)
+    stranger = Producer(apache_kafka.client())
+    stranger.produce(settings.known["cdrs"].name, b"{}", b"5", timestamp=moment)
+    stranger.flush(10)
+    shown = deliveries.result("cdrs", audit.compare(stream, [day]))
+    assert shown.severity is dg.AssetCheckSeverity.ERROR
+    assert "1 records are too many" in (shown.description or "")
+
+
+def test_a_day_is_looked_for_up_to_where_the_next_one_begins() -> None:
+    def one(day: int, begun: Ends, ended: Ends, topic: str = "cdrs") -> Progress:
+        return Progress("w", dt.date(2026, 1, day), topic, "c", begun=begun, ended=ended, done=True)
+
+    first = one(1, {0: 0, 1: 0}, {0: 10, 1: 12})
+    others = [
+        one(2, {0: 11, 1: 12}, {0: 20, 1: 20}),
+        one(3, {0: 20, 1: 21}, {}),
+        one(4, {0: 9, 1: 30}, {}),  # under way at the same time
+        one(5, {0: 10, 1: 12}, {}, "network_logs"),
+    ]
+    book = Book({each.key.decode(): each for each in (first, *others)}, {})
+    assert audit._end(first, book) == {0: 11, 1: 12}
+    assert audit._end(others[0], book) == {0: 20, 1: 21}
+    assert audit._end(others[1], book) == {}
 
 
 def test_users_are_sent_whole_by_a_stream_that_begins_at_noon(

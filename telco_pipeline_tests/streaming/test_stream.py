@@ -62,6 +62,8 @@ class Scripted(streams.Stream):
     def lacks(self, day: dt.date) -> list[str]:
         return [] if day in self.broker.made else self.datasets
 
+    absent = lacks
+
     def feed(self, day: dt.date, start: object = None, end: object = None) -> Any:
         if day in self.broker.damaged:
             raise TelcoError("damaged")
