@@ -1,0 +1,25 @@
+-- Written from the contracts by `python -m telco_pipeline.contracts.dbt`; do not edit.
+select
+    cell_id,
+    site_id,
+    element_id,
+    rat_type,
+    node_id,
+    cell_number,
+    eci,
+    tac,
+    sector,
+    azimuth,
+    latitude,
+    longitude,
+    altitude,
+    cell_class,
+    band,
+    frequency,
+    bandwidth,
+    prb_total,
+    capacity,
+    range_m,
+    vendor,
+    hardware_age_days
+from {{ dataset('cells') }}
