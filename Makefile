@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DAGSTER_DIR := data/dagster_home
+INSTANCE := dagster.yaml
 EXTRAS := ui,bench,avro,postgres,warehouse,exports,dbt,dev
 
 PORT ?= 3000
@@ -13,6 +14,7 @@ KAFKA_PORT ?= 9092
 KAFKA_DATA ?= data/kafka
 TEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+DBT_ARGS ?= build
 BENCH_ARGS ?=
 PYTHON ?=
 
@@ -65,9 +67,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[$(EXTRAS)]'
 	@touch $@
 
-$(DAGSTER_DIR)/dagster.yaml: dagster.yaml
+$(DAGSTER_DIR)/dagster.yaml: $(INSTANCE)
 	@mkdir -p $(DAGSTER_DIR)
-	@cp dagster.yaml $@
+	@cp $(INSTANCE) $@
 
 .PHONY: demo
 demo: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Run the operator: 5,000 subscribers, 35 days, every dataset, all checks
@@ -77,6 +79,17 @@ demo: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Run the operator: 5,000 subscriber
 ui: $(STAMP) $(DAGSTER_DIR)/dagster.yaml ## Open Dagster on http://127.0.0.1:3000 (PORT=...) with a small Kafka broker
 	@if [ -z "$$KAFKA_BOOTSTRAP_SERVERS" ]; then set -- $(BIN)/telco broker --; fi; \
 	DAGSTER_HOME="$(CURDIR)/$(DAGSTER_DIR)" exec "$$@" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+
+.PHONY: ui-postgres
+ui-postgres: ## The same with Dagster's own storage in PostgreSQL (DAGSTER_POSTGRES_DB=... and more)
+	@export DAGSTER_POSTGRES_HOST="$${DAGSTER_POSTGRES_HOST:-127.0.0.1}" DAGSTER_POSTGRES_PORT="$${DAGSTER_POSTGRES_PORT:-5432}"; \
+	for name in DB USER PASSWORD; do \
+		if [ -z "$$(printenv DAGSTER_POSTGRES_$$name)" ]; then \
+			echo "error: set DAGSTER_POSTGRES_$$name: the database, its user and password" >&2; exit 1; \
+		fi; \
+	done; \
+	$(MAKE) --no-print-directory ui \
+		DAGSTER_DIR=data/dagster_home_postgres INSTANCE=deploy/dagster.yaml
 
 .PHONY: kafka
 kafka: $(STAMP) ## Run Apache Kafka on 127.0.0.1:9092 until Ctrl-C (needs Java 17 and Maven; KAFKA_PORT=...)
@@ -116,9 +129,14 @@ bench: $(STAMP) ## Measure speed and memory beside the peers (BENCH_ARGS=... for
 detectors: $(STAMP) ## Write docs/detectors.md: how well detectors find the layers' stories, by difficulty
 	@$(BIN)/python -m benchmarks.detectors
 
+.PHONY: dbt
+dbt: $(STAMP) ## Build and test dbt's views over the lake (DBT_ARGS="build --target warehouse" for PostgreSQL)
+	@$(BIN)/python -m telco_pipeline.dbt_project $(DBT_ARGS)
+
 .PHONY: dictionary
-dictionary: $(STAMP) ## Write docs/data-dictionary.md from the contracts
+dictionary: $(STAMP) ## Write docs/data-dictionary.md, and dbt's views and tests, from the contracts
 	@$(BIN)/python -m telco_pipeline.contracts.dictionary
+	@$(BIN)/python -m telco_pipeline.contracts.dbt
 
 .PHONY: screenshots
 screenshots: $(STAMP) ## Take the README's pictures of the UI (needs Chromium)
@@ -131,7 +149,7 @@ constraints: ## Resolve the newest allowed packages and write constraints.txt
 	@$(find_python); set -e; \
 	rm -rf .venv-constraints; \
 	"$$py" -m venv .venv-constraints; \
-	.venv-constraints/bin/python -m pip install --quiet --upgrade hatchling setuptools '.[$(EXTRAS),docs]'; \
+	.venv-constraints/bin/python -m pip install --quiet --upgrade hatchling setuptools '.[$(EXTRAS),sqlserver,docs]'; \
 	{ \
 		echo "# Exact versions of all packages, extras and the build backend included."; \
 		echo "# Made by 'make constraints' ($$("$$py" -V 2>&1)); do not edit by hand."; \
@@ -145,5 +163,6 @@ constraints: ## Resolve the newest allowed packages and write constraints.txt
 
 .PHONY: clean
 clean: ## Remove .venv and caches; data/ stays
+	rm -rf dbt_checks/target dbt_checks/logs
 	rm -rf $(VENV) .venv-constraints .cache .pytest_cache .ruff_cache .hypothesis build dist constraints.txt.new
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,5 +8,6 @@ test of correctness. `telco bench` runs it; `docs` quotes its figures.
 `child`     one contender in a process of its own: a cold round, then a warm one
 `measure`   starting a process, its wall time, the peak memory of its tree, the machine
 `suite`     contenders, rounds in turn (A B A B), medians, table and JSON
+`warehouse` a day of the lake into databases, beside psql (docs/warehouse.md)
 `detectors` beside these: how well detectors find the layers' stories (docs/detectors.md)
 """

@@ -7,17 +7,21 @@ exports, or any logic.
 
 from typing import Any, Final
 
+from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
+    WILL_RETRY_TAG,
 )
 
 __all__ = [
     "ASSET_PARTITION_RANGE_END_TAG",
     "ASSET_PARTITION_RANGE_START_TAG",
+    "IMPLICIT_ASSET_JOB_NAME",
     "NO_CAPTURE",
+    "WILL_RETRY_TAG",
     "InstanceRef",
     "UnresolvedAssetJobDefinition",
 ]

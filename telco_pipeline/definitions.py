@@ -5,6 +5,7 @@ and the layers beside it (for the epoch and the world's hash) and no data.
 """
 
 import os
+import warnings
 from collections.abc import Mapping
 from functools import cache
 
@@ -14,9 +15,12 @@ from telco_pipeline import partitions
 from telco_pipeline.assets import (
     build_asset,
     build_counterfactual,
+    build_dbt,
     build_deliveries,
+    build_history,
     build_layers,
     build_live,
+    build_loads,
     build_report,
     policy,
 )
@@ -24,13 +28,18 @@ from telco_pipeline.checks import (
     build_causality_checks,
     build_checks,
     build_delivery_checks,
+    build_history_check,
     build_leakage_checks,
+    build_load_checks,
     build_realism_checks,
     build_signature_checks,
 )
 from telco_pipeline.contracts import DATASETS
-from telco_pipeline.jobs import build_jobs
+from telco_pipeline.database_resource import database
+from telco_pipeline.jobs import build_dbt_job, build_jobs
 from telco_pipeline.kafka_resource import kafka
+from telco_pipeline.logs import LogSettings
+from telco_pipeline.notify_sensors import build_notify_sensors
 from telco_pipeline.resources import operator
 from telco_pipeline.scenarios.loading import load_operator
 from telco_pipeline.scenarios.story import layers_of
@@ -40,8 +49,13 @@ from telco_pipeline.sensors import build_sensors, switched_on
 from telco_pipeline.settings import Settings, WorldConfig
 from telco_pipeline.streaming.layout import StreamSettings
 from telco_pipeline.streaming.settings_file import load_settings
+from telco_pipeline.warehouse.database import URL_VARIABLE
 
 SCHEDULES_VARIABLE = "TELCO_SCHEDULES"
+
+# Every run would tell several times that what dagster.yaml says of logs is beta; a test of `logs`
+# tells us if it changes.
+warnings.filterwarnings("ignore", "Handling yaml-defined logging", category=dg.BetaWarning)
 
 
 def build_defs(
@@ -53,6 +67,7 @@ def build_defs(
     pool: str | None = policy.POOL,
     checks: bool = True,
     streaming: StreamSettings | None = None,
+    dbt: bool = False,
 ) -> dg.Definitions:
     """Build everything that Dagster knows of the operator.
 
@@ -64,30 +79,45 @@ def build_defs(
         pool: Concurrency pool of all steps; None for none.
         checks: Whether the asset checks are there too.
         streaming: Which topics there are; those of scenarios/streaming.yaml by default.
+        dbt: Whether dbt's views are there too, if dbt is installed; it takes a second to load.
     """
     settings = settings or Settings.from_env()
     config = config or load_operator(settings.world_file)
     daily = daily or partitions.daily_partitions(config.epoch)
+    LogSettings.from_env()  # a wrong one is told now, not by each run
     on = os.environ.get(SCHEDULES_VARIABLE, "").lower() == "on"
     sensors_on = switched_on(os.environ.get(SENSORS_VARIABLE, ""))
     streaming = streaming or load_settings()
-    resources: dict[str, object] = {"operator": operator, "kafka": kafka}
+    resources: dict[str, object] = {"operator": operator, "kafka": kafka, "database": database}
     layers = layers_of(config)
     assets = [build_asset(dataset, config, daily, pool) for dataset in DATASETS.values()]
     guards = [build_checks(dataset, pool) for dataset in DATASETS.values()]
     across = [build_causality_checks(pool), build_realism_checks(pool)]
     across += [*build_signature_checks(layers, pool), *build_leakage_checks(layers, pool)]
+    across += [build_delivery_checks(streaming), *build_load_checks(), build_history_check()]
+    views = build_dbt(pool) if dbt else []
+    jobs = [*build_jobs(streaming.on), build_counterfactual(pool), build_live()]
+    jobs += [build_dbt_job()] if views else []
     return dg.Definitions(
         assets=[
             *assets,
             *build_layers(layers, pool),
             build_report(pool),
             build_deliveries(daily, streaming),
+            *build_loads(daily),
+            build_history(daily),
+            *views,
         ],
-        asset_checks=[*guards, *across, build_delivery_checks(streaming)] if checks else [],
-        jobs=[*build_jobs(streaming.on), build_counterfactual(pool), build_live()],
-        schedules=build_schedules(daily, config.epoch, on=on),
-        sensors=build_sensors(daily, streaming, on=sensors_on),
+        asset_checks=[*guards, *across] if checks else [],
+        jobs=jobs,
+        # A database is loaded by itself only where somebody has named one.
+        schedules=build_schedules(
+            daily, config.epoch, on=on, load_on=on and bool(os.environ.get(URL_VARIABLE))
+        ),
+        sensors=[
+            *build_sensors(daily, streaming, on=sensors_on),
+            *build_notify_sensors(job.name for job in jobs),
+        ],
         resources=resources | dict(overrides or {}),
         # Production spreads a step's work over processes itself; a process for each step would
         # only add its start to every one of them.
@@ -97,7 +127,7 @@ def build_defs(
 
 @cache
 def _defs() -> dg.Definitions:
-    return build_defs()
+    return build_defs(dbt=True)
 
 
 def __getattr__(name: str) -> dg.Definitions:

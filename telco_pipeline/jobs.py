@@ -9,8 +9,10 @@ from collections.abc import Iterable
 import dagster as dg
 
 from telco_pipeline import reporting
+from telco_pipeline.assets import dbt as dbt_assets
 from telco_pipeline.assets import deliveries
 from telco_pipeline.assets import layers as layer_assets
+from telco_pipeline.assets import warehouse as warehouse_assets
 from telco_pipeline.assets.factory import OTHER_WORLD_TAG
 from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
 from telco_pipeline.dagster_private import UnresolvedAssetJobDefinition
@@ -22,6 +24,8 @@ WHAT_IF = "what_if"
 REALISM = "realism"
 SCENARIOS = "scenarios"
 PUSH = "push"
+LOAD_WAREHOUSE = "load_warehouse"
+DBT_CHECKS = "dbt_checks"
 
 TEAM_TAG = {"team": "operations"}
 
@@ -35,12 +39,14 @@ def build_jobs(topics: Iterable[str]) -> list[UnresolvedAssetJobDefinition]:
     report = dg.AssetSelection.assets(reporting.ASSET)
     layers = dg.AssetSelection.groups(layer_assets.GROUP)
     streamed = dg.AssetSelection.groups(deliveries.GROUP)
+    views = dg.AssetSelection.groups(dbt_assets.GROUP)
+    loaded = dg.AssetSelection.groups(warehouse_assets.GROUP)
     return [
         dg.define_asset_job(
             OPERATE,
             # The report reads many days again, which a run of one day must not wait for; so do
             # signatures, which also need the control world.
-            selection=(dg.AssetSelection.all() - report - layers - streamed)
+            selection=(dg.AssetSelection.all() - report - layers - streamed - views - loaded)
             | layers.without_checks(),
             description="The main job: the world and every record of a day or a range of days, "
             "each dataset checked before anything is made from it. Safe to repeat: equal rows come "
@@ -66,6 +72,8 @@ def build_jobs(topics: Iterable[str]) -> list[UnresolvedAssetJobDefinition]:
             - report
             - layers
             - streamed
+            - views
+            - loaded
             - dg.AssetSelection.all_asset_checks(),
             description="Another world beside the main one: choose a partition (one day), and "
             "`world` (and seed, subscribers or layers: [all], [none] or names) in the run "
@@ -99,4 +107,24 @@ def build_jobs(topics: Iterable[str]) -> list[UnresolvedAssetJobDefinition]:
             "what was sent is not sent again. The sensor `push_days` runs it.",
             tags=TEAM_TAG,
         ),
+        dg.define_asset_job(
+            LOAD_WAREHOUSE,
+            selection=loaded,
+            description="Loads a day or a range of days, and the world, into the SQL database of "
+            "TELCO_DATABASE_URL, and counts there what arrived. Safe to repeat: what is there with "
+            "the same content is left alone. The schedule `load_days` runs it.",
+            tags=TEAM_TAG,
+        ),
     ]
+
+
+def build_dbt_job() -> UnresolvedAssetJobDefinition:
+    """Build the job of dbt's views; only where they are loaded."""
+    return dg.define_asset_job(
+        DBT_CHECKS,
+        selection=dg.AssetSelection.groups(dbt_assets.GROUP),
+        description="Builds dbt's views over the lake, or over the warehouse if the run "
+        "configuration says so, and tests them: each test is a check of its view. By default over "
+        "every day; `days` in the run configuration takes the newest ones.",
+        tags=TEAM_TAG,
+    )

@@ -1,4 +1,4 @@
-"""Schedules: each day on its own, and what was missed.
+"""Schedules: each day on its own, what was missed, and what is to be loaded.
 
 Belongs here: when a job runs and for which days. Does not belong here: what runs (`jobs`). All are
 off until they are switched on, in the UI or by TELCO_SCHEDULES=on.
@@ -11,17 +11,19 @@ from collections.abc import Set as AbstractSet
 import dagster as dg
 
 from telco_pipeline import lineage, partitions
+from telco_pipeline.assets import history, warehouse
 from telco_pipeline.contracts import DAILY_DATASETS, STATIC_DATASETS
 from telco_pipeline.dagster_private import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
-from telco_pipeline.jobs import BUILD_WORLD, MAKE_RECORDS
+from telco_pipeline.jobs import BUILD_WORLD, LOAD_WAREHOUSE, MAKE_RECORDS
 
 DAILY = "daily"
 RUNNING_DAY = "running_day"
 COMING_DAY = "coming_day"
 FILL_GAPS = "fill_gaps"
+LOAD_DAYS = "load_days"
 GAP_HORIZON_DAYS = 30
 NO_WORLD = f"there is no world yet to make records in: run the job `{BUILD_WORLD}` once"
 DONE = frozenset({dg.AssetPartitionStatus.MATERIALIZED})
@@ -33,16 +35,25 @@ HISTORY_FIRST = (
 
 
 def build_schedules(
-    daily: dg.DailyPartitionsDefinition, epoch: dt.date, *, on: bool = False
+    daily: dg.DailyPartitionsDefinition,
+    epoch: dt.date,
+    *,
+    on: bool = False,
+    load_on: bool = False,
 ) -> list[dg.ScheduleDefinition]:
     """Build all schedules.
 
     Args:
         daily: The days that exist.
         epoch: The first of them.
-        on: Whether they run without being switched on.
+        on: Whether those that make days run without being switched on.
+        load_on: Whether the one that loads them into the warehouse does.
     """
-    status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
+
+    def status_of(running: bool) -> dg.DefaultScheduleStatus:
+        return dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
+
+    status = status_of(on)
 
     @dg.schedule(
         name=DAILY,
@@ -110,7 +121,22 @@ def build_schedules(
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         yield from fill_gaps(context.instance, daily, epoch, context.scheduled_execution_time)
 
-    return [every_night, every_midnight, every_evening, every_six_hours]
+    @dg.schedule(
+        name=LOAD_DAYS,
+        job_name=LOAD_WAREHOUSE,
+        cron_schedule="15 2,8,14,20 * * *",
+        execution_timezone="UTC",
+        default_status=status_of(load_on),
+        description=f"Every 6 hours: days of the last {GAP_HORIZON_DAYS} of which every dataset is "
+        "made and some table is not loaded, one run for each unbroken span of them. A day that was "
+        "made anew since is not among them: launch the job for it.",
+    )
+    def after_each_making(
+        context: dg.ScheduleEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        yield from load_made(context.instance, daily, epoch, context.scheduled_execution_time)
+
+    return [every_night, every_midnight, every_evening, every_six_hours, after_each_making]
 
 
 def request_day(
@@ -211,6 +237,29 @@ def fill_gaps(
         yield request_span(first_day, last_day, tick)
 
 
+def load_made(
+    instance: dg.DagsterInstance,
+    daily: dg.DailyPartitionsDefinition,
+    epoch: dt.date,
+    tick: dt.datetime,
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Ask for the days up to yesterday that are made and not loaded, or say that there are none."""
+    yesterday = _day_of(tick) - dt.timedelta(days=1)
+    first = max(epoch, yesterday - dt.timedelta(days=GAP_HORIZON_DAYS - 1))
+    wanted = partitions.days_from(first, (yesterday - first).days + 1)
+    unmade = set(missing_days(instance, daily, wanted, done=DONE))
+    made = [day for day in wanted if day not in unmade]
+    tables = [warehouse.key_of(name).path for name in (*DAILY_DATASETS, *history.DESCRIPTIONS)]
+    spans = partitions.spans(missing_days(instance, daily, made, tables))
+    if not spans:
+        told = "there is no day of which all datasets are made"
+        if made:
+            told = f"all is loaded, or being loaded, of {partitions.label_of(made)}"
+        yield dg.SkipReason(told)
+    for first_day, last_day in spans:
+        yield request_span(first_day, last_day, tick)
+
+
 def request_span(
     first: dt.date, last: dt.date, tick: dt.datetime, names: Sequence[str] | None = None
 ) -> dg.RunRequest:
@@ -236,7 +285,7 @@ def missing_days(
     instance: dg.DagsterInstance,
     daily: dg.DailyPartitionsDefinition,
     wanted: list[dt.date],
-    names: Iterable[str] = DAILY_DATASETS,
+    names: Iterable[str | Sequence[str]] = DAILY_DATASETS,
     done: AbstractSet[dg.AssetPartitionStatus] = DONE_OR_COMING,
 ) -> list[dt.date]:
     """Return the days on which some of the daily datasets is neither made nor being made.
@@ -245,7 +294,7 @@ def missing_days(
         instance: Where Dagster keeps its book.
         daily: The days that exist.
         wanted: The days to look at.
-        names: The datasets to look at.
+        names: The datasets to look at, or paths of other assets.
         done: States in which a day is not missing.
     """
     keys = [partitions.key_of(day) for day in wanted]

@@ -1,4 +1,5 @@
-"""What all tests share: the profiles of hypothesis, and brokers (see `kafka`).
+"""What all tests share: the profiles of hypothesis, brokers (see `kafka`) and databases
+(see `postgres`).
 
 `fast` is the default and tries the same examples every time; `long` (HYPOTHESIS_PROFILE=long or
 --hypothesis-profile=long) tries many new ones. No test has a deadline: the machine may be busy.
@@ -13,6 +14,12 @@ from telco_pipeline_tests.kafka import (  # noqa: F401  (fixtures)
     kafka,
     own_kafka,
     shared_kafka,
+)
+from telco_pipeline_tests.postgres import (  # noqa: F401  (fixtures)
+    _postgres_or_why,
+    own_postgres,
+    postgres,
+    postgres_url,
 )
 
 settings.register_profile(

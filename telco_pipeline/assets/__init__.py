@@ -1,4 +1,4 @@
-"""Assets: one for each dataset, each scenario layer and each topic, and the realism report.
+"""Assets: for each dataset, scenario layer, topic, table and dbt view one, and the realism report.
 
 Beside them stand the jobs of paired worlds, whose days are no partitions of the main one, and of
 the live stream.
@@ -9,17 +9,23 @@ of it (`checks`).
 """
 
 from telco_pipeline.assets.counterfactual import build_counterfactual
+from telco_pipeline.assets.dbt import build_dbt
 from telco_pipeline.assets.deliveries import build_deliveries
 from telco_pipeline.assets.factory import build_asset
+from telco_pipeline.assets.history import build_history
 from telco_pipeline.assets.layers import build_layers
 from telco_pipeline.assets.live import build_live
 from telco_pipeline.assets.realism import build_report
+from telco_pipeline.assets.warehouse import build_loads
 
 __all__ = [
     "build_asset",
     "build_counterfactual",
+    "build_dbt",
     "build_deliveries",
+    "build_history",
     "build_layers",
     "build_live",
+    "build_loads",
     "build_report",
 ]

@@ -94,8 +94,8 @@ def bench(
     try:
         from benchmarks import suite
     except ImportError as error:
-        raise _needs_the_repository(error) from error
-    target = _json_target(json_file)
+        raise needs_the_repository(error) from error
+    target = json_target(json_file)
     plan = suite.Plan(
         sizes=_sizes(subscribers, quick),
         rounds=rounds or (QUICK_ROUNDS if quick else FULL_ROUNDS),
@@ -158,11 +158,11 @@ def stream(
     if not 0 <= seconds < MOST:
         raise TelcoError(f"--seconds {seconds:g}: must be 0 or more, and below {MOST:,.0f}")
     asked = options.day_of("--day", day)
-    target = _json_target(json_file)
+    target = json_target(json_file)
     try:
         from benchmarks import stream as streaming
     except ImportError as error:
-        raise _needs_the_repository(error) from error
+        raise needs_the_repository(error) from error
     from telco_pipeline.streaming.settings_file import load_settings
 
     root = options.lake_root(lake)
@@ -196,7 +196,8 @@ def _first_day(root: str, topics: "Sequence[Topic]") -> dt.date:
     return min(days)
 
 
-def _needs_the_repository(error: ImportError) -> TelcoError:
+def needs_the_repository(error: ImportError) -> TelcoError:
+    """Return the error that says why there are no benchmarks."""
     return TelcoError(
         f"telco bench needs the repository and its packages ({error.name} is missing): "
         "run `make setup` in a checkout and call it there"
@@ -224,7 +225,7 @@ def _subjects(
     return tuple(name for name in known if name in asked)
 
 
-def _json_target(text: str | None) -> Path | None:
+def json_target(text: str | None) -> Path | None:
     """Refuse a file that cannot be written now, rather than after all the work."""
     if text is None:
         return None

@@ -73,7 +73,7 @@ def print_line(text: str = "") -> None:
 
 def say(text: str) -> None:
     """Print a line on stderr, as it is: what is not a result. A log file has it too."""
-    logs.SAID.info(text)
+    logs.said(text)
     stderr().print(text, markup=False, soft_wrap=True)
 
 

@@ -23,6 +23,11 @@ def test_tags_of_a_range() -> None:
     assert dagster_private.ASSET_PARTITION_RANGE_END_TAG == "dagster/asset_partition_range_end"
 
 
+def test_what_runs_are_called_and_marked_with() -> None:
+    assert dagster_private.IMPLICIT_ASSET_JOB_NAME == "__ASSET_JOB"
+    assert dagster_private.WILL_RETRY_TAG == "dagster/will_retry"
+
+
 def test_a_job_that_is_defined_is_of_that_type() -> None:
     job = dg.define_asset_job("any", selection=dg.AssetSelection.all())
     assert type(job) is dagster_private.UnresolvedAssetJobDefinition

@@ -11,6 +11,7 @@ import pytest
 from telco_pipeline.assets.deliveries import GROUP as STREAMED
 from telco_pipeline.assets.factory import build_asset
 from telco_pipeline.assets.layers import key_of
+from telco_pipeline.assets.warehouse import GROUP as LOADED
 from telco_pipeline.checks.signatures import check_name
 from telco_pipeline.code_version import code_version
 from telco_pipeline.contracts import DATASETS
@@ -23,7 +24,8 @@ from telco_pipeline_tests.shell.kit import tiny_world
 WORLD = Path(__file__).parents[2] / "scenarios" / "world.yaml"
 README = Path(__file__).parents[2] / "README.md"
 REPORT = "realism_report"
-"""The one asset that is neither a dataset nor a topic."""
+"""The one asset that is neither a dataset nor a topic nor a table."""
+HISTORY = ("subscribers_history", "subscribers_changes")
 TOPICS = {
     "cdrs", "network_logs", "customer_service", "location_updates", "alarms", "counters", "users",
     "truth",
@@ -39,14 +41,14 @@ def defs() -> dg.Definitions:
 @pytest.fixture(scope="module")
 def layered() -> dg.Definitions:
     """Return the operator as Dagster loads it."""
-    return build_defs()
+    return build_defs(dbt=True)
 
 
 def specs_of_datasets(defs: dg.Definitions) -> list[dg.AssetSpec]:
     return [
         spec
         for spec in defs.resolve_all_asset_specs()
-        if spec.key != dg.AssetKey(REPORT) and spec.group_name != STREAMED
+        if spec.key != dg.AssetKey(REPORT) and spec.group_name not in (STREAMED, LOADED)
     ]
 
 
@@ -65,10 +67,10 @@ def lacking(spec: dg.AssetSpec) -> list[str]:
         "layout tag": "layout" in spec.tags,
         "column schema": bool(columns),
         "column descriptions": all(column.description for column in columns),
-        # Nobody must stream: a topic without a day is not overdue.
+        # Nobody must stream or load: a topic or table without a day is not overdue.
         "freshness": spec.partitions_def is None
         or spec.freshness_policy is not None
-        or spec.group_name == STREAMED,
+        or spec.group_name in (STREAMED, LOADED),
     }
     return [what for what, there in told.items() if not there]
 
@@ -115,11 +117,12 @@ def test_names_that_others_rely_on(defs: dg.Definitions) -> None:
         "prospects", "network_faults", "network_state", "subscriber_state", "alarms",
         "element_metrics", "pm_counters", "collected_files", "truth_incidents", "truth_entities",
         "truth_records", REPORT, *(f"kafka/{topic}" for topic in TOPICS),
+        *(f"warehouse/{name}" for name in (*DATASETS, *HISTORY)),
     }  # fmt: skip
     jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     assert jobs == {
         "operate", "build_world", "make_records", "what_if", "counterfactual", "realism",
-        "scenarios", "push", "live_stream",
+        "scenarios", "push", "live_stream", "load_warehouse",
     }  # fmt: skip
     repository = defs.get_repository_def()
     schedules = {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs}
@@ -128,9 +131,10 @@ def test_names_that_others_rely_on(defs: dg.Definitions) -> None:
         "running_day": "5 0 * * *",
         "coming_day": "30 20 * * *",
         "fill_gaps": "45 */6 * * *",
+        "load_days": "15 2,8,14,20 * * *",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
-        "push_days", "live", "push_failed",
+        "push_days", "live", "push_failed", "notify_failure", "notify_success", "notify_canceled",
     }  # fmt: skip
 
 
@@ -144,8 +148,9 @@ def test_groups(defs: dg.Definitions) -> None:
     assert groups["subscribers"] == {"subscribers", "social_ties", "identity_changes"}
     assert set(groups) == {
         "places", "network", "catalogue", "subscribers", "cdrs", "mobility", "state", "oss", "care",
-        "truth", "analytics", "streaming",
+        "truth", "analytics", "streaming", "warehouse",
     }  # fmt: skip
+    assert groups["warehouse"] == {f"warehouse/{name}" for name in (*DATASETS, *HISTORY)}
     assert groups["streaming"] == {f"kafka/{topic}" for topic in TOPICS}
 
 
@@ -164,7 +169,8 @@ def test_everything_is_described_and_off(defs: dg.Definitions) -> None:
 def test_schedules_are_switched_on_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELCO_SCHEDULES", "on")
     schedules = build_defs().get_repository_def().schedule_defs
-    assert {s.default_status for s in schedules} == {dg.DefaultScheduleStatus.RUNNING}
+    off = {s.name for s in schedules if s.default_status != dg.DefaultScheduleStatus.RUNNING}
+    assert off == {"load_days"}, "which wants a database too"
 
 
 def test_a_range_is_one_run(defs: dg.Definitions) -> None:
@@ -186,7 +192,9 @@ def test_every_check_blocks_and_says_what_it_promises(defs: dg.Definitions) -> N
             assert spec.blocking == (name in DATASETS)
             assert spec.description
     streamed = {f"kafka/{topic}" for topic in TOPICS - {"users"}}
-    assert guarded == {*DATASETS, REPORT, *streamed}, "a compacted topic holds no whole day"
+    loaded = {f"warehouse/{name}" for name in (*DATASETS, HISTORY[0])}
+    guards = {*DATASETS, REPORT, *streamed, *loaded}
+    assert guarded == guards, "a compacted topic holds no whole day"
 
 
 def test_every_layer_file_is_an_asset_with_its_checks(layered: dg.Definitions) -> None:

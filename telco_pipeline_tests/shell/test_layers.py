@@ -14,11 +14,12 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 # The table of docs/architecture.md, from the top down. A room may import from its own layer and
 # from those below it.
 LAYERS: list[set[str]] = [
-    {"cli", "benchmarking"},
+    {"cli"},
     {"definitions", "runs"},
     {
         *("assets", "checks", "jobs", "schedules", "sensors", "partitions", "lineage"),
-        *("resources", "kafka_resource"),
+        *("resources", "kafka_resource", "database_resource"),
+        *("notify_sensors", "failures"),
         *("pictures", "panels", "timelines"),
     },
     {"dagster_private"},
@@ -27,20 +28,21 @@ LAYERS: list[set[str]] = [
         *("production", "integrity", "whole_lake", "workers", "reporting"),
         *("consistency", "plausibility", "reconciliation", "causality", "asof"),
         *("signatures", "counterfactuals", "reach", "paired", "leakage", "training"),
-        "streaming",
+        *("streaming", "notifications", "warehouse", "dbt_project"),
     },
     {"generators", "oss", "analytics", "exports"},
     {"state"},
     {"behaviour"},
     {"scenarios"},
     {"world"},
-    {"settings", "lake"},
+    {"settings", "lake", "logs"},
     {"contracts", "engine"},
     {"errors", "code_version", ""},
 ]
 SHELL = {
     *("definitions", "runs", "assets", "checks", "jobs", "schedules", "partitions", "resources"),
-    *("dagster_private", "sensors", "kafka_resource"),
+    *("dagster_private", "sensors", "kafka_resource", "database_resource"),
+    *("notify_sensors", "failures"),
 }
 
 
