@@ -6,7 +6,9 @@ Exit status: 0 all is well, 1 a check failed (or a run did), 2 wrong input or an
 stopped by Ctrl-C.
 """
 
+import logging
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,22 +17,29 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from telco_pipeline import __version__
+from telco_pipeline import __version__, logs
 from telco_pipeline.cli import (
     bench,
+    bench_warehouse,
     broker,
     check,
     consume,
     counterfactual,
     demo,
     export,
+    export_collected,
+    export_files,
+    flat,
     generate,
+    history,
     plan,
     realism,
     scenarios,
     signatures,
     stream,
+    stream_control,
     training,
+    warehouse,
 )
 from telco_pipeline.errors import TelcoError
 
@@ -66,7 +75,12 @@ class OneLineErrors(TyperGroup):
         name = prog_name or "telco"
         # Typer's own standalone mode would print errors in its way.
         call = partial(super().main, arguments, name, complete_var, False, windows_expand_args)
-        sys.exit(_status(lambda: call(**extra), debug))
+        begun = time.monotonic()
+        status = _status(lambda: call(**extra), debug)
+        asked = logs.masked(" ".join(map(str, arguments)))
+        took = time.monotonic() - begun
+        logs.LOGGER.info("%s %s: exit status %s after %.1f s", name, asked, status, took)
+        sys.exit(status)
 
 
 def _status(call: Callable[[], Any], debug: bool) -> int:
@@ -129,6 +143,7 @@ def _usage(error: typer.TyperException) -> str:
 
 def _say(line: str) -> None:
     one_line = " ".join(line.split())
+    logs.said(one_line, logging.ERROR)
     typer.echo(f"telco: {one_line}", err=True)
 
 
@@ -142,19 +157,32 @@ app = typer.Typer(
 )
 app.command()(generate.generate)
 app.command()(plan.plan)
+app.command()(flat.flat)
 app.command()(check.check)
 app.command()(demo.demo)
 app.command()(counterfactual.counterfactual)
 app.command()(realism.realism)
+bench.app.command()(bench_warehouse.warehouse)
 app.add_typer(bench.app, name="bench")
 app.command()(broker.broker)
 app.command()(consume.consume)
 export.app.command()(training.training)
+export_files.register(export.app)
+export_collected.register(export.app)
 app.add_typer(export.app, name="export")
 scenarios.app.command()(signatures.signatures)
 scenarios.app.command()(signatures.audit)
 app.add_typer(scenarios.app, name="scenarios")
+for each in (
+    stream_control.stop,
+    stream_control.pause,
+    stream_control.resume,
+    stream_control.status,
+):
+    stream.app.command()(each)
 app.add_typer(stream.app, name="stream")
+warehouse.app.command()(history.history)
+app.add_typer(warehouse.app, name="warehouse")
 
 
 @app.callback(invoke_without_command=True)
@@ -164,6 +192,22 @@ def _root(
     debug: Annotated[
         bool, typer.Option(DEBUG, help="Show the traceback of an error (allowed anywhere).")
     ] = False,
+    log_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Append a log to this file; default: $TELCO_LOG_FILE."),
+    ] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LEVEL",
+            help="Log from debug, info, warning, error or critical on, on stderr too; default: "
+            "$TELCO_LOG_LEVEL, or info and the file alone.",
+        ),
+    ] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(metavar="text|json", help="Form of the log; default: $TELCO_LOG_FORMAT."),
+    ] = None,
 ) -> None:
     """Run a synthetic mobile operator: days of records, their checks and their truth.
 
@@ -184,6 +228,9 @@ def _root(
         typer.echo(f"telco {__version__}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
+    else:
+        logs.begin(logs.LogSettings.from_env(level=log_level, format=log_format, file=log_file))
+        logs.LOGGER.info("telco %s begins", context.invoked_subcommand)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ costs no logarithm.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 from typing import Final
 
@@ -31,6 +31,8 @@ _TAIL_SHIFT: Final = np.uint64(64 - 2 * _CELLS_LOG2)
 _TAIL_MASK: Final = np.uint64(_CELLS - 1)
 _TAIL_FRACTION_SHIFT: Final = np.uint64(64 - 2 * _CELLS_LOG2 - _FRACTION_BITS)
 _TWO_POW_MINUS_24: Final = 2.0**-_FRACTION_BITS
+_CHANCE_SHIFT: Final = np.uint64(16)
+_TWO_POW_MINUS_48: Final = 2.0**-48
 
 STANDARD_NORMAL: Final = NormalDist()
 
@@ -97,6 +99,56 @@ class QuantileTable:
             low = self.tail[deep]
             values[rare] = low + fraction * (self.tail[deep + 1] - low)
         return values
+
+    def between(
+        self,
+        random_bits: Bits,
+        low: npt.NDArray[np.float64],
+        high: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.float64]:
+        """Return one value per 64 random bits of the distribution between two bounds.
+
+        The quantile function is asked between the probabilities of the bounds, so that the values
+        keep the distribution's shape there. Where it has nothing between them, which is where they
+        lie beyond its table, the value is the nearest bound.
+
+        Args:
+            random_bits: 64 bits per value, of which 48 count.
+            low: Smallest value, for each.
+            high: Largest value, for each.
+        """
+        values, chances = self._knots
+        start, end = _chance(values, chances, low), _chance(values, chances, high)
+        chance = (random_bits >> _CHANCE_SHIFT) * _TWO_POW_MINUS_48
+        chance = start + chance * (end - start)
+        place = np.searchsorted(chances, chance, side="right") - 1
+        place = np.minimum(place, len(chances) - 2)
+        part = (chance - chances[place]) / (chances[place + 1] - chances[place])
+        found = values[place] + part * (values[place + 1] - values[place])
+        # Within the rounding of the two look-ups it is so already.
+        return np.minimum(np.maximum(found, low), high)
+
+    @cached_property
+    def _knots(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return the quantiles of body and tail in one array, and their probabilities."""
+        body = np.arange(_CELLS) / _CELLS
+        tail = 1.0 - 1.0 / _CELLS + np.arange(1, _CELLS + 1) / (_CELLS * _CELLS)
+        values = np.concatenate([self.body[:-1], self.tail[1:]])
+        return values, np.concatenate([body, tail])
+
+
+def _chance(
+    values: npt.NDArray[np.float64],
+    chances: npt.NDArray[np.float64],
+    value: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Return the probabilities below some values, given quantiles and their probabilities."""
+    place = np.searchsorted(values, value, side="right") - 1
+    place = np.minimum(np.maximum(place, 0), len(values) - 2)
+    width = values[place + 1] - values[place]
+    part = (value - values[place]) / np.where(width > 0.0, width, 1.0)
+    part = np.minimum(np.maximum(part, 0.0), 1.0)
+    return chances[place] + part * (chances[place + 1] - chances[place])
 
 
 @dataclass(frozen=True)

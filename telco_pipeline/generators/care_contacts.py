@@ -37,6 +37,7 @@ from telco_pipeline.generators.care_agents import (
     Roster,
 )
 from telco_pipeline.generators.care_queue import Queue, planned_agents
+from telco_pipeline.generators.cdrs.lengths import shortest
 from telco_pipeline.generators.cdrs.sides import has_service
 
 Flags = npt.NDArray[np.bool_]
@@ -320,7 +321,7 @@ def _waits(day: Day, time: Rows, channel: Rows, key: Bits) -> tuple[Floats, Floa
             line = Queue.of(erlangs * float(load[at]), agents, mean, patient)
             queue[rows] = line.waits(bits["found"][rows], bits["queue"][rows])
         drawn = _IMPATIENT.sample(bits["patience"][mine]) * patient
-        patience[mine] = np.maximum(drawn, _LEAST_PATIENCE)
+        patience[mine] = np.maximum(drawn, max(_LEAST_PATIENCE, shortest(config) // SECOND))
     rows = np.flatnonzero(channel == SHOP)
     queue[rows] = _SHOP_QUEUE.sample(bits["queue"][rows]) * crowd[hour[rows]]
     rows = np.flatnonzero(channel == SOCIAL)
@@ -337,8 +338,9 @@ def _load(come: Rows, planned: Floats) -> Floats:
 def _handling(day: Day, channel: Rows, topic: Rows, key: Bits) -> Rows:
     """Return the handling time of each contact in whole seconds, were it answered."""
     seconds = _MEDIAN[topic] * _SPREAD.sample(draws.bits(key, "handling"))
-    seconds = np.clip(seconds * _CHANNEL_HANDLING[channel], _SHORTEST, _LONGEST)
-    longest = np.where(channel == CALL, day.inputs.config.charging.voice_max_s, _LONGEST)
+    least = max(_SHORTEST, shortest(day.inputs.config) // SECOND)
+    seconds = np.clip(seconds * _CHANNEL_HANDLING[channel], least, _LONGEST)
+    longest = np.where(channel == CALL, day.inputs.config.longest_call_s, _LONGEST)
     return np.minimum(seconds.astype(np.int64), longest)
 
 
@@ -365,7 +367,7 @@ def _answered(
         waited[social], -(-np.maximum(_SOCIAL_OPENS - local[social], 0) // SECOND)
     )
     # A call ends at the network's limit in any case, and who is put through has a second to speak.
-    longest = day.inputs.config.charging.voice_max_s
+    longest = day.inputs.config.longest_call_s
     limit = np.where(channel == CALL, np.minimum(patience, longest - 1), patience)
     handled = handling.copy()
     gave_up = np.zeros(len(entity), dtype=np.bool_)

@@ -49,7 +49,9 @@ _FREE_NDCS: Final = (
     "459",
 )
 
-_SHARES_TOLERANCE: Final = 1e-6
+SHARES_TOLERANCE: Final = 1e-6
+_LONGEST_SHORTEST: Final = 120  # seconds; a voicemail takes no longer message than three minutes
+_ROOM: Final = 4  # times the shortest: what would be shorter is spread over so much
 
 Model = TypeVar("Model")
 
@@ -104,11 +106,12 @@ def world_problems(config: "WorldConfig") -> Iterator[Problem]:
     yield from _rhythms(config)
     yield from _personas(config)
     yield from _size(config)
+    yield from _bounds(config)
 
 
 def _operators(config: "WorldConfig") -> Iterator[Problem]:
     total = math.fsum(operator.share for operator in config.operators)
-    if abs(total - 1) > _SHARES_TOLERANCE:
+    if abs(total - 1) > SHARES_TOLERANCE:
         yield Problem(("operators",), f"shares must sum to 1, not {total:.7g}")
     own = sum(operator.own for operator in config.operators)
     if own != 1:
@@ -160,7 +163,7 @@ def _numbering(config: "WorldConfig") -> Iterator[Problem]:
 
 def _network(config: "WorldConfig") -> Iterator[Problem]:
     total = math.fsum(config.network.vendors.values())
-    if abs(total - 1) > _SHARES_TOLERANCE:
+    if abs(total - 1) > SHARES_TOLERANCE:
         yield Problem(("network", "vendors"), f"shares must sum to 1, not {total:.7g}")
     generations = config.network.generations.values()
     for where in ("dense", "sparse"):
@@ -264,6 +267,36 @@ def _size(config: "WorldConfig") -> Iterator[Problem]:
 
 def _and_growth(config: "WorldConfig") -> str:
     return ", those of the growth included," if config.prospects else ""
+
+
+def _bounds(config: "WorldConfig") -> Iterator[Problem]:
+    if config.bounds is None:
+        return
+    if config.bounds.is_empty:
+        yield Problem(("bounds",), "bounds nothing: remove this key, or write what it bounds")
+    longest, shortest = config.bounds.longest_s, config.bounds.shortest_s
+    for key in ("voice_max_s", "data_time_limit_s"):
+        limit = getattr(config.charging, key)
+        # What a limit cuts off a session or call could be shorter than the shortest.
+        if longest is not None and limit < longest:
+            yield Problem(
+                ("charging", key),
+                f"is {limit:,} and cuts what may last {longest:,} seconds by bounds.duration_s: "
+                f"write {longest} or more",
+                related=("bounds",),
+            )
+    if shortest > _LONGEST_SHORTEST:
+        yield Problem(
+            ("bounds", "duration_s"),
+            f"the shortest may be {_LONGEST_SHORTEST} at most, not {shortest:,}: most calls end "
+            "sooner",
+        )
+    elif longest is not None and longest < _ROOM * shortest:
+        yield Problem(
+            ("bounds", "duration_s"),
+            f"leave too little room between {shortest} and {longest} seconds: the longest must be "
+            f"{_ROOM * shortest} or more, {_ROOM} times the shortest",
+        )
 
 
 def _proposal(config: "WorldConfig", missing: int) -> str:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from telco_pipeline.settings import checks, values
+from telco_pipeline.settings.bounds import Bounds
 
 # The largest counts; those of events per day are narrowed down in `checks`.
 _MAX_PER_DAY: Final = checks.MAX_MEAN_PER_DAY
@@ -257,6 +258,7 @@ class WorldConfig(_Strict):
         rhythms: Hour profiles by name; calls, messages and data among them.
         personas: Kinds of SIM holders by name.
         services: Applications of data sessions by name.
+        bounds: What the world is limited to; None: to nothing but the country.
         layers: Scenario layers that are on, by name: plain values of `scenarios.language.Layer`,
             which come from files of their own and not from the world's.
     """
@@ -288,6 +290,7 @@ class WorldConfig(_Strict):
     services: Annotated[
         Mapping[_Identifier, Service], BeforeValidator(values.mapping("services", 250))
     ]
+    bounds: Bounds | None = None
     layers: Mapping[_Identifier, Any] = {}
 
     @model_validator(mode="after")
@@ -342,6 +345,12 @@ class WorldConfig(_Strict):
             prospect: Numbers of prospects from 0: whole numbers, or an array of them.
         """
         return -(-(prospect + 1) * 365 * self.growth.months // (12 * self.prospects)) - 1
+
+    @property
+    def longest_call_s(self) -> int:
+        """The longest that anybody talks, in seconds."""
+        most = self.charging.voice_max_s
+        return most if self.bounds is None else min(most, self.bounds.longest_s or most)
 
     @property
     def own_operator(self) -> Operator:

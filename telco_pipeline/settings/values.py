@@ -96,6 +96,24 @@ def whole(low: int, high: int) -> Rule:
     return Rule(f"a whole number from {low:,} to {high:,}", convert, schema)
 
 
+def span(what: str, low: float, high: float, *, integers: bool = False) -> Rule:
+    """Expect two numbers [low, high] within a range, the smaller one first; kept as a pair."""
+    each = whole(int(low), int(high)) if integers else number(low, high)
+
+    def convert(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise RefusedError
+        start, end = (each.convert(end) for end in value)
+        if start >= end:
+            raise RefusedError("the smaller one comes first")
+        return start, end
+
+    kind = "integer" if integers else "number"
+    items = {"type": kind, "minimum": low, "maximum": high}
+    schema = {"type": "array", "minItems": 2, "maxItems": 2, "items": items}
+    return Rule(f"{what} [low, high] within {low:,g} and {high:,g}", convert, schema)
+
+
 def power_of_two(low: int, high: int) -> Rule:
     """Expect a power of two from `low` to `high`."""
 

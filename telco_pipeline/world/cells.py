@@ -173,7 +173,7 @@ def _cells_of(
             "azimuth": _azimuth(config.seed, radio, row, sector),
             "latitude": latitude,
             "longitude": longitude,
-            "altitude": _antenna_heights(config.seed, radio)[row],
+            "altitude": _antenna_heights(config, radio)[row],
             "cell_class": radio.cell_class[row],
             "bandwidth": bandwidth,
             "prb_total": (layer.prb * transceivers).astype(np.int64),
@@ -217,12 +217,21 @@ def _azimuth(seed: int, radio: Radio, row: Integers, sector: Integers) -> Intege
     return (start[row] + 360 // radio.sectors[row] * sector) % 360
 
 
-def _antenna_heights(seed: int, radio: Radio) -> Integers:
-    """Draw heights above ground: roofs in towns, masts in the country, lamp posts, ceilings."""
-    draw = draws.uniform(draws.keys(draws.stream(seed, "antenna height"), radio.number))
+def _antenna_heights(config: WorldConfig, radio: Radio) -> Integers:
+    """Draw heights above ground: roofs in towns, masts in the country, lamp posts, ceilings.
+
+    Where the world bounds them, each kind's range is cut to what is allowed; a kind that lies
+    outside it is mounted as near to its usual height as it may.
+    """
+    draw = draws.uniform(draws.keys(draws.stream(config.seed, "antenna height"), radio.number))
     small = [radio.cell_class == CellClass.MICRO, radio.cell_class == CellClass.PICO]
     low = np.select(small, [5, 3], np.where(radio.density == "sparse", 30, 24))
     spread = np.select(small, [6, 3], np.where(radio.density == "sparse", 22, 16))
+    bound = None if config.bounds is None else config.bounds.antenna_height_m
+    if bound is not None:
+        high = np.clip(low + spread - 1, *bound)
+        low = np.clip(low, *bound)
+        spread = high - low + 1
     return low + (spread * draw).astype(np.int64)
 
 

@@ -21,11 +21,14 @@ import polars as pl
 
 from telco_pipeline.contracts.world import PLACES
 from telco_pipeline.engine.identifiers import Permutation
+from telco_pipeline.errors import TelcoError
 from telco_pipeline.settings import WorldConfig
 
 Floats = npt.NDArray[np.float64]
 
 MIN_POPULATION: Final = 500  # GeoNames' file of places from 500 inhabitants
+FEWEST_PLACES: Final = 20
+"""Places that a world needs: people live in one, work in another and travel between them."""
 _LATITUDES: Final = (49.4, 51.6)  # the contract's box around Belgium
 _LONGITUDES: Final = (2.5, 6.5)
 
@@ -74,12 +77,15 @@ def build_places(config: WorldConfig) -> pl.DataFrame:
     are drawn from the real range of the nearest province, each once where the range suffices.
 
     Args:
-        config: The world.
+        config: The world; places outside its bounds are not part of it.
 
     Returns:
         One row per place, sorted by `place_id`.
+
+    Raises:
+        TelcoError: No place lies within the bounds.
     """
-    cities = sorted(_cities(config.country), key=lambda city: str(city["geonameid"]))
+    cities = sorted(_within(config), key=lambda city: str(city["geonameid"]))
     places = pl.DataFrame(
         {
             "place_id": [f"{config.country}{city['geonameid']}" for city in cities],
@@ -158,6 +164,27 @@ def _cities(country: str) -> tuple[dict[str, Any], ...]:
         if _LATITUDES[0] <= city["latitude"] <= _LATITUDES[1]
         and _LONGITUDES[0] <= city["longitude"] <= _LONGITUDES[1]
     )
+
+
+def _within(config: WorldConfig) -> list[dict[str, Any]]:
+    """Return the country's places that lie within the world's bounds."""
+    cities = list(_cities(config.country))
+    box = None if config.bounds is None else config.bounds.box
+    if box is None:
+        return cities
+    (south, north), (west, east) = box
+    found = [
+        city
+        for city in cities
+        if south <= round(city["latitude"], 5) <= north
+        and west <= round(city["longitude"], 5) <= east
+    ]
+    if len(found) < FEWEST_PLACES:
+        raise TelcoError(
+            f"bounds: {len(found)} populated places lie within latitude {south:g} to {north:g} and "
+            f"longitude {west:g} to {east:g}, and a world needs {FEWEST_PLACES}: widen the bounds"
+        )
+    return found
 
 
 def _language() -> pl.Expr:

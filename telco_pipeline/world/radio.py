@@ -15,6 +15,7 @@ import polars as pl
 from telco_pipeline.contracts.codes import CellClass
 from telco_pipeline.contracts.world import SITES
 from telco_pipeline.engine import draws
+from telco_pipeline.errors import TelcoError
 from telco_pipeline.settings import WorldConfig
 from telco_pipeline.world.places import Floats, degrees, plane, settled_population
 
@@ -220,10 +221,31 @@ def _candidates(config: WorldConfig, places: pl.DataFrame) -> tuple[Floats, Floa
     way = 0.5 * draws.uniform(draws.bits(key, "way"))
     jitter_east = (draws.uniform(draws.bits(key, "east")) - 0.5) * 2 * _JITTER_KM
     jitter_north = (draws.uniform(draws.bits(key, "north")) - 0.5) * 2 * _JITTER_KM
-    return (
+    return _within(
+        config,
         place_east[place] + way * (place_east[other] - place_east[place]) + jitter_east,
         place_north[place] + way * (place_north[other] - place_north[place]) + jitter_north,
     )
+
+
+def _within(config: WorldConfig, east: Floats, north: Floats) -> tuple[Floats, Floats]:
+    """Return the points that lie within the world's bounds.
+
+    Raises:
+        TelcoError: They are too few for the sites.
+    """
+    box = None if config.bounds is None else config.bounds.box
+    if box is None:
+        return east, north
+    latitude, longitude = degrees(east, north)
+    (south, top), (west, right) = box
+    inside = (south <= latitude) & (latitude <= top) & (west <= longitude) & (longitude <= right)
+    if np.count_nonzero(inside) < site_count(config):
+        raise TelcoError(
+            f"bounds: {site_count(config):,} sites find no room within latitude {south:g} to "
+            f"{top:g} and longitude {west:g} to {right:g}: widen the bounds, or plan fewer sites"
+        )
+    return east[inside], north[inside]
 
 
 def _shares(east: Floats, north: Floats, shares: int) -> Integers:

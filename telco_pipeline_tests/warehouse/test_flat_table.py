@@ -119,8 +119,11 @@ def test_the_common_queries_have_an_index(
         return
     with database.reading() as connection:
         found = connection.exec_driver_sql(statements[database.dialect]).scalars().all()
-    # In PostgreSQL a partition is a day: the time is left to its BRIN index (see `tables`).
-    names = columns[:1] if database.dialect == "postgresql" else columns
+    # Which of them leave the time to the BRIN index of a partition is the warehouse's to say.
+    mine = tables.indexes_for(flat_table(NAME, database.metadata), database.dialect)
+    named = [[column.name for column in index.columns] for index in mine]
+    names = next(each for each in named if each[0] == columns[0])
+    assert tuple(names) in (columns, columns[:1])
     wanted = f"({', '.join(names)})"
     assert any(wanted in str(each).replace('"', "") for each in found), found
 

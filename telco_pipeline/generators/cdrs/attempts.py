@@ -23,6 +23,7 @@ from telco_pipeline.engine.calendar import DAY, SECOND
 from telco_pipeline.engine.draws import Bits
 from telco_pipeline.engine.tables import Choice, QuantileTable
 from telco_pipeline.generators.base import Day, Rows
+from telco_pipeline.generators.cdrs.lengths import shortest, talk_time
 from telco_pipeline.generators.cdrs.sides import (
     Side,
     find_side,
@@ -342,9 +343,9 @@ def completed(day: Day, calls: Calls, outcome: npt.NDArray[np.int8]) -> Calls:
     service[diverted] = _DIVERSION[outcome[diverted]]
     when[diverted] = release[diverted]
     answer[diverted] = release[diverted] + SECOND + (release[diverted] % SECOND) // 2
-    length = _MESSAGE.sample(draws.bits(calls.key[diverted], "message")) * SECOND
-    longest = min(_LONGEST_MESSAGE, day.inputs.config.charging.voice_max_s) * SECOND
-    release[diverted] = answer[diverted] + np.minimum(length, longest).astype(np.int64)
+    told = draws.bits(calls.key[diverted], "message")
+    length = talk_time(day.inputs.config, _MESSAGE, told, most=_LONGEST_MESSAGE) * SECOND
+    release[diverted] = answer[diverted] + length.astype(np.int64)
     return endured(
         day,
         replace(
@@ -375,6 +376,9 @@ def endured(day: Day, calls: Calls) -> Calls:
         off = start[there] + until_restart(day, parties[there], start[there])
         lost[there] = np.minimum(lost[there], off)
     lost[np.tile(held, 2) | (lost >= end)] = NEVER
+    if least := shortest(day.inputs.config):
+        # Where no call is shorter, a link that fails sooner is established again.
+        lost[_soon_after(answer, lost, least)] = NEVER
     first = np.minimum(lost[:count], lost[count:])
     cut = first < NEVER
     early = cut & ((first < calls.answer) | ~spoken)
@@ -396,6 +400,11 @@ def endured(day: Day, calls: Calls) -> Calls:
         service=np.where(early, np.int8(0), calls.service),
         diverted=np.where(early, -1, calls.diverted),
     )
+
+
+def _soon_after(answer: Rows, time: Rows, least: int) -> Flags:
+    """Return which times lie less than `least` microseconds after the answer, if there is one."""
+    return (answer >= 0) & (time >= answer) & (time < answer + least)
 
 
 def _both_keys(key: Bits) -> Bits:
@@ -466,9 +475,7 @@ def call_times(
     # Whoever is busy or absent does not ring; the release follows the setup.
     rings = answered | (outcome == NO_ANSWER) | (outcome == REJECTED)
     ringing = np.where(rings, np.minimum(ring, 90.0) * SECOND, 0.0).astype(np.int64)
-    longest = day.inputs.config.charging.voice_max_s
-    talk = _TALK.sample(draws.bits(key, "talk")) * talkative
-    talk = np.minimum(talk, longest) * SECOND
+    talk = talk_time(day.inputs.config, _TALK, draws.bits(key, "talk"), talkative) * SECOND
     alerted = time + setup + ringing
     release = np.where(answered, alerted + talk.astype(np.int64), alerted)
     return np.where(answered, alerted, -1), release

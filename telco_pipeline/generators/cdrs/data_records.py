@@ -33,6 +33,7 @@ from telco_pipeline.generators.cdrs.data_quality import (
 )
 from telco_pipeline.generators.cdrs.data_usage import LOST, RELEASED
 from telco_pipeline.generators.cdrs.data_way import Way, hold_down
+from telco_pipeline.generators.cdrs.lengths import shortest
 
 NOT_MEASURED: Final = -1
 """Latency and loss of an attempt that was refused."""
@@ -68,6 +69,8 @@ def partial_records(sessions: Sessions) -> list[Columns]:
     duration = made["duration"]
     cuts, cut_at = way.changes_of_access(made["rat"])
     hold_down(day, made, sessions.shift, way, cuts)
+    if least := shortest(day.inputs.config):
+        cuts, cut_at = _far_apart(made, way, least)
     # The stretch of each session before the first change; then those from a change on.
     until = duration.copy()
     until[cuts[::-1]] = cut_at[::-1]
@@ -96,6 +99,30 @@ def partial_records(sessions: Sessions) -> list[Columns]:
     stop = np.minimum(start + limit, stop[each])
     later = _records(sessions, chosen, start, stop, number[each] + step)
     return [first, later]
+
+
+def _far_apart(made: Columns, way: Way, least: int) -> tuple[Rows, Rows]:
+    """Return session and time of the changes of the radio access that close records.
+
+    In a world that bounds the length of sessions, a gateway closes no record that would be shorter
+    than that, or would leave a shorter rest: it goes on with the record that is open.
+    """
+    count = len(made["duration"])
+    first = np.searchsorted(way.row, np.arange(count))
+    turn = np.arange(len(way.row)) - first[way.row]
+    opened, rat = np.zeros(count, dtype=np.int64), made["rat"].copy()
+    closes = np.zeros(len(way.row), dtype=np.bool_)
+    for place in range(int(turn.max(initial=-1)) + 1):
+        rows = np.flatnonzero(turn == place)
+        session, time = way.row[rows], way.time[rows]
+        long_enough = (time - opened[session] >= least) & (
+            made["duration"][session] - time >= least
+        )
+        chosen = long_enough & (way.rat[rows] != rat[session])
+        closes[rows] = chosen
+        opened[session[chosen]] = time[chosen]
+        rat[session[chosen]] = way.rat[rows[chosen]]
+    return way.row[closes], way.time[closes]
 
 
 def _records(sessions: Sessions, made: Columns, start: Rows, stop: Rows, number: Rows) -> Columns:

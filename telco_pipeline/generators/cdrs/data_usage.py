@@ -45,6 +45,7 @@ from telco_pipeline.generators.malfunctions import lost_by_device
 from telco_pipeline.generators.refusals import turned_away, until_lost
 from telco_pipeline.generators.serving import NO_CELL, serving_cell
 from telco_pipeline.generators.usage import factors
+from telco_pipeline.settings import WorldConfig
 
 RELEASED: Final = 0
 LOST: Final = 1
@@ -64,7 +65,7 @@ _LOST_ABROAD: Final = 0.004
 # users carry half of the bytes and more. The mean is 1; it widens the services' spread by 3-8 %.
 _APPETITE: Final = QuantileTable.level(0.7)
 # What the model makes shorter than a second lasts up to so many: it takes that to set up a bearer
-# and to release it.
+# and to release it. (Of a world whose shortest session is longer, so many times that.)
 _SHORTEST: Final = 3.4
 # Sessions that last longer are looked at for a new phone.
 _LONG: Final = 5 * SECOND
@@ -194,14 +195,15 @@ def wanted(events: Events, hour: Rows) -> Columns:
     seconds = table.durations(service, volume_bits, field(bits, 12))
     # What the model would make shorter or longer is spread over some seconds, and over the last
     # half hour, mostly the end of it: what it moves belongs to an hour and more.
-    short, long = np.flatnonzero(seconds < 1.0), np.flatnonzero(seconds > LONGEST)
+    least, longest = _bounds(day.inputs.config)
+    short, long = np.flatnonzero(seconds < least), np.flatnonzero(seconds > longest)
     for rows, aspect in ((short, "short"), (long, "long")):
         chance = draws.uniform(draws.bits(events.key[rows], aspect))
         if aspect == "short":
-            seconds[rows] = 1.0 + (_SHORTEST - 1.0) * chance * chance
+            seconds[rows] = least + (_SHORTEST - 1.0) * least * chance * chance
         else:
             chance *= chance
-            seconds[rows] = LONGEST * (1.0 - 0.5 * chance * chance)
+            seconds[rows] = longest * (1.0 - 0.5 * chance * chance)
     return {
         "service": service,
         "volume": volume,
@@ -210,6 +212,14 @@ def wanted(events: Events, hour: Rows) -> Columns:
         "pace": field(bits, 32, RATE_BITS),
         "fate": field(bits, _FATE_FIRST, _FATE_BITS) * (1.0 / (1 << _FATE_BITS)),
     }
+
+
+def _bounds(config: WorldConfig) -> tuple[float, int]:
+    """Return what the model's sessions last at least and at most, in seconds."""
+    bounds = config.bounds
+    if bounds is None or bounds.longest_s is None:
+        return 1.0, LONGEST
+    return float(bounds.shortest_s), min(bounds.longest_s, LONGEST)
 
 
 def needed(drawn: Columns, rat: np.ndarray, share: np.ndarray | float = 1.0) -> np.ndarray:
@@ -235,7 +245,8 @@ def _hold_back(events: Events, drawn: Columns, rat: np.ndarray, share: np.ndarra
     fast = fast[takes[fast] > duration[fast]]
     takes = takes[fast]
     late = draws.bits(events.key[fast], "rate/long")
-    longest = LONGEST * SECOND * (1.0 - 0.5 * draws.uniform(late))
+    most = _bounds(events.day.inputs.config)[1] * SECOND
+    longest = most * (1.0 - 0.5 * draws.uniform(late))
     longest = np.maximum(longest, duration[fast])
     lasting = np.minimum(takes, longest)
     volume[fast] *= lasting / takes

@@ -34,6 +34,7 @@ from telco_pipeline.generators.cdrs.data_usage import (
     keeps_its_identity,
     usage,
 )
+from telco_pipeline.generators.cdrs.lengths import shortest
 from telco_pipeline.generators.serving import served_cell, taken_over
 from telco_pipeline.state.network import NEVER, NetworkDay
 
@@ -121,7 +122,8 @@ class Way:
 def sessions(begun: Starts, shift: int) -> tuple[Columns, Way, Rows]:
     """Return sessions as they went, their changes of the cell, and which of the starts they are.
 
-    Left out is what would outlive the identity that began it.
+    Left out is what would outlive the identity that began it and, in a world that bounds the
+    length of sessions, what would be cut off sooner than they may end.
 
     Args:
         begun: Where sessions start.
@@ -133,7 +135,20 @@ def sessions(begun: Starts, shift: int) -> tuple[Columns, Way, Rows]:
         chosen = np.flatnonzero(kept)
         made, rows = {name: values[chosen] for name, values in made.items()}, rows[chosen]
     day = begun.events.day
-    return made, _way(day, made, shift), rows
+    way = _way(day, made, shift)
+    least = shortest(day.inputs.config)
+    return _without_short(made, way, rows, least) if least else (made, way, rows)
+
+
+def _without_short(made: Columns, way: Way, rows: Rows, least: int) -> tuple[Columns, Way, Rows]:
+    """Return sessions that were set up only if they last `least` microseconds, and their ways."""
+    kept = (made["duration"] >= least) | (made["fate"] > LOST)
+    if kept.all():
+        return made, way, rows
+    chosen, place = np.flatnonzero(kept), np.cumsum(kept) - 1
+    way = way.select(kept[way.row])
+    made = {name: values[chosen] for name, values in made.items()}
+    return made, replace(way, row=place[way.row]), rows[chosen]
 
 
 def _way(day: Day, made: Columns, shift: int) -> Way:

@@ -34,6 +34,7 @@ from telco_pipeline.generators.cdrs.attempts import (
     passed_network,
     set_up,
 )
+from telco_pipeline.generators.cdrs.lengths import talk_time
 from telco_pipeline.generators.usage import drawn, numbered, stretch_of
 from telco_pipeline.scenarios.effects import Incoming
 from telco_pipeline.scenarios.story import Touch
@@ -208,8 +209,7 @@ def _held(day: Day, calls: Calls, holds: Floats) -> Calls:
     least, most = _AT_ONCE
     alerted = calls.time + paging(calls.key) + set_up(calls.key)
     answer = alerted + least + draws.below(draws.bits(calls.key, "ring"), most - least)
-    seconds = _HOLDS.sample(draws.bits(calls.key, "talk")) * holds
-    seconds = np.minimum(seconds, day.inputs.config.charging.voice_max_s)
+    seconds = talk_time(day.inputs.config, _HOLDS, draws.bits(calls.key, "talk"), holds)
     release = np.where(answered, answer + (seconds * SECOND).astype(np.int64), alerted)
     answer = np.where(answered, answer, -1)
     return endured(day, replace(calls, outcome=outcome, answer=answer, release=release))
