@@ -12,6 +12,7 @@ dbt runs in a process of its own: it keeps its settings and its log in global st
 nothing to anybody (`dbt --version` would ask for newer versions, so it is not asked).
 """
 
+import argparse
 import hashlib
 import json
 import os
@@ -23,10 +24,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 PROJECT: Final = Path(__file__).parents[1] / "dbt_checks"
 TARGETS: Final = ("lake", "warehouse")
@@ -37,6 +41,27 @@ _SOURCES: Final = (".sql", ".yml")
 _OUTPUT: Final = "target"
 _DATABASE: Final = "lake.duckdb"
 _LAST_LINES: Final = 20
+_LIBPQ: Final[Mapping[str, str]] = {
+    "host": "PGHOST",
+    "hostaddr": "PGHOSTADDR",
+    "port": "PGPORT",
+    "dbname": "PGDATABASE",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "passfile": "PGPASSFILE",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcrl": "PGSSLCRL",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "channel_binding": "PGCHANNELBINDING",
+    "gssencmode": "PGGSSENCMODE",
+    "krbsrvname": "PGKRBSRVNAME",
+    "service": "PGSERVICE",
+    "options": "PGOPTIONS",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}
+"""Variables of libpq by its connection parameters."""
 # `python -m` would load the module twice, and say so.
 _DBT: Final = (sys.executable, "-c", "from dbt.cli.main import cli; cli(prog_name='dbt')")
 
@@ -107,7 +132,8 @@ def environment(
         lake: The lake; None for TELCO_LAKE.
 
     Raises:
-        TelcoError: There is no such target, or TELCO_DATABASE_URL names no PostgreSQL.
+        TelcoError: There is no such target, or TELCO_DATABASE_URL names no PostgreSQL that dbt
+            can read.
     """
     environ = os.environ if environ is None else environ
     target = target or environ.get(TARGET_VARIABLE) or TARGETS[0]
@@ -128,30 +154,41 @@ def environment(
 
 
 def _libpq(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of libpq for TELCO_DATABASE_URL; none if that is not set."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
+    """Return the variables of libpq for TELCO_DATABASE_URL; none if that is not set.
 
-    text = environ.get("TELCO_DATABASE_URL", "").strip()
-    if not text:
+    The URL is read as `telco warehouse` reads it. Parameters that libpq has no variable for
+    (keepalives) are left to dbt.
+    """
+    if not environ.get("TELCO_DATABASE_URL", "").strip():
         return {}
-    try:
-        url = make_url(text)
-    except ArgumentError as error:
-        raise TelcoError("TELCO_DATABASE_URL is no URL of a database") from error
-    if url.get_backend_name() != "postgresql":
+    # Here and not at the top: most commands need no database.
+    from telco_pipeline.warehouse.database import Database
+
+    database = Database.from_environment(environ=environ)
+    if database.dialect != "postgresql":
         raise TelcoError(
             f"dbt's target warehouse is PostgreSQL, but TELCO_DATABASE_URL names "
-            f"{url.get_backend_name()}: use the target lake, or load a PostgreSQL warehouse"
+            f"{database.dialect}: use the target lake, or load a PostgreSQL warehouse"
         )
-    parts = {
-        "PGHOST": url.host,
-        "PGPORT": url.port,
-        "PGUSER": url.username,
-        "PGPASSWORD": url.password,
-        "PGDATABASE": url.database,
+    parts = _parameters(database.url)
+    return {
+        variable: str(parts[name])
+        for name, variable in _LIBPQ.items()
+        if parts.get(name) is not None
     }
-    return {name: str(value) for name, value in parts.items() if value is not None}
+
+
+def _parameters(url: "URL") -> Mapping[str, Any]:
+    """Return what the driver is told of a URL, its query too."""
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        _, parts = url.get_dialect()().create_connect_args(url)
+    except (ArgumentError, ValueError):
+        raise TelcoError("TELCO_DATABASE_URL: its host or port cannot be read") from None
+    if "," in f"{parts.get('host', '')}{parts.get('port', '')}":
+        raise TelcoError("TELCO_DATABASE_URL names several hosts: dbt takes one")
+    return parts
 
 
 def manifest() -> Path:
@@ -288,13 +325,22 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
+def _target(arguments: Sequence[str]) -> str | None:
+    """Return the target that arguments of dbt name, in any form that dbt takes; None for none."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("-t", "--target")
+    try:
+        return parser.parse_known_args(list(arguments))[0].target
+    except argparse.ArgumentError:  # it ends with the bare option: dbt says so
+        return None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run dbt as the command line says, `build` if it says nothing; return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["build"]
     try:
         require()
-        chosen = given[given.index("--target") + 1] if "--target" in given[:-1] else None
-        environ = environment(chosen)
+        environ = environment(_target(given))
     except TelcoError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

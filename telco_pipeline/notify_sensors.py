@@ -23,7 +23,7 @@ from telco_pipeline.dagster_private import (
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.jobs import PUSH
 from telco_pipeline.notifications.message import FailedStep, RunReport, Status
-from telco_pipeline.notifications.settings import Notifications
+from telco_pipeline.notifications.settings import STATUSES, TO, WEBHOOK, Notifications
 
 NAMES: Final = {status: f"notify_{status}" for status in Status}
 ASSETS: Final = "assets"
@@ -49,13 +49,13 @@ def build_notify_sensors(jobs: Iterable[str]) -> list[dg.SensorDefinition]:
         jobs: Names of the jobs that there are.
 
     Raises:
-        TelcoError: TELCO_NOTIFY_STATUSES switches some on, and a setting is wrong. Where none is,
-            wrong settings are told by the tick of a sensor that was switched on in the UI.
+        TelcoError: TELCO_NOTIFY_STATUSES switches some on, and a setting is wrong or names nobody
+            to tell. Where it does not, the tick of a sensor that was switched on in the UI says so.
     """
     known = frozenset(jobs) | {ASSETS}
     on = Notifications.switched_on()
-    if on:
-        Notifications.from_env(known)
+    if on and not Notifications.from_env(known).names_somebody:
+        raise TelcoError(f"{STATUSES} is set, but nobody is told: set {TO} or {WEBHOOK}")
     return [_sensor(status, known, running=status in on) for status in Status]
 
 

@@ -35,11 +35,46 @@ def test_the_database_is_told_in_the_words_of_libpq() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        (
+            "postgres://me@h/x?sslmode=verify-full&sslrootcert=/ca.pem&keepalives_idle=5",
+            {
+                "PGHOST": "h", "PGUSER": "me", "PGDATABASE": "x",
+                "PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/ca.pem",
+            },
+        ),
+        (
+            "postgresql+psycopg2:///x?host=/run/postgresql&port=6432",
+            {"PGHOST": "/run/postgresql", "PGPORT": "6432", "PGDATABASE": "x"},
+        ),
+    ],
+)  # fmt: skip
+def test_a_url_is_read_as_the_warehouse_reads_it(url: str, wanted: dict[str, str]) -> None:
+    found = dbt_project.environment("warehouse", {"TELCO_DATABASE_URL": url})
+    assert {name: value for name, value in found.items() if name.startswith("PG")} == wanted
+
+
+@pytest.mark.parametrize(
+    "words", [["-t", "laek"], ["--target", "laek"], ["--target=laek"], ["-tlaek"]]
+)
+def test_a_target_is_understood_in_every_form(
+    words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = ["build", "--target-path", "lake", *words, "--vars", "{days: 7}", "--select", "x"]
+    assert dbt_project.main(given) == 2
+    assert "dbt has no target 'laek'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("target", "url", "words"),
     [
         ("laek", "", "dbt has no target 'laek': choose from lake, warehouse"),
         ("warehouse", "sqlite:///x.db", "is PostgreSQL, but TELCO_DATABASE_URL names sqlite"),
         ("warehouse", "no url with secret", "TELCO_DATABASE_URL is no URL of a database"),
+        ("warehouse", "postgresql://a:secret@h:port/x", "TELCO_DATABASE_URL is no URL of a data"),
+        ("warehouse", "postgresql://a:secret@h/x?port=secret", "host or port cannot be read"),
+        ("warehouse", "postgresql:///x?host=a:1&host=b:2", "names several hosts: dbt takes one"),
     ],
 )
 def test_a_wrong_environment_is_told(target: str, url: str, words: str) -> None:

@@ -65,8 +65,9 @@
 {% macro window() %}
   {% set start, days = var('start', none), var('days', none) %}
   {% if not execute or (start is none and days is none) %}{{ return([none, none]) }}{% endif %}
+  {% do check_window(start, days) %}
   {% if start is none %}
-    {% set newest = newest_of_all() %}
+    {% set newest = newest_day_within(none, none) %}
     {% if newest is none %}{{ return([none, none]) }}{% endif %}
     {% set last = modules.datetime.date.fromisoformat(newest) %}
     {% set first = last - modules.datetime.timedelta(days=(days | int) - 1) %}
@@ -78,6 +79,28 @@
   {{ return([first.isoformat(), last.isoformat()]) }}
 {% endmacro %}
 
+{# Stops where the variables are no window. Years of two centuries: whatever is counted from them
+   is a date still. #}
+{% macro check_window(start, days) %}
+  {% if days is not none and not modules.re.fullmatch('[1-9][0-9]{0,4}', days | string) %}
+    {{ exceptions.raise_compiler_error(
+        "the variable days is '" ~ days ~ "': write a whole number from 1 on, such as --vars '{days: 7}'") }}
+  {% endif %}
+  {% if start is not none %}
+    {% set parts = modules.re.fullmatch('((?:19|20)[0-9]{2})-([0-9]{2})-([0-9]{2})', start | string) %}
+    {% set year, month, day = parts.groups() | map('int') if parts else (0, 0, 0) %}
+    {% set good = 1 <= month and month <= 12 %}
+    {% if good %}
+      {% set next = modules.datetime.date(year + month // 12, month % 12 + 1, 1) %}
+      {% set good = 1 <= day and day <= (next - modules.datetime.timedelta(days=1)).day %}
+    {% endif %}
+    {% if not good %}
+      {{ exceptions.raise_compiler_error(
+          "the variable start is '" ~ start ~ "', which is no date: write one such as --vars '{start: 2026-01-05}'") }}
+    {% endif %}
+  {% endif %}
+{% endmacro %}
+
 {# The condition that a day lies in the window. #}
 {% macro in_window(day) %}
   {%- set first, last = window() -%}
@@ -87,20 +110,21 @@
   {%- endif -%}
 {% endmacro %}
 
-{# The newest day of any dataset, in ISO form; none if there is no day. #}
-{% macro newest_of_all() %}
-  {% set found = run_query(adapter.dispatch('newest_query')()).rows %}
+{# The newest day of any dataset between two (none: no bound), in ISO form; none if there is none. #}
+{% macro newest_day_within(first, last) %}
+  {% set found = run_query(
+      "select cast(max(day) as text) from (" ~ adapter.dispatch('days_query')() ~ ") as held where day between date '"
+      ~ (first or '0001-01-02') ~ "' and date '" ~ (last or '9999-12-31') ~ "'").rows %}
   {{ return(found[0][0] if found else none) }}
 {% endmacro %}
 
-{% macro duckdb__newest_query() %}
-  select max(regexp_extract(file, '/day=(\d{4}-\d{2}-\d{2})/[^/]*\.parquet$', 1))
+{% macro duckdb__days_query() %}
+  select try_cast(regexp_extract(file, '/day=(\d{4}-\d{2}-\d{2})/[^/]*\.parquet$', 1) as date) as day
   from glob('{{ quoted(lake()) }}/*/day=*/*.parquet')
 {% endmacro %}
 
-{% macro default__newest_query() %}
-  select cast(max(day) as text) from {{ ledger() }}
-  where dataset in ({{ quoted_datasets() }}) and day > date '0001-01-01'
+{% macro default__days_query() %}
+  select day from {{ ledger() }} where dataset in ({{ quoted_datasets() }})
 {% endmacro %}
 
 {% macro quoted(text) %}{{ return(text | string | replace("'", "''")) }}{% endmacro %}
@@ -115,6 +139,13 @@
       {{ exceptions.raise_compiler_error('no dataset in ' ~ place ~ ': ' ~ adapter.dispatch('advice')()) }}
     {% endif %}
     {% set first, last = window() %}
+    {% if var('start', none) is not none or var('days', none) is not none %}
+      {% if newest_day_within(first, last) is none %}
+        {{ exceptions.raise_compiler_error('no partition ' ~ ('from ' ~ first if first else 'of any day')
+            ~ (' to ' ~ last if last else '') ~ ' in ' ~ place ~ ': its newest day is '
+            ~ (newest_day_within(none, none) or 'none at all')) }}
+      {% endif %}
+    {% endif %}
     {{ log('Looking at ' ~ place ~ ', ' ~ ('every day' if first is none else 'from ' ~ first ~ (' to ' ~ last if last else ' on')), info=true) }}
     {% set missing = names | reject('in', there) | list %}
     {% if missing %}

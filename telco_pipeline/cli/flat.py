@@ -115,7 +115,7 @@ def flat(
         typer.Option(
             "--database-url",
             metavar="URL",
-            help="The database; default: $TELCO_DATABASE_URL or duckdb:///data/warehouse.duckdb.",
+            help="The database; default: $TELCO_DATABASE_URL or duckdb:///data/flat.duckdb.",
             rich_help_panel=options.WHERE,
         ),
     ] = None,
@@ -152,7 +152,7 @@ def flat(
         bool,
         typer.Option(
             "--replace",
-            help="Remove another world's records and rows, or an earlier file.",
+            help="Remove another world's records and rows of this table, or an earlier file.",
             rich_help_panel=options.HOW,
         ),
     ] = False,
@@ -196,6 +196,7 @@ def flat(
         workers=workers or Settings.from_env().workers,
         replace=replace,
     )
+    check(order)
     if to is not None:
         flat_target.into_file(order, Path(to))
     else:
@@ -234,6 +235,27 @@ def _estimate(config: "WorldConfig", types: tuple[str, ...]) -> float:
     if expected <= 0:
         raise TelcoError("the world makes no such records: see record_weights in its world file")
     return expected
+
+
+def check(order: Order) -> None:
+    """See to it, before anything is touched, that the world can be and the lake may take it.
+
+    Raises:
+        TelcoError: The lake holds another world, or the bounds leave no room.
+    """
+    from telco_pipeline.contracts import DATASETS
+    from telco_pipeline.lake.worlds import refuse_other_world
+    from telco_pipeline.production import origin_of
+    from telco_pipeline.warehouse.flat import DATASET_OF
+    from telco_pipeline.world.places import build_places
+    from telco_pipeline.world.radio import plan_radio
+
+    held = None if order.replace else order.lake.held_world()
+    if held is not None:
+        origin = origin_of(order.config, order.lake, DATASETS[DATASET_OF[order.types[0]]])
+        refuse_other_world(order.lake.root, held, origin, order.config.to_dict())
+    if held is None or not order.lake.exists("sites"):
+        plan_radio(order.config, build_places(order.config))
 
 
 def steps_of(order: Order) -> int:

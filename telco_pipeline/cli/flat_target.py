@@ -100,44 +100,47 @@ def into_database(order: Order, name: str, url: str | None, schema: str | None) 
     """Make the rows and load them into a table, day by day; show what was done.
 
     Days of the same table that were loaded before and are not among these are removed, so that it
-    has exactly the rows asked for.
+    has exactly the rows asked for. No other table is touched: what world those are of does not
+    matter.
 
     Args:
         order: What is wanted.
         name: Name of the table.
-        url: The database; None for that of the environment.
+        url: The database; None for that of the environment, or else the flat table's own file.
         schema: Its schema; None likewise.
 
     Raises:
         TelcoError: The database or its tables are not as they should be, or a day cannot be made.
     """
-    from telco_pipeline.contracts import DATASETS
     from telco_pipeline.warehouse import existing, ledger, loading, tables
-    from telco_pipeline.warehouse.database import Database
+    from telco_pipeline.warehouse.database import FLAT_URL, Database
     from telco_pipeline.warehouse.flat_table import flat_table, record_of
 
-    if name in DATASETS or name == tables.LEDGER:
+    if name in tables.OF_THE_LAKE or name == tables.LEDGER:
         raise TelcoError(f"table: {name} is a table of the warehouse's own: choose another name")
-    database = Database.from_environment(url, schema)
+    database = Database.from_environment(url, schema, default=FLAT_URL)
     table = flat_table(name, database.metadata)
-    # Whatever the database refuses, it refuses before anything is made.
-    if order.replace:
-        loading.remove_world(database, order.config.world_hash)
-    was_there = _is_there(database, name)
-    existing.ensure(database, ledger.table(database), table)
-    records = ledger.loaded(database)
-    if others := ledger.others(records, order.config.world_hash):
+    # Whatever the database refuses, it refuses before anything is made. A table that somebody has
+    # dropped is empty now, whatever the ledger says.
+    records = ledger.loaded(database, name) if _is_there(database, name) else []
+    others = ledger.others(records, order.config.world_hash, name)
+    if others and not order.replace:
         raise TelcoError(
-            f"{database.address} holds the world {others[0].world_hash} (seed {others[0].seed}) in "
-            f"{len(others)} loads, such as {others[0].dataset}; these rows are of "
-            f"{order.config.world_hash}: name another database or schema, or remove the other "
-            "world's rows with --replace"
+            f"{name} in {database.address} holds the world {others[0].world_hash} (seed "
+            f"{others[0].seed}) in {len(others)} loads; these rows are of "
+            f"{order.config.world_hash}: name another database, schema or table, or remove the "
+            "other world's rows with --replace"
         )
-    # A table that somebody has dropped is empty now, whatever the ledger says.
-    loaded = {one.day: one for one in records if one.dataset == name and was_there}
+    existing.ensure(database, ledger.table(database), table)
+    loaded = {one.day: one for one in records if one not in others}
     told = _Told()
     with progress("steps", f"Making {count(order.rows)} flat CDRs") as meter:
         steps = _Steps(meter, order)
+        if others:
+            # Its rows stay until those that take their place can be had without a doubt.
+            for _ in made_days(order, steps.made):
+                pass
+            loading.remove_world(database, order.config.world_hash, name)
         for day in made_days(order, steps.made):
             record = record_of(
                 order.lake,

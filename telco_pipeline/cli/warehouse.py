@@ -6,7 +6,7 @@ Belongs here: what is typed, and what is shown of what was loaded. Does not belo
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -51,6 +51,7 @@ Batch = Annotated[
 ]
 BATCH = 10_000
 MOST_PARAMETERS = 1_000_000
+_MOST_NAMED = 3
 
 
 @app.callback(invoke_without_command=True)
@@ -119,17 +120,16 @@ def load(
         raise TelcoError(f"--batch must be {MOST_PARAMETERS} or less, not {batch}")
     names = options.dataset_names(datasets)
     first = options.day_of("--start", start)
-    last = None if first is None or days is None else options.last_day(first, days)
     root = options.lake_root(lake)
 
-    from telco_pipeline.cli.display import count, progress
+    from telco_pipeline.cli.display import count, print_line, progress
     from telco_pipeline.lake import Lake
     from telco_pipeline.warehouse import loading
     from telco_pipeline.warehouse.database import Database
 
     database = Database.from_environment(database_url, schema)
     store = Lake(root, world)
-    wanted = _partitions(store, names, first, last, days)
+    wanted, missing = _partitions(store, names, first, days)
     if replace and (held := store.held_world()) is not None:
         loading.remove_world(database, held.world_hash)
     done: list[tuple[str, Loaded]] = []
@@ -146,6 +146,8 @@ def load(
             done.append((name, found))
             meter.step(label, 0 if found.skipped else found.rows)
     _show(database, done)
+    if missing:
+        print_line(_of_missing(missing))
 
 
 @app.command()
@@ -243,10 +245,13 @@ def _partitions(
     store: "Lake",
     names: list[str] | None,
     first: dt.date | None,
-    last: dt.date | None,
     days: int | None,
-) -> list[tuple[str, dt.date | None]]:
-    """Return which partitions to load: those asked for, all of which the lake must hold."""
+) -> "tuple[list[tuple[str, dt.date | None]], dict[str, _Missing]]":
+    """Return which partitions to load, and which days that were asked for the lake lacks.
+
+    Raises:
+        TelcoError: The lake lacks a dataset that is named, or every day that is asked for.
+    """
     from telco_pipeline.contracts import DATASETS
 
     if not store.root.is_dir():
@@ -254,23 +259,84 @@ def _partitions(
     there = [name for name in store.datasets() if name in DATASETS]
     if not there:
         raise TelcoError(f"{store.root} holds no datasets: make some with telco generate")
+    chosen = names or there
+    held = {name: store.days(name) for name in chosen if DATASETS[name].daily}
+    known = sorted({day for each in held.values() for day in each})
+    begin = first or (known[0] if known else None)
+    end = options.last_day(begin, days) if begin and days else known[-1] if known else None
+    wanted = [day for day in known if begin and end and begin <= day <= end]
+    asked = first is not None or days is not None
+    for name, each in held.items():
+        if names is not None and set(wanted).isdisjoint(each):
+            raise _nothing(store, name, each, begin, end if days else None)
+    if asked and held and not wanted:
+        raise _nothing(store, None, known, begin, end if days else None)
     found: list[tuple[str, dt.date | None]] = []
-    for name in names or there:
-        if not DATASETS[name].daily:
+    missing: dict[str, _Missing] = {}
+    for name in chosen:
+        there_days = held.get(name)
+        if there_days is None:
             found.append((name, None))
             continue
-        held = store.days(name)
-        begin = first or (held[0] if held else None)
-        end = last if last or days is None or begin is None else options.last_day(begin, days)
-        chosen = [day for day in held if (not begin or day >= begin) and (not end or day <= end)]
-        if not chosen and names is not None:
-            known = f"it has {held[0]} to {held[-1]}" if held else "it has none"
-            raise TelcoError(
-                f"{store.root} has no day of {name} from {begin or 'its first'} on; {known}. Make "
-                f"it with: {store.command(name, begin, end)}"
-            )
-        found += [(name, day) for day in chosen]
-    return found
+        found += [(name, day) for day in wanted if day in there_days]
+        if asked and begin and end and (lacking := _lacking(set(there_days), begin, end)):
+            missing[name] = lacking
+    return found, missing
+
+
+def _nothing(
+    store: "Lake",
+    name: str | None,
+    held: list[dt.date],
+    first: dt.date | None,
+    last: dt.date | None,
+) -> TelcoError:
+    known = f"it has {held[0]} to {held[-1]}" if held else "it has none"
+    which = f"no day of {name}" if name else "no day"
+    until = f"to {last}" if last and first else "on"
+    return TelcoError(
+        f"{store.root} has {which} from {first or 'its first'} {until}; {known}. Make it with: "
+        f"{store.command(name, first, last)}"
+    )
+
+
+class _Missing(NamedTuple):
+    """Days that a dataset lacks: how many, and from when to when."""
+
+    days: int
+    first: dt.date
+    last: dt.date
+
+
+def _lacking(held: set[dt.date], first: dt.date, last: dt.date) -> _Missing | None:
+    """Return which days of a span are missing; no list of them, which may be a long one."""
+    count = (last - first).days + 1 - sum(first <= day <= last for day in held)
+    if count <= 0:
+        return None
+    while first in held:
+        first += dt.timedelta(days=1)
+    while last in held:
+        last -= dt.timedelta(days=1)
+    return _Missing(count, first, last)
+
+
+def _of_missing(missing: dict[str, _Missing]) -> str:
+    """Return a line that names days that were not there to be loaded, and of which datasets."""
+    groups: dict[_Missing, list[str]] = {}
+    for name, lacking in missing.items():
+        groups.setdefault(lacking, []).append(name)
+    told = []
+    for lacking, names in groups.items():
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        when = str(lacking.first)
+        if lacking.days > 1:
+            when = f"{lacking.days} days of {lacking.first} to {lacking.last}"
+        told.append(f"{when} ({', '.join(names[:_MOST_NAMED])}{more})")
+    rest = len(told) - _MOST_NAMED
+    return (
+        f"Not in the lake, so not loaded: {'; '.join(told[:_MOST_NAMED])}"
+        f"{f'; and other days of {rest} groups of datasets' if rest > 0 else ''}."
+    )
 
 
 def _show(database: "Database", done: "list[tuple[str, Loaded]]") -> None:

@@ -8,6 +8,7 @@ Passwords are in no `repr`, message or log line; `address` names a database with
 
 import importlib
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from telco_pipeline.warehouse.faults import explained
 URL_VARIABLE: Final = "TELCO_DATABASE_URL"
 SCHEMA_VARIABLE: Final = "TELCO_DATABASE_SCHEMA"
 DEFAULT_URL: Final = "duckdb:///data/warehouse.duckdb"
+FLAT_URL: Final = "duckdb:///data/flat.duckdb"
+"""Where the flat table goes that nobody gave a place: another world than the lake's, mostly."""
 
 _EXTRAS: Final = {
     "postgresql": ("psycopg2", "postgres"),
@@ -55,11 +58,13 @@ class Database:
         url: Its address; holds the password.
         schema: Schema of the tables; None for the database's own (public, main, dbo).
         ready: Names of the tables that were found, or made, as they should be.
+        reached: Set once it let us in: a server that is gone later may come back.
     """
 
     url: URL = field(repr=False)
     schema: str | None = None
     ready: set[str] = field(default_factory=set, compare=False, repr=False)
+    reached: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
 
     @classmethod
     def from_environment(
@@ -67,6 +72,8 @@ class Database:
         url: str | None = None,
         schema: str | None = None,
         environ: Mapping[str, str] | None = None,
+        *,
+        default: str = DEFAULT_URL,
     ) -> "Database":
         """Return the database that options or, without them, the environment name.
 
@@ -76,6 +83,7 @@ class Database:
             url: A SQLAlchemy URL; None for TELCO_DATABASE_URL.
             schema: A schema; None for TELCO_DATABASE_SCHEMA.
             environ: The variables; those of this process when None.
+            default: The URL where neither names one.
 
         Raises:
             TelcoError: It is no such URL, or its driver is not installed.
@@ -88,7 +96,7 @@ class Database:
         name = environ.get(SCHEMA_VARIABLE, "") if schema is None else schema
         if schema is not None and not schema.strip():
             raise TelcoError("--schema is empty; leave it out for the database's own")
-        parsed = _parsed(text.strip() or DEFAULT_URL, said_by)
+        parsed = _parsed(text.strip() or default, said_by)
         return cls(parsed, checked_schema(name.strip(), parsed.get_backend_name()))
 
     @property
@@ -145,6 +153,7 @@ class Database:
         """
         engine = self._engine(read_only=True) if self.dialect == "duckdb" else self.engine
         with explained(self.address, self._secrets, doing), engine.connect() as connection:
+            self.reached.set()
             yield connection
 
     @contextmanager
@@ -155,6 +164,7 @@ class Database:
             TelcoError: The database cannot be reached, or refuses; says why.
         """
         with explained(self.address, self._secrets, doing), self.engine.begin() as connection:
+            self.reached.set()
             yield connection
 
     @property

@@ -4,6 +4,7 @@ Belongs here: reading SQLSTATEs and messages of the drivers. Does not belong her
 (`loading`), connecting (`database`).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -29,9 +30,12 @@ _LOST_WORDS: Final = (
     "lost synchronization with server",
 )
 _MOST_WORDS: Final = 400
+_STATEMENT: Final = re.compile(r"\s+LINE \d+:")
+"""Where a message goes on with the statement, which nobody wrote who reads it."""
+_NO_RIGHTS: Final = "42501"
 
 _BY_STATE: Final = {
-    "42501": "this user has no rights to do that ({said}): ask the administrator for CREATE on "
+    _NO_RIGHTS: "this user has no rights to do that ({said}): ask the administrator for CREATE on "
     "the schema, or name a schema of your own with --schema",
     "25006": "the database is read-only ({said}): name the primary server",
     "53100": "its disk is full ({said}): free some space there; nothing was changed",
@@ -40,22 +44,43 @@ _BY_STATE: Final = {
     "53300": "the server has no connection left ({said}): close some, or raise max_connections",
     "3D000": "there is no such database ({said}): create it, or name another one",
     "3F000": "there is no such schema ({said}): create it, or name another with --schema",
-    "28P01": "user or password are wrong ({said}): check them in TELCO_DATABASE_URL",
-    "28000": "this user is not let in ({said}): check TELCO_DATABASE_URL, and the rules of the "
-    "server (pg_hba.conf)",
+    "28P01": "user or password are wrong ({said}): check them in "
+    "--database-url or TELCO_DATABASE_URL",
+    "28000": "this user is not let in ({said}): check --database-url or "
+    "TELCO_DATABASE_URL, and the rules of the server (pg_hba.conf)",
     "23505": "two rows have the same key ({said}): check the lake with telco check",
     "22P05": "the database cannot hold all characters ({said}): make it with ENCODING 'UTF8'",
     "57014": "the statement was cancelled ({said}): raise statement_timeout, and load again",
     "55P03": "somebody else holds a lock on the table ({said}): load again when it is free",
     "42P16": "the table cannot be changed so ({said}): name another schema with --schema",
 }
+_NO_SCHEMA: Final = (
+    "this user has no rights to make the schema ({said}): ask the administrator for CREATE on the "
+    "DATABASE, or to make the schema, or name with --schema one that is there"
+)
 _BY_WORDS: Final[tuple[tuple[str, str], ...]] = (
-    ("could not translate host name", "unknown host: check the name in TELCO_DATABASE_URL"),
-    ("name or service not known", "unknown host: check the name in TELCO_DATABASE_URL"),
+    (
+        "does not have connect privilege",
+        "this user may not connect to that database: ask the administrator for CONNECT on it",
+    ),
+    (
+        "could not translate host name",
+        "unknown host: check the name in --database-url or TELCO_DATABASE_URL",
+    ),
+    (
+        "name or service not known",
+        "unknown host: check the name in --database-url or TELCO_DATABASE_URL",
+    ),
     ("no password supplied", "the server wants a password: write USER:PASSWORD@HOST in the URL"),
-    ("password authentication failed", "user or password are wrong: check TELCO_DATABASE_URL"),
+    (
+        "password authentication failed",
+        "user or password are wrong: check --database-url or TELCO_DATABASE_URL",
+    ),
     ("no pg_hba.conf entry", "the server's rules (pg_hba.conf) do not let this user in"),
-    ("does not support ssl", "no TLS is spoken there: leave sslmode out of TELCO_DATABASE_URL"),
+    (
+        "does not support ssl",
+        "no TLS is spoken there: leave sslmode out of --database-url or TELCO_DATABASE_URL",
+    ),
     ("certificate verify failed", "its certificate is not trusted here: set sslrootcert"),
     ("the database system is starting up", "the server is just starting: try again"),
     ("the database system is shutting down", "the server is shutting down: start it again"),
@@ -95,7 +120,7 @@ _BY_WORDS: Final[tuple[tuple[str, str], ...]] = (
         "Microsoft's, and name it with ?driver=ODBC+Driver+18+for+SQL+Server",
     ),
     ("unique constraint failed", "two rows have the same key: check the lake with telco check"),
-    ("login failed", "user or password are wrong: check TELCO_DATABASE_URL"),
+    ("login failed", "user or password are wrong: check --database-url or TELCO_DATABASE_URL"),
 )
 
 
@@ -149,9 +174,9 @@ def explain(
         doing: What was being done, such as `loading cdrs_voice 2026-01-01`.
         secrets: Words that the line must not hold, should a server repeat one.
     """
-    said = " ".join(str(original(error)).split())[:_MOST_WORDS].strip()
+    said = " ".join(_STATEMENT.split(str(original(error)), 1)[0].split())[:_MOST_WORDS].strip()
     state = sqlstate(error)
-    line = _by_state(state, said) or _by_words(said)
+    line = _by_state(state, said, _statement_of(error)) or _by_words(said)
     if line is None:
         line = "the connection was lost: load again" if is_lost(error) else said
         line += f" ({state})" if state else ""
@@ -161,8 +186,14 @@ def explain(
     return TelcoError(f"{doing} at {address}: {line}")
 
 
-def _by_state(state: str, said: str) -> str | None:
+def _statement_of(error: BaseException) -> str:
+    return str(getattr(error, "statement", None) or "").strip()
+
+
+def _by_state(state: str, said: str, statement: str) -> str | None:
     told = _BY_STATE.get(state)
+    if state == _NO_RIGHTS and statement.startswith("CREATE SCHEMA"):
+        told = _NO_SCHEMA
     return told and told.format(said=said.removeprefix("ERROR: "))
 
 
@@ -171,7 +202,7 @@ def _by_words(said: str) -> str | None:
     if 'database "' in low and "does not exist" in low:
         return "there is no such database: create it, or name another one"
     if 'role "' in low and "does not exist" in low:
-        return "there is no such user: check TELCO_DATABASE_URL"
+        return "there is no such user: check --database-url or TELCO_DATABASE_URL"
     return next((told for words, told in _BY_WORDS if words in low), None)
 
 

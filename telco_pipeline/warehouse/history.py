@@ -38,8 +38,8 @@ from telco_pipeline.warehouse import (
 )
 from telco_pipeline.warehouse.database import Database
 
-HISTORY: Final = "subscribers_history"
-CHANGES: Final = "subscribers_changes"
+HISTORY: Final = tables.HISTORY
+CHANGES: Final = tables.CHANGES
 VERSION: Final = 1
 """Of both tables' layout; raised with it, they are made again."""
 
@@ -181,12 +181,12 @@ def write(
     for link in chain[place + 1 : target + 1]:
         now = replace(record, content_hash=link.content_hash)
         if link.day is None:
-            rows = loading.retried(partial(_begin, database, lake, now))
+            rows = loading.retried(database, partial(_begin, database, lake, now))
             continue
         found = _numbered(lake, link.day)
         rows += found.height
         fed += found[versions.OP].count()
-        loading.retried(partial(_append, database, found, link.day, now.done(rows)))
+        loading.retried(database, partial(_append, database, found, link.day, now.done(rows)))
         if progress is not None:
             progress(link.day, found.height)
     last = chain[max(place, target)].day
@@ -351,9 +351,13 @@ def _record(lake: Lake) -> ledger.Record:
 def _there(database: Database, record: ledger.Record) -> ledger.Record | None:
     """Return what the ledger says of the history, after seeing to it that the tables are there."""
     history, changes = history_table(database.metadata), changes_table(database.metadata)
-    existing.ensure(database, ledger.table(database), history, changes)
-    with database.reading("reading what is loaded") as connection:
-        there = ledger.of_day(connection, database, record)
+
+    def once() -> ledger.Record | None:
+        existing.ensure(database, ledger.table(database), history, changes)
+        with database.reading("reading what is loaded") as connection:
+            return ledger.of_day(connection, database, record)
+
+    there = loading.retried(database, once)
     return there if there is not None and there.contract_version == VERSION else None
 
 

@@ -114,10 +114,12 @@ def of_day(connection: Connection, database: Database, record: Record) -> Record
     """Return what is loaded of the table and day of a record.
 
     Raises:
-        TelcoError: The database holds rows of another world than the record's.
+        TelcoError: The database holds rows of another world than the record's in tables that are
+            of one world with it.
     """
     ours = table(database)
-    other = ours.c.world_hash != record.world_hash
+    together = ours.c.dataset.in_(sorted(tables.of_one_world(record.dataset)))
+    other = sa.and_(ours.c.world_hash != record.world_hash, together)
     count = connection.execute(sa.select(sa.func.count()).where(other)).scalar_one()
     if count:
         found = connection.execute(sa.select(ours).where(other).limit(1)).one()
@@ -125,16 +127,28 @@ def of_day(connection: Connection, database: Database, record: Record) -> Record
             f"{database.address} holds the world {found.world_hash} (seed {found.seed}) in "
             f"{count} loads, such as {found.dataset}; this is {record.world_hash} (seed "
             f"{record.seed}): name another database or schema, or remove the old world's rows with "
-            "telco warehouse load --replace"
+            f"{_command(record.dataset)} --replace"
         )
     day = ours.c.day == (record.day or NO_DAY)
     row = connection.execute(sa.select(ours).where(ours.c.dataset == record.dataset, day)).first()
     return None if row is None else _record(row)
 
 
-def others(records: list[Record], world_hash: str) -> list[Record]:
-    """Return those records that are of another world."""
-    return [record for record in records if record.world_hash != world_hash]
+def others(records: list[Record], world_hash: str, name: str | None = None) -> list[Record]:
+    """Return those records that are of another world.
+
+    Args:
+        records: What is loaded.
+        world_hash: The world.
+        name: Of this table, and those that are of one world with it; None for the lake's tables.
+    """
+    names = tables.OF_THE_LAKE if name is None else tables.of_one_world(name)
+    return [one for one in records if one.dataset in names and one.world_hash != world_hash]
+
+
+def _command(name: str) -> str:
+    """Return the command that loads a table."""
+    return "telco warehouse load" if name in tables.OF_THE_LAKE else "telco flat"
 
 
 def _record(row: sa.Row[Any]) -> Record:

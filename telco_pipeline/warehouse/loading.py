@@ -158,8 +158,13 @@ def replace(
     return _replace(database, table, day, source, record, batch)
 
 
-def remove_world(database: Database, world_hash: str) -> int:
+def remove_world(database: Database, world_hash: str, name: str | None = None) -> int:
     """Remove the rows of all other worlds than one, and what the ledger says of them.
+
+    Args:
+        database: Where.
+        world_hash: The world that stays.
+        name: The table whose rows are removed; None for the lake's tables, which are of one world.
 
     Returns:
         How many rows were removed.
@@ -167,13 +172,13 @@ def remove_world(database: Database, world_hash: str) -> int:
 
     def once() -> int:
         with database.writing("removing the old world") as connection:
-            gone = ledger.others(ledger.read(connection, database), world_hash)
+            gone = ledger.others(ledger.read(connection, database), world_hash, name)
             for record in gone:
                 _delete(connection, database, record)
                 ledger.remove(connection, database, record.dataset, record.day)
             return sum(record.rows for record in gone)
 
-    return retried(once) if database.exists() else 0
+    return retried(database, once) if database.exists() else 0
 
 
 def remove(database: Database, table: sa.Table, day: dt.date) -> None:
@@ -187,14 +192,15 @@ def remove(database: Database, table: sa.Table, day: dt.date) -> None:
                 batches.delete_rows(connection, table, day)
             ledger.remove(connection, database, table.name, day)
 
-    retried(once)
+    retried(database, once)
 
 
-def retried(do: Callable[[], T], *, attempts: int = ATTEMPTS) -> T:
+def retried(database: Database, do: Callable[[], T], *, attempts: int = ATTEMPTS) -> T:
     """Do something, and again after a lost connection, a deadlock or a serialization failure.
 
     The pauses grow from 0.1 s to 5 s and vary, so that two that met do not meet again. An error of
-    any other kind, and a server that did not answer the first time, is raised at once.
+    any other kind, and a server that never answered, is raised at once. One that did answer since
+    this `Database` was made, be it for another day or table, is waited for.
     """
     was_there = False
     for attempt in range(1, attempts + 1):
@@ -203,6 +209,7 @@ def retried(do: Callable[[], T], *, attempts: int = ATTEMPTS) -> T:
         except Exception as error:
             cause = faults.cause_of(error)
             passing = faults.is_transient(cause) or faults.is_lost(cause)
+            was_there = was_there or database.reached.is_set()
             if attempt == attempts or not (passing or (was_there and faults.is_unreachable(cause))):
                 raise
             was_there = True
@@ -277,7 +284,7 @@ def _replace(
             ledger.write(connection, database, record.done(rows))
             return rows
 
-    return retried(once, attempts=ATTEMPTS if source.again else 1)
+    return retried(database, once, attempts=ATTEMPTS if source.again else 1)
 
 
 def _rows(
@@ -311,11 +318,15 @@ def _delete(connection: Connection, database: Database, record: ledger.Record) -
 def _there(database: Database, table: sa.Table, record: ledger.Record) -> ledger.Record | None:
     """Return what is loaded of the record's day, after seeing to it that its table can take it."""
     known = (table.name, ledger.table(database).name)
-    if not database.ready.issuperset(known):
-        existing.ensure(database, ledger.table(database), table)
-        database.ready.update(known)
-    with database.reading("reading what is loaded") as connection:
-        return ledger.of_day(connection, database, record)
+
+    def once() -> ledger.Record | None:
+        if not database.ready.issuperset(known):
+            existing.ensure(database, ledger.table(database), table)
+            database.ready.update(known)
+        with database.reading("reading what is loaded") as connection:
+            return ledger.of_day(connection, database, record)
+
+    return retried(database, once)
 
 
 def _record(lake: Lake, dataset: str, day: dt.date | None) -> tuple[ledger.Record, Provenance]:

@@ -38,6 +38,10 @@ from telco_pipeline.errors import TelcoError
 
 DAY: Final = "day"
 LEDGER: Final = "telco_loads"
+HISTORY: Final = "subscribers_history"
+CHANGES: Final = "subscribers_changes"
+OF_THE_LAKE: Final = frozenset((*DATASETS, HISTORY, CHANGES))
+"""Tables that are made from the lake together, and so are of one world."""
 DIALECTS: Final = ("postgresql", "sqlite", "duckdb", "mssql")
 
 SUBJECTS: Final = ("subscribers", "cells", "network_elements")
@@ -192,6 +196,11 @@ def ledger_table(metadata: sa.MetaData) -> sa.Table:
         key=("dataset", DAY),
         comment="What telco has loaded: one row per table and day, written with the rows.",
     )
+
+
+def of_one_world(name: str) -> frozenset[str]:
+    """Return the tables that hold the same world as one: the lake's; any other stands by itself."""
+    return OF_THE_LAKE if name in OF_THE_LAKE else frozenset((name,))
 
 
 def is_daily(table: sa.Table) -> bool:

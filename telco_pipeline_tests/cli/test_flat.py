@@ -11,8 +11,11 @@ from polars.testing import assert_frame_equal
 from telco_pipeline.cli import flat as command
 from telco_pipeline.errors import TelcoError
 from telco_pipeline.lake import Lake
-from telco_pipeline.warehouse import flat
+from telco_pipeline.warehouse import flat, ledger
+from telco_pipeline.warehouse.database import Database
+from telco_pipeline.world import radio
 from telco_pipeline_tests.cli.conftest import Telco, assert_refused
+from telco_pipeline_tests.warehouse.kit import lake_of
 
 ROWS = 9000
 SIZE = ("--subscribers", 200, "--workers", 1)
@@ -35,6 +38,15 @@ def rows_in(file: str, table: str = "flat_cdrs") -> pl.DataFrame:
         found = connection.execute(f"SELECT * FROM {table} ORDER BY start_time, id")
         names = [column[0] for column in found.description]
         return pl.DataFrame(found.fetchall(), schema=names, orient="row")
+
+
+def loads_in(url: str, name: str | None = None) -> list[ledger.Record]:
+    return ledger.loaded(Database.from_environment(url, environ={}), name)
+
+
+def tables_in(file: str) -> set[str]:
+    with sqlite3.connect(file) as connection:
+        return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
 
 
 def test_exactly_so_many_rows_the_first_by_time(telco: Telco, lake: Path) -> None:
@@ -113,6 +125,7 @@ def test_another_world_is_refused_before_anything_is_made(telco: Telco, lake: Pa
     elsewhere = telco(*base[:-1], "sqlite:///d.db", "--subscribers", 201, "--lake", lake)
     assert elsewhere.exit_code == 2
     assert "holds the world 'main'" in elsewhere.stderr
+    assert not Path("d.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +149,7 @@ def test_wrong_input_is_refused_in_one_line(telco: Telco, arguments: tuple, told
     assert not Path("lake").exists()
 
 
-@pytest.mark.parametrize("name", ["cdrs_voice", "telco_loads"])
+@pytest.mark.parametrize("name", ["cdrs_voice", "telco_loads", "subscribers_history"])
 def test_a_table_of_the_warehouse_is_not_taken(telco: Telco, name: str) -> None:
     Path("p.yaml").write_text(f"version: 1\ntable: {name}\n")
     result = telco("flat", "--preset", "p.yaml", "--database-url", "sqlite:///x.db")
@@ -192,3 +205,120 @@ def test_what_was_loaded_stays_when_the_next_day_cannot_be_made(
     # A file is there whole or not at all.
     assert_refused(telco(*base, "--to", "f.csv"), "the disk is full")
     assert [path.name for path in Path().iterdir()] == ["f.db"]
+
+
+def test_it_has_a_database_of_its_own_unless_one_is_named(
+    telco: Telco, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = ("flat", "--rows", 10, *SIZE, "--lake", lake)
+    done = telco(*base)
+    assert done.exit_code == 0, done.output
+    assert "duckdb:///data/flat.duckdb" in done.stdout
+    assert [path.name for path in Path("data").iterdir()] == ["flat.duckdb"]
+    assert [one.rows for one in loads_in("duckdb:///data/flat.duckdb")] == [10]
+    monkeypatch.setenv("TELCO_DATABASE_URL", "sqlite:///named.db")
+    assert telco(*base).exit_code == 0
+    assert rows_in("named.db").height == 10
+
+
+def test_the_lake_s_tables_of_another_world_stand_beside_it(
+    telco: Telco, lake: Path, tmp_path: Path
+) -> None:
+    url = ("--database-url", "sqlite:///w.db")
+    base = ("flat", "--rows", 10, "--workers", 1, *url)
+    first = lake_of(tmp_path / "first", ["plans", "cells"]).root
+    second = lake_of(tmp_path / "second", ["plans", "cells"], world=7).root
+    load = ("warehouse", "load", *url, "--lake")
+    assert telco(*load, first).exit_code == 0
+    before = loads_in("sqlite:///w.db")
+
+    # Into a warehouse, and its world replaced by another: each leaves the other's rows alone.
+    assert telco(*base, "--subscribers", 200, "--lake", lake).exit_code == 0
+    (flat_load,) = loads_in("sqlite:///w.db", "flat_cdrs")
+    assert telco(*load, first).exit_code == 0
+    refused = telco(*load, second)
+    assert refused.exit_code == 2
+    assert "telco warehouse load --replace" in refused.stderr
+    assert telco(*load, second, "--replace").exit_code == 0
+    assert loads_in("sqlite:///w.db", "flat_cdrs") == [flat_load]
+    assert rows_in("w.db").height == 10
+
+    # The flat table's world is replaced: the warehouse's stays.
+    kept = [one for one in loads_in("sqlite:///w.db") if one != flat_load]
+    assert [one.dataset for one in kept] == [one.dataset for one in before]
+    other = telco(*base, "--subscribers", 201, "--lake", "other", "--replace")
+    assert other.exit_code == 0, other.output
+    assert rows_in("w.db").height == 10
+    (now,) = loads_in("sqlite:///w.db", "flat_cdrs")
+    assert now.world_hash != flat_load.world_hash
+    assert [one for one in loads_in("sqlite:///w.db") if one != now] == kept
+    with sqlite3.connect("w.db") as connection:
+        assert connection.execute("SELECT count(*) FROM plans").fetchone() == (61,)
+
+
+def test_a_replacement_that_fails_removes_nothing(
+    telco: Telco, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = ("flat", "--rows", ROWS, "--workers", 1, "--database-url", "sqlite:///r.db")
+    assert telco(*base, "--subscribers", 200, "--lake", lake).exit_code == 0
+    rows, loads = rows_in("r.db"), loads_in("sqlite:///r.db")
+    make = command._make
+
+    def fails_later(order: command.Order, day: dt.date, tell: command.Tell) -> None:
+        if day > order.config.epoch:
+            raise TelcoError("the disk is full")
+        make(order, day, tell)
+
+    replacing = (*base, "--subscribers", 201, "--lake", "other", "--replace")
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "_make", fails_later)
+        assert_refused(telco(*replacing), "the disk is full")
+    assert_frame_equal(rows_in("r.db"), rows)
+    assert loads_in("sqlite:///r.db") == loads
+    done = telco(*replacing)
+    assert done.exit_code == 0, done.output
+    assert rows_in("r.db").height == ROWS
+    assert {one.world_hash for one in loads_in("sqlite:///r.db")}.isdisjoint(
+        one.world_hash for one in loads
+    )
+
+
+def test_a_refusal_leaves_no_empty_table(telco: Telco, lake: Path) -> None:
+    base = ("flat", "--rows", 10, "--workers", 1, "--database-url", "sqlite:///g.db")
+    assert telco(*base, "--subscribers", 200, "--lake", lake).exit_code == 0
+    before = tables_in("g.db")
+    # Into another table: the lake is what refuses.
+    Path("p.yaml").write_text("version: 1\ntable: belgian\n")
+    refused = telco(*base, "--subscribers", 201, "--preset", "p.yaml", "--lake", lake)
+    assert refused.exit_code == 2
+    assert "holds the world 'main'" in refused.stderr
+    assert tables_in("g.db") == before
+
+
+@pytest.mark.parametrize("target", [("--database-url", "sqlite:///h.db"), ("--to", "h.csv")])
+@pytest.mark.parametrize(
+    ("box", "told"),
+    [
+        ("latitude: [50.0, 50.001]\nlongitude: [5.0, 5.001]", "populated places lie within"),
+        ("latitude: [50.84, 50.95]\nlongitude: [4.3, 4.5]", "1,000 sites find no room within"),
+    ],
+)
+def test_bounds_that_cannot_be_claim_no_lake(
+    telco: Telco, box: str, told: str, target: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So few candidates that too many of them lie outside a box of few places.
+    monkeypatch.setattr(radio, "_MIN_CANDIDATES", 1)
+    monkeypatch.setattr(radio, "_CANDIDATES_PER_SITE", 1)
+    Path("p.yaml").write_text(f"version: 1\n{box}\n")
+    base = ("flat", "--rows", 10, *SIZE, "--preset", "p.yaml", "--lake", "lake", *target)
+    assert_refused(telco(*base), told)
+    assert [path.name for path in Path().iterdir()] == ["p.yaml"]
+
+
+def test_a_corrected_preset_needs_no_replacement(telco: Telco) -> None:
+    Path("p.yaml").write_text("version: 1\nlatitude: [50.0, 50.001]\nlongitude: [5.0, 5.001]\n")
+    base = ("flat", "--rows", 10, *SIZE, "--preset", "p.yaml", "--to", "h.csv")
+    assert_refused(telco(*base, "--lake", "lake"), "populated places lie within")
+    Path("p.yaml").write_text("version: 1\nlatitude: [50.0, 51.0]\n")
+    done = telco(*base, "--lake", "lake")
+    assert done.exit_code == 0, done.output

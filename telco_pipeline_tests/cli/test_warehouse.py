@@ -85,6 +85,40 @@ def test_days_are_chosen(telco: Telco, lake: Path) -> None:
     assert f"{42:016x}" in result.stdout
 
 
+def test_days_that_the_lake_lacks_are_named(telco: Telco, lake: Path) -> None:
+    from telco_pipeline.lake import Lake
+
+    put(Lake(lake), "cdrs_voice")
+    url = ("--database-url", "sqlite:///w.sqlite")
+    wish = ("warehouse", "load", "--lake", lake, *url)
+    line = "Not in the lake, so not loaded: "
+    assert line not in telco(*wish).stdout, "no days were asked for"
+    assert line not in telco(*wish, "--days", 1).stdout
+    result = telco(*wish, "--days", 2)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == f"{line}2026-01-02 (cdrs_voice)."
+    last = telco(*wish, "--start", "2026-01-02", "--days", 1_000_000).stdout.splitlines()[-1]
+    assert last.startswith(f"{line}1000000 days of 2026-01-02 to 4763-11-29 (cdrs_voice); 999999")
+    result = telco(*wish, "--start", "2026-01-02", "--datasets", "cells,cdrs_sms")
+    assert result.exit_code == 0
+    assert line not in result.stdout
+
+
+def test_days_of_which_the_lake_has_none_are_refused(telco: Telco, lake: Path) -> None:
+    url = ("--database-url", "sqlite:///w.sqlite")
+    wish = ("warehouse", "load", "--lake", lake, *url)
+    february = ("--start", "2026-02-01", "--days", "2")
+    assert_refused(
+        telco(*wish, *february),
+        "has no day from 2026-02-01 to 2026-02-02; it has 2026-01-01 to 2026-01-02",
+        "--start 2026-02-01 --days 2",
+    )
+    assert_refused(telco(*wish, "--start", "2026-02-01"), "has no day from 2026-02-01 on")
+    assert_refused(telco(*wish, *february, "--datasets", "plans,cdrs_sms"), "no day of cdrs_sms")
+    assert not Path("w.sqlite").exists()
+    assert telco(*wish, *february, "--datasets", "plans").exit_code == 0
+
+
 def test_status_of_nothing_makes_nothing(telco: Telco, tmp_path: Path) -> None:
     result = telco("warehouse", "status")
     assert result.exit_code == 0

@@ -98,6 +98,46 @@ def test_a_lake_with_nothing_is_refused_in_one_line(dbt: Dbt) -> None:
         dbt.run("build")
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("{days: 0}", "the variable days is '0': write a whole number from 1 on"),
+        ("{start: hello}", "the variable start is 'hello', which is no date: write one such as"),
+        pytest.param(
+            "{start: '2026-02-30'}",
+            "the variable start is '2026-02-30', which is no date",
+            marks=pytest.mark.long,
+        ),
+        (
+            f"{{start: {DAYS[-1] + dt.timedelta(days=400)}, days: 2}}",
+            rf"no partition from \S+ to \S+ in lake .*: its newest day is {DAYS[-1]}",
+        ),
+    ],
+)
+def test_a_window_over_nothing_is_refused_in_one_line(dbt: Dbt, given: str, words: str) -> None:
+    with pytest.raises(TelcoError, match=words) as error:
+        dbt.run("build", "--vars", given)
+    assert "\n" not in str(error.value)
+
+
+def test_one_view_alone_is_built_with_the_tests_that_read_nothing_else(dbt: Dbt) -> None:
+    found = dbt.run("build", "--select", "stg_cells")
+    assert failed(found) == set()
+    assert {"stg_cells", "cells_unique", "cells_ranges"} <= set(found)
+    assert "cells_rows" not in found, "it reads what was recorded, which is not there"
+
+
+def test_a_dataset_without_a_day_in_the_window_is_late(dbt: Dbt) -> None:
+    """And what the lake does not hold at all is not."""
+    shutil.rmtree(dbt.lake / "cdrs_sms" / f"day={DAYS[-1]}")
+    shutil.rmtree(dbt.lake / "alarms")
+    some = ["partitions", *(test.name for test in of_kind("newest_day"))]
+    given = f"{{start: {DAYS[-1]}, days: 1}}"
+    found = dbt.run("build", "--vars", given, "--select", *some)
+    assert set(some) <= set(found)
+    assert failed(found) == {"cdrs_sms_fresh"}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("given", "days"),

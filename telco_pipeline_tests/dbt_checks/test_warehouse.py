@@ -42,7 +42,8 @@ def test_damage_in_a_warehouse_is_found(dbt: Dbt, postgres_url: str) -> None:
             connection.execute(sa.text(statement))
     made = dbt.run("run", target="warehouse", variables=variables)
     assert not failed(made)
-    found = dbt.run("test", "--select", "stg_cdrs_sms", target="warehouse", variables=variables)
+    arguments = ["test", "--select", "stg_cdrs_sms", "--indirect-selection", "eager"]
+    found = dbt.run(*arguments, target="warehouse", variables=variables)
     assert set(DAMAGE) <= failed(found)
     assert not [name for name in failed(found) if found[name].failures == 0], "an error of SQL"
 

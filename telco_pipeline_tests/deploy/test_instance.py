@@ -181,7 +181,6 @@ def test_a_backfill_of_a_real_daemon(
     monkeypatch.setenv("TELCO_LAKE", str(lake))
     monkeypatch.setenv("TELCO_WORKERS", "1")
     monkeypatch.setenv("TELCO_LOG_FILE", str(runs_log))
-    monkeypatch.setenv("TELCO_NOTIFY_STATUSES", "success,failure")
     telco = Path(sys.executable).with_name("telco")
     sources = ["generate", "--datasets", "cells,network_elements,network_links,social_ties"]
     subprocess.run([telco, *sources], check=True, capture_output=True, cwd=tmp_path)
@@ -190,6 +189,7 @@ def test_a_backfill_of_a_real_daemon(
         web_server() as web,
         dg.DagsterInstance.from_config(str(home)) as instance,
     ):
+        monkeypatch.setenv("TELCO_NOTIFY_STATUSES", "success,failure")
         monkeypatch.setenv("TELCO_NOTIFY_WEBHOOK", web.url)
         with daemon(log) as process:
 

@@ -18,7 +18,13 @@ from telco_pipeline.lake import Lake
 from telco_pipeline_tests.exports import cdr_reader
 
 ZONE = "Europe/Brussels"
-ELEMENTS = {"MSC-1": "10.0.0.9", "SMSC-1": "10.0.1.2", "PGW-1": "10.0.2.250", "AMF-1": "10.1.2.3"}
+ELEMENTS = {
+    "MSC-1": "10.0.0.9",
+    "SMSC-1": "10.0.1.2",
+    "PGW-1": "10.0.2.250",
+    "AMF-1": "10.1.2.3",
+    "SGW-1": "10.0.3.1",
+}
 CELLS = {
     "206-61-1000-101": Cell("20661", "GERAN", 1000, 101),
     "206-61-100001-12": Cell("20661", "EUTRAN", 20003, 25_600_268),
@@ -289,6 +295,44 @@ def test_fields_of_sessions_stand_under_the_standards_tags(book: Book) -> None:
     containers = usage.inner[0].find(1)
     assert containers is not None
     assert int.from_bytes(at(containers.inner[0], 6), "big") == 2**40
+    assert at(charging, 3, 0) == b"\x01", "reported by an SMF"
+
+
+@pytest.mark.parametrize(
+    ("rat", "element", "cell", "tag"),
+    [
+        ("NR", "AMF-1", "206-61-2000001-11", 200),
+        ("EUTRAN", "SGW-1", "206-61-100001-12", 78),
+    ],
+)
+def test_a_refusal_is_a_record_that_its_element_knows(
+    book: Book, rat: str, element: str, cell: str, tag: int
+) -> None:
+    """An AMF reports to the CHF and writes no record of a gateway."""
+    row = _row(
+        "cdrs_data",
+        record_type="sGWRecord",
+        rat_type=rat,
+        recording_entity=element,
+        serving_node=element,
+        served_pdp_address="100.64.1.2",
+        access_point_name="internet",
+        service="netflix",
+        charging_id=5,
+        data_volume_uplink=0,
+        data_volume_downlink=0,
+        duration=0,
+        qci=9,
+        cause_for_rec_closing=4,
+        diagnostics=26,
+        record_sequence_number=1,
+        cell_id=cell,
+    )
+    (record,) = cdr_reader.read_values(codec.encode(_made("cdrs_data", row, book)))
+    assert record.tag == tag
+    if tag == 200:
+        told = [record.find(*tags) for tags in ((1,), (3, 0), (10, 0))]
+        assert [value and value.octets for value in told] == [b"AMF-1", b"\x02", b"\x1a"]
 
 
 def test_the_extension_names_the_row(book: Book) -> None:

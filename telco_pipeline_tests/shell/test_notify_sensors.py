@@ -231,6 +231,9 @@ def test_switches(monkeypatch: pytest.MonkeyPatch) -> None:
         return {each.name for each in found if each.default_status.value == "RUNNING"}
 
     monkeypatch.setenv("TELCO_NOTIFY_STATUSES", "failure, success")
+    with pytest.raises(TelcoError, match="set, but nobody is told: set TELCO_NOTIFY_TO or"):
+        running()
+    monkeypatch.setenv("TELCO_NOTIFY_WEBHOOK", "http://127.0.0.1:9/")
     assert running() == {"notify_failure", "notify_success"}
     monkeypatch.setenv("TELCO_NOTIFY_TO", "ops")
     with pytest.raises(TelcoError, match="TELCO_NOTIFY_TO: 'ops' is no e-mail address"):

@@ -109,6 +109,7 @@ def test_who_is_not_let_in(postgres: GivenPostgres, postgres_url: str) -> None:
     assert "user or password are wrong" in line_of(wrong)
     wrong = url.set(username="nobody-here").render_as_string(hide_password=False)
     assert "user or password are wrong" in line_of(wrong)
+    assert "--database-url or TELCO_DATABASE_URL" in line_of(wrong)
     wrong = url.set(database="no_such_database").render_as_string(hide_password=False)
     assert "there is no such database: create it" in line_of(wrong)
     assert "check what follows ?" in line_of(f"{postgres_url}?colour=red")
@@ -150,14 +151,19 @@ def test_a_user_without_rights(postgres_url: str, reader_url: str, tmp_path: Pat
     with pytest.raises(TelcoError, match=r"has no rights .*CREATE on the schema") as caught:
         loading.load(reader, lake, SMS, DAY)
     assert SECRET not in str(caught.value)
+    assert "LINE 1" not in str(caught.value), "no statement of ours"
     owner = Database.from_environment(postgres_url, environ={})
     loading.load(owner, lake, SMS, DAY)
     with pytest.raises(TelcoError, match="has no rights"):
         loading.load(reader, lake, SMS, DAY, again=True)
-    with pytest.raises(TelcoError, match="has no rights"):
+    with pytest.raises(TelcoError, match=r"to make the schema .* CREATE on the DATABASE"):
         loading.load(Database(reader.url, "own"), lake, SMS, DAY)
     assert_frame_equal(held(owner, SMS), expected(lake, SMS))
     assert len(ledger.loaded(reader)) == 1, "reading needs no more than SELECT"
+    with owner.writing() as connection:
+        name = owner.url.database
+        connection.exec_driver_sql(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+    assert "may not connect to that database" in line_of(reader_url)
 
 
 def test_a_database_of_another_encoding(postgres: GivenPostgres, tmp_path: Path) -> None:

@@ -85,9 +85,10 @@ def test_another_world_s_rows_are_removed_whatever_tells_the_day(
 ) -> None:
     first = days()[0]
     put(database, flat_lake, first, frames(flat_lake, first))
-    assert loading.remove_world(database, flat_world().world_hash) == 0
+    assert loading.remove_world(database, flat_world().world_hash, NAME) == 0
     assert held(database).height > 0
-    assert loading.remove_world(database, "another") == sum(
+    assert loading.remove_world(database, "another") == 0, "it is no table of the lake"
+    assert loading.remove_world(database, "another", NAME) == sum(
         frame.height for frame in frames(flat_lake, first)
     )
     assert held(database).is_empty()

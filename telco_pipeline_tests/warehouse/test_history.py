@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import random
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -339,6 +340,11 @@ def test_a_server_that_is_killed_in_the_middle(
         how="diagonal",
     )
     assert written.rows == table(database).height == expected.height
+    server.kill()
+    later = threading.Timer(1.0, server.start)
+    later.start()
+    assert history.write(database, lake, DAYS[6]).days == 1, "it is waited for between two writings"
+    later.join(30)
 
 
 # --- errors ---------------------------------------------------------------------------------

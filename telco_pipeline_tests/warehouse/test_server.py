@@ -99,6 +99,30 @@ def test_a_server_that_comes_back_in_mid_load_has_every_row_once(
     check_new_day(database, lake)
 
 
+def comes_back(server: OwnPostgres) -> threading.Timer:
+    """Kill a server, and start it a second later."""
+    server.kill()
+    later = threading.Timer(1.0, server.start)
+    later.start()
+    return later
+
+
+def test_a_server_that_is_restarted_between_two_days_is_waited_for(
+    own_postgres: Callable[..., OwnPostgres], lake: Lake
+) -> None:
+    server = own_postgres()
+    database = Database.from_environment(server.create_database(), environ={})
+    loading.load(database, lake, VOICE, DAY)
+    later = comes_back(server)
+    loading.load(database, lake, VOICE, NEXT_DAY)
+    later.join(30)
+    assert_frame_equal(held(database, VOICE), expected(lake, VOICE))
+    database.ready.clear()
+    later = comes_back(server)  # tables are looked at, too, before a first day
+    assert loading.load(database, lake, VOICE, DAY).skipped
+    later.join(30)
+
+
 def test_a_server_that_stays_away_leaves_the_old_day(
     own_postgres: Callable[..., OwnPostgres], lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,7 +252,7 @@ def two_that_meet(database: Database, isolation: str) -> tuple[list[BaseExceptio
                 connection.execute(sa.text(f"UPDATE pair SET n = n + 1 WHERE id = {2 - me}"))
 
         try:
-            loading.retried(once)
+            loading.retried(database, once)
         except BaseException as error:
             errors.append(error)
 
@@ -262,7 +286,7 @@ def test_what_does_not_pass_by_itself_is_tried_once(postgres_url: str) -> None:
                 connection.execute(sa.text(wrong))
 
         with pytest.raises(TelcoError):
-            loading.retried(once)
+            loading.retried(database, once)
         assert tries == [1]
 
 
@@ -276,7 +300,7 @@ def test_a_server_that_never_answered_is_not_waited_for() -> None:
             pass
 
     with pytest.raises(TelcoError, match="connection refused"):
-        loading.retried(once)
+        loading.retried(database, once)
     assert tries == [1]
 
 

@@ -79,13 +79,14 @@
   group by 1, 2
 {% endtest %}
 
-{# The newest day of a dataset is the newest of all, or the last one that was asked for. #}
+{# The newest day of a dataset is the newest of all, or the last one that was asked for. One that is
+   held and has no day in the window is late too; of one that is not held nothing is said. #}
 {% test newest_day(model, dataset) %}
   {% set first, last = window() %}
   select newest.day as newest, wanted.day as wanted
   from (select max(day) as day from {{ ref('partitions') }} where dataset = '{{ dataset }}') as newest,
     (select {{ "date '" ~ last ~ "'" if last else 'max(day)' }} as day from {{ ref('partitions') }}) as wanted
-  where newest.day < wanted.day
+  where (newest.day is null or newest.day < wanted.day) and {{ all_held([dataset]) }}
 {% endtest %}
 
 {# Each partition has the rows that were recorded when it was written or loaded. #}

@@ -6,7 +6,7 @@ Belongs here: which column of `cdrs_data` goes into which field. Does not belong
 
 from typing import Final
 
-from telco_pipeline.contracts.codes import RecordType
+from telco_pipeline.contracts.codes import Rat, RecordType
 from telco_pipeline.exports.asn1 import octets
 from telco_pipeline.exports.asn1.book import Book, Fields, Row, extension, given, moment
 from telco_pipeline.exports.asn1.circuit import RAT_TYPES
@@ -25,8 +25,11 @@ _RECORD_CLOSURE: Final = (b"\x00\x00\x00\x80", 25)  # bit 24 of ServiceCondition
 def data(row: Row, book: Book) -> Record:
     """Return the record of a session or of a part of one."""
     kind = row["record_type"]
-    if kind == str(RecordType.CHF):
-        return "chargingFunctionRecord", given(_charging(row, book))
+    # An attempt that an AMF refused is of the serving node's kind in `cdrs_data`. An AMF knows no
+    # record of a gateway: it reports to the CHF, whose record it becomes (TS 32.256).
+    refused = kind == str(RecordType.SGW) and row["rat_type"] == str(Rat.NR)
+    if refused or kind == str(RecordType.CHF):
+        return "chargingFunctionRecord", given(_charging(row, book, "aMF" if refused else "sMF"))
     if kind == str(RecordType.SGW):
         return "sGWRecord", given(_serving_gateway(row, book))
     return "pGWRecord", given(_packet_gateway(row, book))
@@ -97,7 +100,7 @@ def _serving_gateway(row: Row, book: Book) -> Fields:
     }
 
 
-def _charging(row: Row, book: Book) -> Fields:
+def _charging(row: Row, book: Book, consumer: str) -> Fields:
     used = {
         "time": row["duration"],
         "dataVolumeUplink": row["data_volume_uplink"],
@@ -111,7 +114,7 @@ def _charging(row: Row, book: Book) -> Fields:
             "subscriptionIDType": "eND-USER-IMSI",
             "subscriptionIDData": row["imsi"],
         },
-        "nFunctionConsumerInformation": {"networkFunctionality": "sMF"},
+        "nFunctionConsumerInformation": {"networkFunctionality": consumer},
         "listOfMultipleUnitUsage": [{"ratingGroup": RATING_GROUP, "usedUnitContainers": [used]}],
         "recordOpeningTime": moment(row, "event_time"),
         "duration": row["duration"],
