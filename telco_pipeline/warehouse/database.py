@@ -186,7 +186,8 @@ class Database:
         elif self.dialect == "sqlite":
             if self.file is None:
                 options.pop("poolclass")
-            options["connect_args"] = {"timeout": 30.0}
+            if "timeout" not in self.url.query:  # what is passed here would beat the URL's own
+                options["connect_args"] = {"timeout": 30.0}
         elif self.dialect == "mssql":
             options["fast_executemany"] = True
         engine = sa.create_engine(self.url, **options)
