@@ -34,10 +34,14 @@ def test_kcat_reads_what_was_produced(
     ensure(connection, [topic])
     produce(dict(connection.settings), topic.name, VALUES)
 
-    told = kcat(
-        *("-F", str(file), "-t", topic.name, "-C", "-e", "-q", "-o", "beginning"),
-        *("-f", "%k %T %h %s\\n"),
-    )
+    for _ in range(3):
+        told = kcat(
+            *("-F", str(file), "-t", topic.name, "-C", "-e", "-q", "-o", "beginning"),
+            *("-f", "%k %T %h %s\\n"),
+        )
+        # kcat 1.7 ends without a partition that had no leader for a moment; the records stay.
+        if len(told.splitlines()) >= len(VALUES):
+            break
 
     by_key: dict[int, tuple[bytes, bytes]] = {}
     for line in told.splitlines():
